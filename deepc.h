@@ -1,0 +1,11003 @@
+/* deepc.h - deep learning in one C header.
+ *
+ *     #define DEEPC_IMPLEMENTATION                    // in exactly one .c file
+ *     #include "deepc.h"
+ *
+ *     int main(void)
+ *     {
+ *         dc_context *ctx  = dc_new(1);                            // 1: the seed
+ *         dc_dataset *data = dc_make_line(ctx, 100, 2, 1, 0.1f);   // y = 2x + 1 + noise
+ *
+ *         dc_model *model = dc_sequential(ctx, DC_LAYERS(dc_input(1), dc_dense(1, DC_LINEAR)));
+ *         dc_compile(model, DC_MSE, dc_sgd(0.1f));
+ *         dc_fit(model, data, (dc_fit_options){ .epochs = 100, .batch_size = 10 });
+ *         dc_summary(model);
+ *         dc_print(dc_find(model, "dense_1.weight"));
+ *         dc_free(ctx);
+ *     }
+ *
+ * Build: cc -O2 program.c -lm. Nothing to install, nothing to configure, and the same numbers on
+ * every machine (@impl-arithmetic says what is promised). With stb_image.h (Debian: libstb-dev)
+ * deepc also reads gzip, and with stb_image_write.h it writes PNG.
+ *
+ * WHAT IT IS NOT: a graph compiler, a Python binding, a zoo of pre-trained models. It has one
+ * element type, contiguous tensors of up to 6 axes, and no half precision.
+ *
+ * CONTENTS                         search for the tag in the left column
+ *     @config         macros that you may define before the #include
+ *     @types          shapes, tensors, ops
+ *     @context        making a context; lifetimes; errors; training or inference
+ *     @create         making tensors, reading and writing them, printing
+ *     @ops            everything that can be applied to a tensor
+ *     @autograd       gradients, and looking at them
+ *     @losses         what training makes small
+ *     @optimizers     how a gradient becomes a step; schedules
+ *     @layers         the parts of a model
+ *     @models         putting layers together
+ *     @training       fit, evaluate, predict, metrics, callbacks
+ *     @data           data sets: from arrays, files and generators
+ *     @files          saving and loading models and arrays
+ *     @pictures       plots as SVG, images as PNG, both in a terminal
+ *     @calls          how an error knows the line of the program
+ *     @impl-...       how each of these works, in the order in which you would build them; the
+ *                     kernels of each instruction set stand in an appendix, @impl-fast
+ *
+ * SHAPES are written [outer, ..., inner], row-major; the last axis is the feature axis: images are
+ * [batch, height, width, channels], tables [batch, features]. Of axes, -1 is the last.
+ *
+ * OWNERSHIP: a context owns everything made from it. What is made between dc_begin and dc_end is
+ * gone after dc_end; everything else lives until dc_free(ctx). Nothing is freed one by one.
+ *
+ * ERRORS: a wrong shape or a misuse is a bug in the calling program; it is reported in one sentence
+ * with the caller's file and line, and the program stops (see dc_on_error). A bad file is not a
+ * bug: such calls return NULL or false, leave everything as it was, and dc_error(ctx) says why.
+ *
+ * ZERO IS THE DEFAULT: in every options struct, a field left out is 0 and means "the usual". */
+#ifndef DEEPC_H
+#define DEEPC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+#include <initializer_list>
+#endif
+
+/* ============================================================================================== */
+/* @config                                                                                        */
+/* ============================================================================================== */
+
+/* DEEPC_IMPLEMENTATION  in exactly one C file: the code, not only the declarations.
+ * DEEPC_DOUBLE          dc_real is double: for checking gradients. In all files of a program.
+ * DC_API                `static` keeps the library private to one file.
+ * DC_MALLOC, DC_FREE    replace malloc and free (both, or neither).
+ * DEEPC_NO_STB          do not look for stb_image.h and stb_image_write.h. */
+
+#ifndef DC_API
+#define DC_API extern
+#endif
+
+#define DC__NORETURN __attribute__((noreturn))
+
+#ifdef DEEPC_DOUBLE
+typedef double dc_real;
+#else
+typedef float dc_real;             /* The type of every element of every tensor. */
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ============================================================================================== */
+/* @types                                                                                         */
+/* ============================================================================================== */
+
+enum { DC_MAX_RANK = 6 };
+
+typedef struct dc_context dc_context;   /* One experiment: its memory, its seed, its error state. */
+typedef struct dc_tensor  dc_tensor;
+typedef struct dc_op      dc_op;
+typedef struct dc_model   dc_model;
+typedef struct dc_layer   dc_layer;
+typedef struct dc_dataset dc_dataset;
+
+typedef struct dc_shape {
+    int     rank;                    /* 0 is a scalar. */
+    int64_t dim[DC_MAX_RANK];        /* Outermost first. */
+} dc_shape;
+
+typedef struct dc_axes {
+    int count;
+    int axis[DC_MAX_RANK];           /* Negative: counted from the end. */
+} dc_axes;
+
+typedef struct dc_tensors {          /* A list of tensors, to concatenate for instance. */
+    int               count;
+    dc_tensor *const *tensor;
+} dc_tensors;
+
+/* A value in the computation, and how it came about. Programs read and write elements with dc_item,
+ * dc_read and dc_write; `data` and `grad` are for those who write an op of their own. */
+struct dc_tensor {
+    dc_shape     shape;
+    int64_t      size;               /* Number of elements: the product of shape.dim. */
+    dc_real     *data;               /* Row-major. */
+    dc_real     *grad;          /* d loss / d data, same layout; NULL until dc_backward needs it. */
+    bool         needs_grad;         /* It is a parameter, or a parameter lies upstream. */
+    const dc_op *op;                 /* What made it; NULL for inputs, parameters and constants. */
+    int          inputs;             /* How many operands. */
+    dc_tensor  **in;                 /* The operands. */
+    void        *state;      /* The op's arguments (an axis, a rate) and what it keeps for later. */
+    dc_context  *ctx;
+    const char  *name;               /* "dense_1.weight"; NULL when it has none. */
+
+    /* Private: book-keeping of @impl-autograd. */
+    dc_tensor   *made_before;        /* The tape. */
+    dc_tensor   *base;               /* Owner of the storage; itself unless it is a view. */
+    const char  *file;               /* Where the program made it. */
+    int          line;
+    int          depth;              /* How many dc_begin were open then; 0: it is permanent. */
+    uint32_t     stamp;              /* Tells a living tensor from one whose step has ended. */
+    uint32_t     version;            /* Counts writes to the storage. */
+    uint32_t     seen_versions;      /* Sum of the operands' versions when it was made. */
+    uint32_t     pass;               /* The backward pass that last reached it. */
+    dc_tensor   *in_place[3];        /* Room for the usual number of operands. */
+};
+
+/* An operation. Everything deepc knows about one op hangs off one of these, so adding an op,
+ * here or in your own program, is writing one such record and handing it to dc_apply. */
+struct dc_op {
+    const char *name;
+    const char *derivative;                  /* For dc_explain: "dx = dy (1 - y^2)". */
+    dc_shape  (*shape)   (const dc_tensor *y);   /* Checks y's operands, returns y's shape. */
+    void      (*forward) (dc_tensor *y);     /* y->data = f(in)                      */
+    void      (*backward)(dc_tensor *y);    /* dc_grad_data(in) += J^T y->grad; NULL: no gradient */
+    bool        is_view;                    /* forward points y->data into the operand's storage. */
+};
+
+/* DC_SHAPE(32, 784), DC_AXES(0, -1), DC_TENSORS(a, b): lists written in place. DC_SCALAR has no
+ * axes. */
+DC_API dc_shape   dc_make_shape  (int rank, const int64_t *dim);
+DC_API dc_axes    dc_make_axes   (int count, const int *axis);
+DC_API dc_tensors dc_make_tensors(int count, dc_tensor *const *tensor);
+
+#define DC_SCALAR dc_make_shape(0, NULL)
+#ifndef __cplusplus
+#define DC__COUNT(TYPE, ...) (int)(sizeof((TYPE[]){ __VA_ARGS__ }) / sizeof(TYPE))
+#define DC_SHAPE(...)   dc_make_shape  (DC__COUNT(int64_t, __VA_ARGS__), (int64_t[]){ __VA_ARGS__ })
+#define DC_AXES(...)    dc_make_axes   (DC__COUNT(int, __VA_ARGS__), (int[]){ __VA_ARGS__ })
+#define DC_TENSORS(...) dc_make_tensors(DC__COUNT(dc_tensor *, __VA_ARGS__),                       \
+                                        (dc_tensor *[]){ __VA_ARGS__ })
+#endif
+
+/* ============================================================================================== */
+/* @context                                                                                       */
+/* ============================================================================================== */
+
+/* Called with a one-line explanation when the program breaks a rule or memory runs out. The
+ * default prints it and aborts. A handler that returns is followed by abort(), so leave by
+ * exit() or longjmp(); after a longjmp, dc_end of an earlier mark and dc_free release
+ * everything. */
+typedef void (*dc_error_handler)(const char *message, void *user);
+
+typedef struct dc_options {
+    dc_error_handler on_error;       /* Default: print to stderr and abort. */
+    void            *user;           /* Handed to on_error. */
+    const char      *device;         /* "fast" (default) or "reference", the plain loops. */
+} dc_options;
+
+typedef struct dc_mark {       /* What dc_begin returns and dc_end takes. Its fields are private. */
+    void      *block;
+    size_t     used;
+    dc_tensor *last;
+    int        depth;
+} dc_mark;
+
+/* dc_new(seed), dc_new_with(seed, &options): a context. NULL when there is no memory, or when
+ * this file and the implementation disagree about DEEPC_DOUBLE. */
+DC_API dc_context *dc_new_checked(uint64_t seed, const dc_options *options, size_t size_of_real);
+#define dc_new(seed)               dc_new_checked(seed, NULL, sizeof(dc_real))
+#define dc_new_with(seed, options) dc_new_checked(seed, options, sizeof(dc_real))
+
+DC_API void        dc_free     (dc_context *ctx);            /* Frees everything made from it. */
+DC_API dc_mark     dc_begin    (dc_context *ctx);            /* What is made from here ...     */
+DC_API void        dc_end      (dc_context *ctx, dc_mark m); /* ... is gone here. They nest.   */
+DC_API void        dc_on_error (dc_context *ctx, dc_error_handler handler, void *user);
+DC_API const char *dc_error    (dc_context *ctx);    /* Why the last call returned NULL or false. */
+DC_API bool      dc_training (const dc_context *ctx); /* Do dropout and batch norm train? (false) */
+DC_API bool        dc_set_training(dc_context *ctx, bool training);  /* Returns the old setting. */
+/* false: nothing is taped; returns the old setting (true at first). */
+DC_API bool        dc_set_grad (dc_context *ctx, bool enabled);
+/* "avx512", "avx2", "neon", "reference". */
+DC_API const char *dc_device_name(const dc_context *ctx);
+/* Zeroed, 64-byte aligned memory that lives as a tensor made now would. */
+DC_API void       *dc_alloc  (dc_context *ctx, size_t bytes);
+
+/* ============================================================================================== */
+/* @create                                                                                        */
+/* ============================================================================================== */
+
+DC_API dc_tensor *dc_zeros   (dc_context *ctx, dc_shape shape);                      /* 0, 0, ... */
+DC_API dc_tensor *dc_ones    (dc_context *ctx, dc_shape shape);                      /* 1, 1, ... */
+DC_API dc_tensor *dc_full    (dc_context *ctx, dc_shape shape, dc_real value);
+DC_API dc_tensor *dc_scalar  (dc_context *ctx, dc_real value);                       /* Shape []. */
+DC_API dc_tensor *dc_from    (dc_context *ctx, dc_shape shape, const dc_real *data); /* Copies. */
+/* [start, stop) */
+DC_API dc_tensor *dc_arange (dc_context *ctx, dc_real start, dc_real stop, dc_real step);
+/* Both ends. */
+DC_API dc_tensor *dc_linspace(dc_context *ctx, dc_real start, dc_real stop, int64_t count);
+DC_API dc_tensor *dc_eye     (dc_context *ctx, int64_t n);                     /* [n, n] identity */
+DC_API dc_tensor *dc_one_hot (dc_tensor *labels, int64_t classes);     /* [...] -> [..., classes] */
+/* [low, high) */
+DC_API dc_tensor *dc_uniform (dc_context *ctx, dc_shape shape, dc_real low, dc_real high);
+DC_API dc_tensor *dc_normal  (dc_context *ctx, dc_shape shape, dc_real mean, dc_real std);
+DC_API dc_tensor *dc_permutation(dc_context *ctx, int64_t n);                  /* 0..n-1 shuffled */
+
+/* How a parameter starts. fan_in and fan_out are the sizes of the last two axes (times the product
+ * of the axes before them): for W [in, out] they are in and out. GLOROT is the uniform one.
+ *   Glorot & Bengio 2010: U(-a, a), a = sqrt(6 / (fan_in + fan_out));  N(0, 2 / (fan_in + fan_out))
+ *   He et al. 2015, arXiv:1502.01852: U(-a, a), a = sqrt(6 / fan_in);  N(0, 2 / fan_in)
+ *   LeCun et al. 1998: U(-a, a), a = sqrt(3 / fan_in);                 N(0, 1 / fan_in)
+ *   orthogonal (Saxe et al. 2013, arXiv:1312.6120): rows or columns orthonormal */
+typedef enum dc_init {
+    DC_GLOROT, DC_GLOROT_NORMAL, DC_HE, DC_HE_NORMAL, DC_LECUN, DC_LECUN_NORMAL, DC_ORTHOGONAL,
+    DC_ZEROS, DC_ONES
+} dc_init;
+
+/* A parameter: trainable, permanent (also when made inside dc_begin ... dc_end). */
+DC_API dc_tensor *dc_param_shaped(dc_context *ctx, dc_init init, dc_shape shape);
+/* Copies. */
+DC_API dc_tensor *dc_param_from (dc_context *ctx, dc_shape shape, const dc_real *data);
+/* DC_GLOROT, 2, 1 */
+#define dc_param(ctx, init, ...) dc_param_shaped(ctx, init, DC_SHAPE(__VA_ARGS__))
+
+DC_API dc_real    dc_item    (const dc_tensor *x);          /* The value of a one-element tensor. */
+DC_API dc_real   dc_at (const dc_tensor *x, dc_shape index); /* dc_at(x, DC_SHAPE(2, 0)): x[2, 0] */
+DC_API void       dc_read    (const dc_tensor *x, dc_real *out);  /* Copies x->size elements out. */
+DC_API void       dc_write  (dc_tensor *x, const dc_real *values); /* Copies x->size elements in. */
+DC_API dc_tensor *dc_copy    (dc_tensor *x);                       /* y = x in storage of its own */
+DC_API dc_tensor *dc_named  (dc_tensor *x, const char *name); /* Names x for messages; returns x. */
+DC_API void       dc_print   (const dc_tensor *x);                 /* To stdout, as NumPy prints. */
+DC_API size_t     dc_format  (const dc_tensor *x, char *out, size_t size);  /* As snprintf does. */
+DC_API size_t     dc_shape_text(dc_shape shape, char *out, size_t size);    /* "[32, 784]" */
+
+/* ============================================================================================== */
+/* @ops                                                                                           */
+/* ============================================================================================== */
+
+/* Element-wise functions of one tensor, [...] -> [...]. These tables are the only place where they
+ * are written down: the declarations, the loops, the derivatives and the tests are stamped out of
+ * them. F is y in terms of x (and the arguments a, b); DF is dy/dx in terms of x and y; tests draw
+ * x from [LO, HI], away from kinks and poles. DC__FN(exp) and its like are deepc's own
+ * (@impl-math); DC__C(0.1) is 0.1 as a dc_real.
+ *
+ *     NAME          F = f(x)                      DF = f'(x)                            LO, HI */
+#define DC_UNARY_OPS(X)                                                                            \
+    X( neg,          -x,                           -1,                                    -2, 2 )  \
+    X( abs,          x < 0 ? -x : x,               x < 0 ? -1 : x > 0 ? 1 : 0,           0.1, 2 )  \
+    X( sign,         x < 0 ? -1 : x > 0 ? 1 : x,   0,                                    0.1, 2 )  \
+    X( exp,          DC__FN(exp)(x),               y,                                     -2, 2 )  \
+    X( expm1,        DC__FN(expm1)(x),             y + 1,                                 -2, 2 )  \
+    X( log,          DC__FN(log)(x),               1 / x,                                0.5, 2 )  \
+    X( log1p,        DC__FN(log1p)(x),             1 / (1 + x),                         -0.5, 2 )  \
+    X( sqrt,         DC__SQRT(x),                  DC__C(0.5) / y,                       0.5, 2 )  \
+    X( rsqrt,        1 / DC__SQRT(x),              DC__C(-0.5) * y / x,                  0.5, 2 )  \
+    X( square,       x * x,                        2 * x,                                 -2, 2 )  \
+    X( reciprocal,   1 / x,                        -y * y,                               0.5, 2 )  \
+    X( sin,          DC__FN(sin)(x),               DC__FN(cos)(x),                        -3, 3 )  \
+    X( cos,          DC__FN(cos)(x),               -DC__FN(sin)(x),                       -3, 3 )  \
+    X( tanh,         DC__FN(tanh)(x),              1 - y * y,                             -2, 2 )  \
+    X( sigmoid,      DC__FN(sigmoid)(x),           y * (1 - y),                           -2, 2 )  \
+    X( erf,          DC__FN(erf)(x),               DC__FN(erf_slope)(x),                  -2, 2 )  \
+    X( relu,         x < 0 ? 0 : x,                x > 0 ? 1 : 0,                        0.1, 2 )  \
+    X( selu,         DC__FN(selu)(x),              DC__FN(selu_slope)(x, y),             0.1, 2 )  \
+    X( gelu,         DC__FN(gelu)(x),              DC__FN(gelu_slope)(x),                 -2, 2 )  \
+    X( gelu_tanh,    DC__FN(gelu_tanh)(x),         DC__FN(gelu_tanh_slope)(x),            -2, 2 )  \
+    X( silu,         x * DC__FN(sigmoid)(x),       DC__FN(silu_slope)(x),                 -2, 2 )  \
+    X( mish,         DC__FN(mish)(x),              DC__FN(mish_slope)(x),                 -2, 2 )  \
+    X( softplus,     DC__FN(softplus)(x),          DC__FN(sigmoid)(x),                    -2, 2 )  \
+    X( softsign,     x / (1 + DC__FN(size)(x)),    DC__FN(softsign_slope)(x),            0.1, 2 )  \
+    X( hardsigmoid,  DC__FN(hardsigmoid)(x),       x > -3 && x < 3 ? DC__C(1) / 6 : 0,    -2, 2 )  \
+    X( hardswish,    x * DC__FN(hardsigmoid)(x),   DC__FN(hardswish_slope)(x),            -2, 2 )
+
+/* The same with arguments: dc_leaky_relu(x, slope), dc_elu(x, alpha), dc_clip(x, low, high),
+ * dc_pow_scalar(x, exponent), dc_scale(x, factor), dc_shift(x, offset).
+ *
+ *     NAME        ARGUMENTS      F = f(x; a, b)             DF = f'(x)                   LO, HI */
+#define DC_UNARY_OPS_WITH(X)                                                                       \
+    X( leaky_relu, (a, 0.01, 0),  x < 0 ? a * x : x,         x > 0 ? 1 : a,               0.1, 2 ) \
+    X( elu,        (a, 1.5, 0),   DC__FN(elu)(x, a),         x > 0 ? 1 : y + a,           0.1, 2 ) \
+    X( clip,       (ab, -1, 1.5), x < a ? a : x > b ? b : x, x >= a && x <= b ? 1 : 0, -0.9, 1.4 ) \
+    X( pow_scalar, (a, 2.5, 0),   DC__FN(pow)(x, a),         DC__FN(pow_dx)(x, a),        0.5, 2 ) \
+    X( scale,      (a, -1.5, 0),  a * x,                     a,                            -2, 2 ) \
+    X( shift,      (a, 0.7, 0),   x + a,                     1,                            -2, 2 )
+
+/* Element-wise functions of two tensors, with NumPy's broadcasting in both directions: shapes are
+ * aligned at the last axis, and an axis of 1 is repeated to the size of the other. z = f(x, y).
+ *
+ *     NAME            F = f(x, y)               dz/dx                   dz/dy                  */
+#define DC_BINARY_OPS(X)                                                                           \
+    X( add,            x + y,                    1,                      1                      )  \
+    X( sub,            x - y,                    1,                      -1                     )  \
+    X( mul,            x * y,                    y,                      x                      )  \
+    X( div,            x / y,                    1 / y,                  -z / y                 )  \
+    X( pow,            DC__FN(pow)(x, y),        DC__FN(pow_dx)(x, y),   DC__FN(pow_dy)(x, z)   )  \
+    X( maximum,        DC__FN(larger)(x, y),     DC__FN(share)(x, y),    DC__FN(share)(y, x)    )  \
+    X( minimum,        -DC__FN(larger)(-x, -y),  DC__FN(share)(y, x),    DC__FN(share)(x, y)    )  \
+    X( equal,          x == y,                   0,                      0                      )  \
+    X( not_equal,      x != y,                   0,                      0                      )  \
+    X( less,           x < y,                    0,                      0                      )  \
+    X( less_equal,     x <= y,                   0,                      0                      )  \
+    X( greater,        x > y,                    0,                      0                      )  \
+    X( greater_equal,  x >= y,                   0,                      0                      )
+
+#define DC__DECLARE(NAME, F, DF, LO, HI) DC_API dc_tensor *dc_##NAME(dc_tensor *x);
+DC_UNARY_OPS(DC__DECLARE)
+#undef DC__DECLARE
+DC_API dc_tensor *dc_leaky_relu(dc_tensor *x, dc_real slope);     /* x > 0 ? x : slope x */
+DC_API dc_tensor *dc_elu       (dc_tensor *x, dc_real alpha);     /* x > 0 ? x : alpha (e^x - 1) */
+DC_API dc_tensor *dc_clip    (dc_tensor *x, dc_real low, dc_real high); /* min(max(x, low), high) */
+DC_API dc_tensor *dc_pow_scalar(dc_tensor *x, dc_real exponent);  /* x^exponent */
+DC_API dc_tensor *dc_scale     (dc_tensor *x, dc_real factor);    /* factor x */
+DC_API dc_tensor *dc_shift     (dc_tensor *x, dc_real offset);    /* x + offset */
+#define DC__DECLARE(NAME, F, DFX, DFY) DC_API dc_tensor *dc_##NAME(dc_tensor *x, dc_tensor *y);
+DC_BINARY_OPS(DC__DECLARE)
+#undef DC__DECLARE
+
+/* Choosing: y_i = condition_i ? a_i : b_i, broadcast; condition is 0 or not 0 and gets no
+ * gradient. */
+DC_API dc_tensor *dc_where(dc_tensor *condition, dc_tensor *a, dc_tensor *b);
+
+/* Shape. reshape, squeeze, unsqueeze, flatten and dc_first share storage; the others copy. */
+DC_API dc_tensor *dc_reshape  (dc_tensor *x, dc_shape shape);    /* One size may be -1: the rest. */
+DC_API dc_tensor *dc_flatten_op(dc_tensor *x);                  /* [N, a, b, ...] -> [N, a b ...] */
+DC_API dc_tensor *dc_squeeze  (dc_tensor *x, int axis);             /* Removes an axis of size 1. */
+DC_API dc_tensor *dc_unsqueeze(dc_tensor *x, int axis);         /* New axis of size 1, at `axis`. */
+DC_API dc_tensor *dc_permute  (dc_tensor *x, dc_axes order);        /* y.dim[i] = x.dim[order[i]] */
+DC_API dc_tensor *dc_transpose(dc_tensor *x);                         /* Swaps the last two axes. */
+DC_API dc_tensor *dc_expand   (dc_tensor *x, dc_shape shape);           /* Broadcasts x to shape. */
+/* [start, stop); a negative bound counts from the end; DC_END is the end. */
+DC_API dc_tensor *dc_slice (dc_tensor *x, int axis, int64_t start, int64_t stop);
+#define DC_END INT64_MAX
+DC_API dc_tensor *dc_first    (dc_tensor *x, int64_t index);   /* x[index, ...], a leading slice. */
+/* [.., a, ..], [.., b, ..] -> [.., a+b, ..] */
+DC_API dc_tensor *dc_concat (dc_tensors parts, int axis);
+DC_API dc_tensor *dc_stack    (dc_tensors parts, int axis);    /* A new axis of size parts.count. */
+DC_API void       dc_split  (dc_tensor *x, int axis, int parts, dc_tensor **out); /* Equal parts. */
+DC_API dc_tensor *dc_pad     (dc_tensor *x, int axis, int64_t before, int64_t after, dc_real value);
+/* [V, ...], [i, j] -> [i, j, ...] */
+DC_API dc_tensor *dc_gather (dc_tensor *table, dc_tensor *rows);
+/* y[i,j] = x[i, index[i,j]] (axis 1) */
+DC_API dc_tensor *dc_take_along(dc_tensor *x, dc_tensor *index, int axis);
+
+/* Reductions. dc_sum(x) is over all elements, giving a scalar; dc_sum_over(x, DC_AXES(0, 2),
+ * keepdims) over the named axes, which disappear or, with keepdims, stay as 1. An empty sum is
+ * 0, an empty product 1; the mean, maximum or minimum of nothing is an error. Tied maxima share
+ * the gradient equally. var and std divide by n - correction (0: as NumPy; 1: Bessel's,
+ * PyTorch's default). norm = sqrt(sum x^2). */
+DC_API dc_tensor *dc_sum      (dc_tensor *x);
+DC_API dc_tensor *dc_mean     (dc_tensor *x);
+DC_API dc_tensor *dc_max      (dc_tensor *x);
+DC_API dc_tensor *dc_min      (dc_tensor *x);
+DC_API dc_tensor *dc_prod     (dc_tensor *x);
+DC_API dc_tensor *dc_norm     (dc_tensor *x);
+DC_API dc_tensor *dc_var      (dc_tensor *x, int correction);
+DC_API dc_tensor *dc_std      (dc_tensor *x, int correction);
+DC_API dc_tensor *dc_sum_over (dc_tensor *x, dc_axes axes, bool keepdims);
+DC_API dc_tensor *dc_mean_over(dc_tensor *x, dc_axes axes, bool keepdims);
+DC_API dc_tensor *dc_max_over (dc_tensor *x, dc_axes axes, bool keepdims);
+DC_API dc_tensor *dc_min_over (dc_tensor *x, dc_axes axes, bool keepdims);
+DC_API dc_tensor *dc_prod_over(dc_tensor *x, dc_axes axes, bool keepdims);
+DC_API dc_tensor *dc_norm_over(dc_tensor *x, dc_axes axes, bool keepdims);
+DC_API dc_tensor *dc_var_over (dc_tensor *x, dc_axes axes, bool keepdims, int correction);
+DC_API dc_tensor *dc_std_over (dc_tensor *x, dc_axes axes, bool keepdims, int correction);
+/* Index of the first maximum; the axis disappears. */
+DC_API dc_tensor *dc_argmax (dc_tensor *x, int axis);
+DC_API dc_tensor *dc_argmin   (dc_tensor *x, int axis);
+DC_API dc_tensor *dc_cumsum   (dc_tensor *x, int axis);   /* y_i = x_0 + ... + x_i along the axis */
+
+/* Products. */
+/* [..., m, k] x [..., k, n] -> [..., m, n], leading axes broadcast */
+DC_API dc_tensor *dc_matmul (dc_tensor *a, dc_tensor *b);
+/* of the last two axes, without copying */
+DC_API dc_tensor *dc_matmul_with(dc_tensor *a, bool transpose_a, dc_tensor *b, bool transpose_b);
+/* [..., in] -> [..., out]: x w + b (b may be NULL) */
+DC_API dc_tensor *dc_linear (dc_tensor *x, dc_tensor *w, dc_tensor *b);
+DC_API dc_tensor *dc_dot      (dc_tensor *a, dc_tensor *b);   /* [n], [n] -> []    sum_i a_i b_i */
+DC_API dc_tensor *dc_outer    (dc_tensor *a, dc_tensor *b);   /* [m], [n] -> [m, n]    a_i b_j */
+
+/* Over the last axis, without overflow for any finite x. */
+DC_API dc_tensor *dc_softmax    (dc_tensor *x);               /* e^x_i / sum_j e^x_j */
+DC_API dc_tensor *dc_log_softmax(dc_tensor *x);               /* x_i - logsumexp(x) */
+DC_API dc_tensor *dc_logsumexp  (dc_tensor *x);           /* log sum_j e^x_j; the axis disappears */
+
+/* Normalisation and regularisation, as functions; @layers has them with their parameters. */
+/* Over the last axis: gain (x - mean) / sqrt(var + epsilon) + bias; Ba et al. 2016,
+ * arXiv:1607.06450. gain and bias [features], or NULL. */
+DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_real epsilon);
+/* Over all axes but the last; Ioffe & Szegedy 2015, arXiv:1502.03167. In training by the batch's
+ * mean and variance, and running = (1 - momentum) running + momentum batch (variance with
+ * Bessel's correction there, as PyTorch); else by the running ones. */
+DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias,
+                                   dc_tensor *running_mean,
+                                   dc_tensor *running_var, dc_real momentum, dc_real epsilon);
+/* In training: each element 0 with probability rate in [0, 1), else x / (1 - rate); otherwise x
+ * itself. Srivastava et al. 2014. */
+DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate);
+
+/* ============================================================================================== */
+/* @autograd                                                                                      */
+/* ============================================================================================== */
+
+/* Runs an op: copies its state, checks, computes, and notes it on the tape. */
+DC_API dc_tensor *dc_apply   (const dc_op *op, dc_tensors in, const void *state, size_t state_size);
+/* For an op's backward: where to add d loss / dx; NULL when x needs no gradient. */
+DC_API dc_real *dc_grad_data(dc_tensor *x);
+/* For an op's shape rule: reports a programmer's error. Does not return. */
+DC_API DC__NORETURN void dc_fail(dc_context *ctx, const char *format, ...);
+
+/* loss: one number. Adds to the gradient of every parameter that it depends on. Cost: about two
+ * forward passes. */
+DC_API void dc_backward (dc_tensor *loss);
+/* The gradient as a constant tensor, or NULL when there is none. It shares storage with x->grad. */
+DC_API dc_tensor *dc_grad (dc_tensor *x);
+DC_API void    dc_zero_grad(dc_tensor *x); /* Forgets x's gradient (dc_step does this by itself). */
+/* Makes an input a leaf that gets a gradient; returns x. For saliency maps and adversarial
+ * examples. */
+DC_API dc_tensor *dc_require_grad(dc_tensor *x);
+DC_API dc_tensor *dc_detach  (dc_tensor *x); /* The same values, through which no gradient flows. */
+
+typedef enum dc_explain_format { DC_TEXT, DC_DOT } dc_explain_format;
+
+/* Writes the tape under `loss` node by node, after dc_backward: shape, value, the gradient that
+ * came in, and the local derivative; as text, or as a graph for Graphviz (`dot -Tsvg`). path
+ * NULL: stdout. False (see dc_error) when the file cannot be written. */
+DC_API bool       dc_explain  (dc_tensor *loss, dc_explain_format format, const char *path);
+
+/* Compares dc_backward with central differences (f(x + h) - f(x - h)) / 2h for every element of
+ * every tensor in `inputs`. Returns the worst |analytic - numeric| / max(1, |analytic|,
+ * |numeric|). f must give one number and depend on nothing random. In double (DEEPC_DOUBLE)
+ * expect below 1e-6. */
+typedef dc_tensor *(*dc_scalar_function)(dc_tensors inputs, void *user);
+DC_API double    dc_gradcheck(dc_context *ctx, dc_scalar_function f, dc_tensors inputs, void *user);
+
+/* ============================================================================================== */
+/* @losses                                                                                        */
+/* ============================================================================================== */
+
+typedef enum dc_reduction { DC_MEAN, DC_SUM, DC_NONE } dc_reduction;
+
+typedef struct dc_loss_options {
+    dc_reduction reduction;       /* Mean by default; DC_NONE: one loss an element (or a sample). */
+    dc_real      label_smoothing;    /* In [0, 1): targets become (1 - s) target + s / classes. */
+    dc_tensor   *class_weights;    /* [classes]; the mean divides by the sum of the weights used. */
+    dc_real      delta;              /* Huber: where it turns linear. 0: 1. */
+} dc_loss_options;
+
+/* Below, y is the prediction and t the target, of the same shape unless said otherwise. The
+ * functions named ..._with take options; the short ones are their means. All are finite for
+ * logits of +-1e4. */
+DC_API dc_tensor *dc_mse            (dc_tensor *y, dc_tensor *t);       /* (y - t)^2 */
+DC_API dc_tensor *dc_mae            (dc_tensor *y, dc_tensor *t);       /* |y - t| */
+DC_API dc_tensor *dc_huber       (dc_tensor *y, dc_tensor *t); /* |e| < d ? e^2/2 : d (|e| - d/2) */
+/* max(z,0) - z t + log(1 + e^-|z|) */
+DC_API dc_tensor *dc_bce_with_logits(dc_tensor *logits, dc_tensor *t);
+/* -(t log p + (1-t) log(1-p)), logs not below -100 (as PyTorch) */
+DC_API dc_tensor *dc_bce          (dc_tensor *p, dc_tensor *t);
+/* -log_softmax(logits)[label]; [..., C] and [...] of class numbers 0..C-1 */
+DC_API dc_tensor *dc_cross_entropy (dc_tensor *logits, dc_tensor *labels);
+/* -sum_c t_c log_softmax_c; t [..., C] are probabilities */
+DC_API dc_tensor *dc_soft_cross_entropy(dc_tensor *logits, dc_tensor *t);
+DC_API dc_tensor *dc_nll            (dc_tensor *log_p, dc_tensor *labels);    /* -log_p[label] */
+/* sum_c t (log t - log_p), the mean over samples (PyTorch's "batchmean"); 0 log 0 = 0 */
+DC_API dc_tensor *dc_kl_div   (dc_tensor *log_p, dc_tensor *t);
+DC_API dc_tensor *dc_hinge         (dc_tensor *y, dc_tensor *t); /* max(0, 1 - t y), t in {-1, 1} */
+DC_API dc_tensor *dc_cosine_loss  (dc_tensor *y, dc_tensor *t); /* 1 - y.t / (|y| |t|), last axis */
+
+DC_API dc_tensor *dc_mse_with          (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_mae_with          (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_huber_with        (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_bce_with_logits_with(dc_tensor *logits, dc_tensor *t,
+                                          const dc_loss_options *options);
+DC_API dc_tensor *dc_bce_with          (dc_tensor *p, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_cross_entropy_with (dc_tensor *logits, dc_tensor *labels,
+                                         const dc_loss_options *options);
+DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *logits, dc_tensor *t,
+                                             const dc_loss_options *options);
+DC_API dc_tensor *dc_nll_with (dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *options);
+DC_API dc_tensor *dc_kl_div_with   (dc_tensor *log_p, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_hinge_with        (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_cosine_loss_with  (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+
+/* A loss as a record, for dc_compile. Yours: (dc_loss){ "my_loss", my_function }. Change options
+ * in a copy: dc_loss l = DC_CROSS_ENTROPY; l.options.label_smoothing = 0.1f; */
+typedef struct dc_loss {
+    const char     *name;
+    dc_tensor    *(*compute)(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+    bool            is_classifier;   /* Targets are class numbers; accuracy makes sense. */
+    dc_loss_options options;
+} dc_loss;
+
+/* "mse", ...; .compute is NULL when there is none such. */
+DC_API dc_loss dc_loss_named(const char *name);
+#define DC_MSE                dc_loss_named("mse")
+#define DC_MAE                dc_loss_named("mae")
+#define DC_HUBER              dc_loss_named("huber")
+#define DC_BCE_WITH_LOGITS    dc_loss_named("bce_with_logits")
+#define DC_BCE                dc_loss_named("bce")
+#define DC_CROSS_ENTROPY      dc_loss_named("cross_entropy")
+#define DC_SOFT_CROSS_ENTROPY dc_loss_named("soft_cross_entropy")
+#define DC_NLL                dc_loss_named("nll")
+#define DC_KL_DIV             dc_loss_named("kl_div")
+#define DC_HINGE              dc_loss_named("hinge")
+#define DC_COSINE_LOSS        dc_loss_named("cosine")
+
+/* ============================================================================================== */
+/* @optimizers                                                                                    */
+/* ============================================================================================== */
+
+/* A schedule multiplies the rate; t is the number of steps taken, from 0. Zero is "constant". */
+typedef struct dc_schedule {
+    enum { DC_CONSTANT, DC_STEP_DECAY, DC_EXPONENTIAL_DECAY, DC_POLYNOMIAL_DECAY, DC_COSINE_DECAY,
+           DC_ONE_CYCLE, DC_REDUCE_ON_PLATEAU } kind;
+    int64_t steps;                   /* Length, or the interval of step decay. */
+    double  factor, power, final;    /* As named below. */
+    int     patience;              /* Plateau: reports without improvement before the rate falls. */
+    int64_t warmup;          /* Steps during which the multiplier also rises as (t + 1) / warmup. */
+} dc_schedule;
+
+DC_API dc_schedule dc_step_decay       (int64_t every, double factor); /* factor^floor(t / every) */
+DC_API dc_schedule dc_exponential_decay(double factor);                     /* factor^t */
+/* final + (1 - final) (1 - t / steps)^power */
+DC_API dc_schedule dc_polynomial_decay (int64_t steps, double power, double final);
+/* final + (1 - final) (1 + cos(pi t / steps)) / 2; Loshchilov & Hutter, arXiv:1608.03983 */
+DC_API dc_schedule dc_cosine_decay (int64_t steps, double final);
+/* From 1/25 up to 1 in 30 % of the steps, down to 1/250,000, both along a cosine; Smith,
+ * arXiv:1708.07120, constants as PyTorch's OneCycleLR */
+DC_API dc_schedule dc_one_cycle  (int64_t steps);
+/* times factor when dc_plateau (fit calls it with the validation loss) saw no improvement for
+ * more than `patience` reports */
+DC_API dc_schedule dc_reduce_on_plateau(double factor, int patience);
+/* The schedule starts after it. */
+DC_API dc_schedule dc_with_warmup (dc_schedule schedule, int64_t steps);
+
+/* How to step. The functions below fill in PyTorch's defaults; change any field of the copy they
+ * return. g is the gradient (plus weight_decay * w unless decoupled), w the weight, r the rate. */
+typedef struct dc_optimizer_spec {
+    const char *name;                /* "sgd", "adam", ... */
+    double      rate;                /* Learning rate, > 0. */
+    double      momentum;            /* SGD, RMSprop: in [0, 1). */
+    bool        nesterov;            /* SGD with momentum: look ahead. */
+    double      beta1, beta2;  /* Adam's family: decay of the first and second moment, in [0, 1). */
+    double      rho;          /* RMSprop (PyTorch: alpha), Adadelta: decay of the average square. */
+    double      epsilon;             /* Keeps divisions finite. */
+    double      weight_decay;        /* 0: none. */
+    bool        decoupled;           /* w -= r weight_decay w, apart from g (arXiv:1711.05101). */
+    double      clip_value;          /* g limited to [-clip_value, clip_value]; 0: not. */
+    double  clip_norm; /* All gradients scaled so that their common norm is at most this; 0: not. */
+    int         accumulate;   /* dc_step acts at every n-th call, on the mean gradient; 0: every. */
+    dc_schedule schedule;
+} dc_optimizer_spec;
+
+DC_API dc_optimizer_spec dc_sgd     (double rate);   /* w -= r g */
+/* v = momentum v + g, w -= r v */
+DC_API dc_optimizer_spec dc_momentum(double rate, double momentum);
+DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum);  /* w -= r (g + momentum v) */
+/* s = rho s + (1-rho) g^2, w -= r g / (sqrt s + eps) */
+DC_API dc_optimizer_spec dc_rmsprop (double rate);
+/* s += g^2, w -= r g / (sqrt s + eps); Duchi 2011 */
+DC_API dc_optimizer_spec dc_adagrad (double rate);
+DC_API dc_optimizer_spec dc_adadelta(double rate);   /* Zeiler 2012, arXiv:1212.5701 */
+DC_API dc_optimizer_spec dc_adam    (double rate);   /* Kingma & Ba 2014, arXiv:1412.6980 */
+/* Adam, decoupled weight decay 0.01; arXiv:1711.05101 */
+DC_API dc_optimizer_spec dc_adamw (double rate);
+DC_API dc_optimizer_spec dc_nadam   (double rate);   /* Dozat 2016 */
+/* w -= r sign(b1 m + (1-b1) g); Chen 2023, arXiv:2302.06675 */
+DC_API dc_optimizer_spec dc_lion (double rate);
+
+typedef struct dc_optimizer dc_optimizer;
+
+/* Over every parameter made so far. */
+DC_API dc_optimizer *dc_optimize (dc_context *ctx, dc_optimizer_spec spec);
+DC_API dc_optimizer *dc_optimize_these(dc_context *ctx, dc_optimizer_spec spec, dc_tensors params);
+DC_API dc_optimizer *dc_optimizer_of  (dc_model *model);   /* The one that dc_compile made. */
+DC_API void          dc_set_group     (dc_optimizer *o, dc_tensors params, double rate_factor,
+                                       double weight_decay);
+                                           /* Their own rate (times the common one) and
+                                                                  weight decay.                   */
+/* Applies the gradients and clears them; a parameter without a gradient is skipped. */
+DC_API void         dc_step (dc_optimizer *o);
+DC_API void        dc_plateau (dc_optimizer *o, double loss); /* Reports to DC_REDUCE_ON_PLATEAU. */
+DC_API double        dc_rate          (const dc_optimizer *o);      /* The rate of the next step. */
+DC_API void          dc_set_rate      (dc_optimizer *o, double rate);
+DC_API double        dc_grad_norm (const dc_optimizer *o); /* sqrt(sum of all squared gradients). */
+DC_API double        dc_schedule_at   (dc_schedule s, int64_t t);    /* The multiplier at step t. */
+
+/* ============================================================================================== */
+/* @layers                                                                                        */
+/* ============================================================================================== */
+
+/* Activations for layers, by name; the ops of the same names define them. DC_SOFTMAX is over the
+ * last axis; leaky_relu has slope 0.01, elu alpha 1. */
+typedef enum dc_activation {
+    DC_LINEAR, DC_RELU, DC_LEAKY_RELU, DC_ELU, DC_SELU, DC_GELU, DC_GELU_TANH, DC_SILU, DC_MISH,
+        DC_SOFTPLUS,
+    DC_SOFTSIGN, DC_HARDSIGMOID, DC_HARDSWISH, DC_TANH, DC_SIGMOID, DC_SOFTMAX
+} dc_activation;
+
+DC_API dc_tensor *dc_activate(dc_tensor *x, dc_activation activation);
+
+typedef struct dc_layer_kind dc_layer_kind;
+typedef struct dc_layer_spec dc_layer_spec;
+
+typedef struct dc_layer_list {
+    int                  count;
+    const dc_layer_spec *spec;
+} dc_layer_list;
+
+/* A layer as it is written down: a value, made by the functions below. */
+struct dc_layer_spec {
+    const dc_layer_kind *kind;
+    const char    *name;             /* NULL: numbered, "dense_1". */
+    int64_t        units;            /* Dense: output features. */
+    dc_activation  activation;
+    dc_init        init;             /* Of the weight matrix. */
+    bool           without_bias;
+    dc_real        rate;             /* Dropout: the part that is dropped. */
+    dc_real        epsilon, momentum;/* Normalisations. */
+    dc_shape       shape;            /* Input and reshape: without the batch axis. */
+    dc_layer_list  list;             /* Residual: what is inside. */
+    const dc_layer_list *lists;      /* Branches: what is inside each of them. */
+    int            list_count;
+    dc_dataset    *data;             /* Standardize: where mean and deviation come from. */
+    const void    *user;             /* For kinds of your own. */
+    const char    *file;             /* Where it was written. */
+    int            line;
+};
+
+DC_API dc_layer_spec dc_input_shaped(dc_shape shape);                 /* The shape of one sample. */
+#define dc_input(...) dc_input_shaped(DC_SHAPE(__VA_ARGS__))               /* dc_input(28, 28, 1) */
+/* [..., in] -> [..., units]: f(x W + b), W Glorot, b zero */
+DC_API dc_layer_spec dc_dense (int64_t units, dc_activation activation);
+DC_API dc_layer_spec dc_activation_layer(dc_activation activation);
+DC_API dc_layer_spec dc_dropout    (dc_real rate);                          /* See dc_dropout_op. */
+DC_API dc_layer_spec dc_flatten    (void);                               /* [N, a, b] -> [N, a b] */
+DC_API dc_layer_spec dc_reshape_layer(dc_shape shape);                 /* Without the batch axis. */
+DC_API dc_layer_spec dc_batch_norm (void);                          /* momentum 0.1, epsilon 1e-5 */
+DC_API dc_layer_spec dc_layer_norm (void);                                   /* epsilon 1e-5 */
+/* (x - mean) / std by feature, of that set; saved with the model */
+DC_API dc_layer_spec dc_standardize(dc_dataset *training);
+DC_API dc_layer_spec dc_residual   (dc_layer_list inside);                   /* x + f(x) */
+/* [f(x), g(x), ...] concatenated on the last axis */
+DC_API dc_layer_spec dc_branches (int count, const dc_layer_list *inside);
+/* Yours. `user` must live as long as the model. */
+DC_API dc_layer_spec dc_custom (const dc_layer_kind *kind, const void *user);
+/* Changes to a specification: dc_with_name(dc_dense(10, DC_LINEAR), "head"). */
+DC_API dc_layer_spec dc_with_name  (dc_layer_spec spec, const char *name);
+DC_API dc_layer_spec dc_with_init  (dc_layer_spec spec, dc_init init);
+DC_API dc_layer_spec dc_without_bias(dc_layer_spec spec);
+
+DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec);
+#ifndef __cplusplus
+#define DC_LAYERS(...) dc_make_layers(DC__COUNT(dc_layer_spec, __VA_ARGS__), \
+                                      (dc_layer_spec[]){ __VA_ARGS__ })
+#define DC_BRANCHES(...) dc_branches(DC__COUNT(dc_layer_list, __VA_ARGS__), \
+                                     (dc_layer_list[]){ __VA_ARGS__ })
+#endif
+
+/* A layer at work: it owns parameters and buffers. */
+enum { DC_MAX_LAYER_TENSORS = 16 };
+struct dc_layer {
+    dc_layer_spec spec;
+    const char   *name;                            /* "dense_1"; unique in its model. */
+    dc_model     *model;
+    dc_context   *ctx;
+    int           ordinal;                      /* Its number in the context, for random numbers. */
+    bool          is_built;
+    int           tensors;                       /* Parameters and buffers, in order of creation. */
+    dc_tensor    *tensor[DC_MAX_LAYER_TENSORS];    /* Named "dense_1.weight", "dense_1.bias", ... */
+    dc_layer    **child;                           /* Residual and branches. */
+    int           children;
+    dc_layer     *next;                            /* In the model's list. */
+    dc_shape      in_shape, out_shape;             /* Of the last call, with the batch axis. */
+    int64_t       calls;
+};
+
+/* A kind of layer. build makes the parameters once the input's shape is known; call computes. */
+struct dc_layer_kind {
+    const char *name;                              /* "dense": the stem of its layers' names. */
+    void      (*build)(dc_layer *layer, dc_shape input);   /* NULL: nothing to make. */
+    dc_tensor*(*call) (dc_layer *layer, dc_tensor *x);
+    int64_t   (*flops)(const dc_layer *layer);    /* Of one sample, forward; NULL: one an output. */
+};
+
+DC_API dc_tensor *dc_layer_param (dc_layer *layer, const char *name, dc_init init, dc_shape shape);
+/* For build: a trainable tensor; a saved but not trained one. */
+DC_API dc_tensor *dc_layer_buffer(dc_layer *layer, const char *name, dc_real value, dc_shape shape);
+
+/* ============================================================================================== */
+/* @models                                                                                        */
+/* ============================================================================================== */
+
+/* A model given as a C function: it calls its layers on x [batch, ...] and returns the
+ * prediction. */
+typedef dc_tensor *(*dc_model_function)(dc_model *model, dc_tensor *x, void *user);
+
+/* The first must be dc_input. */
+DC_API dc_model *dc_sequential (dc_context *ctx, dc_layer_list layers);
+/* Calls f once, on zeros [1, input...], to build its layers. */
+DC_API dc_model  *dc_functional (dc_context *ctx, dc_shape input, dc_model_function f, void *user);
+/* In f: the model's layer of that name, made at the first call */
+DC_API dc_layer  *dc_use        (dc_model *model, const char *name, dc_layer_spec spec);
+DC_API dc_tensor *dc_call       (dc_layer *layer, dc_tensor *x);        /* Twice: shared weights. */
+DC_API dc_tensor *dc_forward    (dc_model *model, dc_tensor *x);    /* [batch, ...] -> prediction */
+DC_API dc_tensors dc_params     (dc_model *model);                      /* Its trainable tensors. */
+/* "dense_1.weight", or NULL. */
+DC_API dc_tensor *dc_find       (dc_model *model, const char *name);
+/* Names that start so are not trained. */
+DC_API void     dc_freeze (dc_model *model, const char *prefix, bool frozen);
+DC_API int64_t    dc_param_count(dc_model *model);
+/* A table on stdout: layer, shape, parameters, FLOPs and bytes a sample. */
+DC_API void       dc_summary    (dc_model *model);
+DC_API uint64_t   dc_fingerprint(dc_model *model);                  /* A hash of all its weights. */
+DC_API uint64_t   dc_fingerprint_of(dc_tensors tensors);             /* The same for any tensors. */
+/* So that dc_load knows it. */
+DC_API void dc_register_layer(dc_context *ctx, const dc_layer_kind *kind);
+
+/* ============================================================================================== */
+/* @training                                                                                      */
+/* ============================================================================================== */
+
+/* What a metric sees: all predictions of a set. y [count, outputs], t [count, targets], both
+ * row-major. */
+typedef struct dc_predictions {
+    int64_t        count, outputs, targets;
+    const dc_real *y, *t;
+    dc_real        threshold;        /* With one output: y above it says class 1. */
+    dc_context    *ctx;              /* Where a metric takes memory, between dc_begin and dc_end. */
+} dc_predictions;
+
+/* A metric as a record. Yours: (dc_metric){ "my_metric", my_function }. */
+typedef struct dc_metric {
+    const char *name;
+    double    (*compute)(const dc_predictions *p, const struct dc_metric *self);
+    int        k; /* Top-k: k. Precision, recall, F1: the class, or -1 for the mean over classes. */
+} dc_metric;
+
+/* Classification: y are logits or probabilities, the largest wins; with one output, y >
+ * threshold, where the threshold is 0 for logits and 0.5 for probabilities (told apart by the
+ * loss). t are class numbers or one-hot. Regression: over all elements. */
+DC_API dc_metric dc_accuracy (void);         /* The part that is right. */
+DC_API dc_metric dc_top_k    (int k);        /* The part whose class is among the k largest. */
+/* TP / (TP + FP); 0 when there is none. -1: mean over classes. */
+DC_API dc_metric dc_precision(int cls);
+DC_API dc_metric dc_recall   (int cls);      /* TP / (TP + FN) */
+DC_API dc_metric dc_f1       (int cls);      /* 2 TP / (2 TP + FP + FN) */
+DC_API dc_metric dc_auc      (void);        /* Area under the ROC curve, binary; ties count half. */
+DC_API dc_metric dc_mae_metric(void);        /* mean |y - t| */
+DC_API dc_metric dc_rmse     (void);         /* sqrt(mean (y - t)^2) */
+DC_API dc_metric dc_r2       (void);         /* 1 - sum (y - t)^2 / sum (t - mean t)^2 */
+
+enum { DC_MAX_METRICS = 8 };
+
+typedef struct dc_report {           /* What dc_evaluate found. */
+    int64_t     samples;
+    double      loss;
+    double      accuracy;            /* NaN for a regression. */
+    int         metrics;
+    const char *name [DC_MAX_METRICS];
+    double      value[DC_MAX_METRICS];
+} dc_report;
+
+typedef struct dc_history {          /* What dc_fit returns: one value an epoch. */
+    int         epochs;              /* How many were run. */
+    double     *loss, *validation_loss;               /* NaN where there was no validation. */
+    double     *accuracy, *validation_accuracy;       /* NaN for a regression. */
+    double     *rate;
+    int         metrics;
+    const char *metric_name[DC_MAX_METRICS];
+    double     *metric[DC_MAX_METRICS], *validation_metric[DC_MAX_METRICS];
+    int         best_epoch;          /* From 0; by validation loss, else by loss. */
+    const char *stopped_by;          /* "early stopping", "nan", ... or NULL when all epochs ran. */
+} dc_history;
+
+/* A callback watches training, and may stop it. Fields that are NULL are not called. Yours:
+ * (dc_callback){ .user = ..., .on_epoch_end = ... }. */
+typedef struct dc_callback {
+    const char *name;
+    void       *user;
+    bool      (*on_batch_end)(dc_model *model, int epoch, int64_t batch, double loss, void *user);
+    bool      (*on_epoch_end)(dc_model *model, int epoch, const dc_history *history, void *user);
+                                     /* Both: false stops the training. */
+    int         patience;            /* Early stopping. */
+    double      min_delta;
+    const char *path;                /* Checkpoint, CSV log. */
+} dc_callback;
+
+/* Stops when the validation loss (else the loss) has not fallen by more than min_delta for
+ * `patience` epochs in a row, and restores the best weights. */
+DC_API dc_callback dc_early_stopping(int patience, double min_delta);
+/* Saves the model whenever that loss is the lowest. */
+DC_API dc_callback dc_checkpoint (const char *path);
+DC_API dc_callback dc_csv_log       (const char *path);    /* A line an epoch. */
+
+typedef struct dc_fit_options {
+    int            epochs;           /* 0: 1. */
+    int            batch_size;       /* 0: 32. */
+    /* This part of the data, drawn at random by the seed, is not trained on. */
+    dc_real validation_split;
+    dc_dataset    *validation;       /* Or a set of its own. */
+    bool           keep_order;       /* Do not shuffle every epoch. */
+    const dc_real *class_weights;    /* One a class: sample i counts class_weights[label]. */
+    /* One a sample of the set given to dc_fit. The loss is the mean of weight * loss (as Keras). */
+    const dc_real *sample_weights;
+    const dc_callback *callbacks;    /* callback_count of them. */
+    int            callback_count;
+    bool           quiet;            /* No progress on stderr. */
+} dc_fit_options;
+
+DC_API void        dc_compile  (dc_model *model, dc_loss loss, dc_optimizer_spec optimizer);
+/* Besides the loss and, for classifiers, accuracy. */
+DC_API void dc_metrics (dc_model *model, int count, const dc_metric *metrics);
+#ifndef __cplusplus
+#define DC_METRICS(...)   DC__COUNT(dc_metric, __VA_ARGS__), (dc_metric[]){ __VA_ARGS__ }
+#define DC_CALLBACKS(...) .callbacks = (dc_callback[]){ __VA_ARGS__ },                             \
+                          .callback_count = DC__COUNT(dc_callback, __VA_ARGS__)
+#endif
+DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_options options);
+DC_API dc_report   dc_evaluate (dc_model *model, dc_dataset *data);
+/* Inference, nothing taped; any number of rows. */
+DC_API dc_tensor *dc_predict (dc_model *model, dc_tensor *x);
+DC_API dc_tensor  *dc_predict_all(dc_model *model, dc_dataset *data);   /* [samples, outputs...] */
+/* [classes, classes]: true, said */
+DC_API dc_tensor *dc_confusion(dc_model *model, dc_dataset *data);
+/* The first weight or gradient with a NaN or infinity in it, or NULL. dc_fit stops at a NaN loss
+ * and names it. */
+DC_API dc_tensor *dc_find_nan (dc_model *model);
+
+/* ============================================================================================== */
+/* @data                                                                                          */
+/* ============================================================================================== */
+
+/* A data set is a list of samples (x, y). With classes > 0, y is one class number. All sets made
+ * from another one share its storage. */
+typedef enum dc_part { DC_TRAIN, DC_TEST } dc_part;
+
+/* Copies. The shapes are those of one sample. classes 0: y is a quantity; else y_shape is
+ * DC_SCALAR and y holds 0..classes-1. y NULL: x is its own target (an autoencoder). */
+DC_API dc_dataset *dc_from_arrays(dc_context *ctx, int64_t count, dc_shape x_shape,
+                                  const dc_real *x,
+                                  dc_shape y_shape, const dc_real *y, int classes);
+DC_API dc_dataset *dc_from_bytes (dc_context *ctx, int64_t count, dc_shape x_shape,
+                                  const uint8_t *x,
+                                  /* Copies; delivers x / 255. */
+                                  const uint8_t *labels, int classes);
+
+/* Samples made when needed: fetch fills x and y of sample `row` in 0..count-1 and returns false
+ * when it cannot, which ends the epoch with an error. Equal rows must give equal samples. */
+typedef bool (*dc_fetch)(int64_t row, dc_real *x, dc_real *y, void *user);
+DC_API dc_dataset *dc_stream (dc_context *ctx, int64_t count, dc_shape x_shape, dc_shape y_shape,
+                              int classes,
+                                  dc_fetch fetch, void *user);
+
+DC_API int64_t     dc_count      (const dc_dataset *data);
+DC_API int         dc_classes    (const dc_dataset *data);
+DC_API dc_shape    dc_x_shape    (const dc_dataset *data);                /* Of one sample. */
+DC_API dc_shape    dc_y_shape    (const dc_dataset *data);
+/* From a CSV file; NULL without. */
+DC_API const char *dc_class_name (const dc_dataset *data, int cls);
+DC_API const char *dc_feature_name(const dc_dataset *data, int feature);
+
+/* Making sets from sets. */
+DC_API dc_dataset *dc_take      (dc_dataset *data, int64_t start, int64_t stop); /* [start, stop) */
+DC_API dc_dataset *dc_pick (dc_dataset *data, int64_t count, const int64_t *rows); /* These rows. */
+DC_API dc_dataset *dc_shuffled   (dc_dataset *data, uint64_t seed);
+/* At random by the context's seed; first has `fraction`. */
+DC_API void dc_split_data (dc_dataset *data, dc_real fraction, dc_dataset **first,
+                           dc_dataset **rest);
+DC_API void        dc_class_counts(dc_dataset *data, int64_t *counts);         /* counts[classes] */
+DC_API void dc_balanced_weights(dc_dataset *data, dc_real *weights); /* count / (classes count_c) */
+/* Rare classes repeated until all are equally common. */
+DC_API dc_dataset *dc_balanced (dc_dataset *data);
+
+/* x' = (x - shift) / scale by feature, fitted on one set (the training part) and applied to any. */
+typedef struct dc_scaler {
+    int64_t        features;
+    const dc_real *shift, *scale;
+} dc_scaler;
+/* mean, standard deviation (1 where it is 0) */
+DC_API dc_scaler dc_standardizer(dc_dataset *training);
+DC_API dc_scaler   dc_normalizer (dc_dataset *training);          /* minimum, range */
+DC_API dc_dataset *dc_scaled     (dc_dataset *data, dc_scaler scaler);
+
+/* Batches. x [n, ...] and y [n, ...] (class numbers: [n]) are overwritten by the next dc_next. */
+typedef struct dc_batch {
+    dc_tensor     *x, *y;
+    int64_t        size;
+    const int64_t *rows;             /* Which samples of the set. */
+} dc_batch;
+typedef struct dc_loader dc_loader;
+DC_API dc_loader  *dc_batches    (dc_dataset *data, int64_t batch_size, bool shuffle);
+/* False at the end of an epoch; the next call starts the next, shuffled anew. The last batch may
+ * be smaller. */
+DC_API bool  dc_next (dc_loader *loader, dc_batch *batch);
+
+/* Files. NULL and dc_error on anything unexpected: missing, cut short, of the wrong kind, with
+ * bad labels. */
+/* The four IDX files, as they are or as .gz; also Fashion-MNIST. x [28, 28, 1] */
+DC_API dc_dataset *dc_load_mnist (dc_context *ctx, const char *folder, dc_part part);
+/* Or .gz */
+DC_API dc_dataset *dc_load_idx (dc_context *ctx, const char *images, const char *labels);
+typedef struct dc_csv_options {
+    char        separator;           /* 0: comma. */
+    bool        no_header;
+    const char *label;  /* Name (or number from 0, as text) of the target column; NULL: the last. */
+    /* The target is a class, not a quantity; names are numbered in order of first appearance. */
+    bool        is_classes;
+    dc_real     missing;             /* What an empty field, ?, NA or NaN becomes ... */
+    bool        fill_with_mean;      /* ... unless the column's mean is asked for. */
+} dc_csv_options;
+/* RFC 4180. A feature column that holds text is categorical: one 0/1 feature for each of its
+ * values. */
+DC_API dc_dataset *dc_load_csv   (dc_context *ctx, const char *path, const dc_csv_options *options);
+
+/* Generators. The points of dc_make_...: x [2], two classes or as many as asked for; noise is a
+ * standard deviation. */
+/* x in [0, 1), y = slope x + intercept + noise N(0, 1) */
+DC_API dc_dataset *dc_make_line (dc_context *ctx, int64_t count, dc_real slope, dc_real intercept,
+                                 dc_real noise);
+/* y = sin x, x in [-pi, pi) */
+DC_API dc_dataset *dc_make_sine (dc_context *ctx, int64_t count, dc_real noise);
+DC_API dc_dataset *dc_make_xor    (dc_context *ctx);                          /* The four points. */
+/* Gaussians around points on a circle of radius 2 */
+DC_API dc_dataset *dc_make_blobs  (dc_context *ctx, int64_t count, int classes, dc_real noise);
+/* Radius 1/2 in radius 1 */
+DC_API dc_dataset *dc_make_circles(dc_context *ctx, int64_t count, dc_real noise);
+DC_API dc_dataset *dc_make_moons  (dc_context *ctx, int64_t count, dc_real noise);
+DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_real noise);
+/* cells x cells on [-1, 1)^2 */
+DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells);
+/* [28, 28, 1], ten classes: a bitmap font, shifted, rotated, with noise */
+DC_API dc_dataset *dc_make_digits (dc_context *ctx, int64_t count);
+
+/* ============================================================================================== */
+/* @files                                                                                         */
+/* ============================================================================================== */
+
+/* One safetensors file (8 bytes: header length, a JSON header, the numbers), float32 or float64,
+ * with the architecture in its metadata: any tool opens it. Written beside and renamed, so that
+ * a crash or a full disk never leaves a broken model. False or NULL, and dc_error, when it does
+ * not work. */
+DC_API bool       dc_save        (dc_model *model, const char *path);
+/* A sequential model, without the code that built it; ready for dc_predict and, as it was
+ * compiled, for dc_fit and dc_evaluate. */
+DC_API dc_model *dc_load (dc_context *ctx, const char *path);
+/* By name and shape; all or nothing. */
+DC_API bool dc_load_weights(dc_model *model, const char *path);
+/* The optimiser's state and position, to continue where training stopped; beside dc_save. */
+DC_API bool dc_save_training(dc_model *model, const char *path);
+DC_API bool       dc_load_training(dc_model *model, const char *path);
+
+DC_API bool       dc_save_npy    (dc_tensor *x, const char *path);   /* NumPy's .npy, version 1.0 */
+/* Versions 1 to 3; float and integer types of either byte order, C or Fortran order */
+DC_API dc_tensor *dc_load_npy (dc_context *ctx, const char *path);
+
+/* ============================================================================================== */
+/* @pictures                                                                                      */
+/* ============================================================================================== */
+
+/* A plot, written as SVG. Zero is the default everywhere. */
+typedef struct dc_series {
+    const char    *name;             /* In the legend. */
+    const dc_real *x, *y;            /* x NULL: 0, 1, 2, ... */
+    int64_t        count;
+    bool           points;           /* Points, not a line. */
+    int            color;            /* 0: the next of the palette; else 1 to 8, to choose. */
+} dc_series;
+
+typedef struct dc_plot {
+    const char      *title, *x_label, *y_label;
+    const dc_series *series;
+    int              series_count;
+    bool             log_y;
+    int              width, height;  /* Pixels; 0: 640 x 400. */
+    /* Behind the series, [field_rows, field_columns] values in [0, 1] from blue to orange (a
+     * decision boundary), row 0 at the top; */
+    const dc_real *field;
+    int              field_columns, field_rows;
+    /* the area it covers, and the axes. All 0: from the series. */
+    dc_real x_min, x_max, y_min, y_max;
+} dc_plot;
+
+DC_API bool dc_write_svg     (dc_context *ctx, const char *path, const dc_plot *plot);
+/* Loss curves. */
+DC_API bool dc_plot_history (dc_context *ctx, const char *path, const dc_history *history);
+/* For x [2], 1 or 2 outputs or more classes: who wins where, and the samples. */
+DC_API bool dc_plot_boundary (dc_model *model, dc_dataset *data, const char *path);
+DC_API void dc_print_history (const dc_history *history);        /* Loss curves, in the terminal. */
+/* [H, W] or [H, W, 1] in [0, 1], in the terminal, light on dark */
+DC_API void dc_print_image   (const dc_tensor *image);
+/* [H, W], [H, W, 1], [H, W, 3] or [.., 4] in [0, 1]; needs stb_image_write.h */
+DC_API bool dc_write_png (dc_tensor *image, const char *path);
+/* [N, H, W, C], a gap between */
+DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path);
+
+#ifdef __cplusplus
+}  /* extern "C" */
+
+/* The lists of @types and @layers, as C++11 writes them. */
+inline dc_shape dc__shape(std::initializer_list<int64_t> d)
+{
+    return dc_make_shape(int(d.size()), d.begin());
+}
+inline dc_axes dc__axes(std::initializer_list<int> a)
+{
+    return dc_make_axes(int(a.size()), a.begin());
+}
+inline dc_tensors dc__list(std::initializer_list<dc_tensor *> t)
+{
+    return dc_make_tensors(int(t.size()), t.begin());
+}
+inline dc_layer_list dc__layers(std::initializer_list<dc_layer_spec> l)
+{
+    return dc_make_layers(int(l.size()), l.begin());
+}
+inline dc_layer_spec dc__branches(std::initializer_list<dc_layer_list> l)
+{
+    return dc_branches(int(l.size()), l.begin());
+}
+#define DC_SHAPE(...)    dc__shape({ __VA_ARGS__ })
+#define DC_AXES(...)     dc__axes({ __VA_ARGS__ })
+#define DC_TENSORS(...)  dc__list({ __VA_ARGS__ })
+#define DC_LAYERS(...)   dc__layers({ __VA_ARGS__ })
+#define DC_BRANCHES(...) dc__branches({ __VA_ARGS__ })
+#endif
+/* ============================================================================================== */
+/* @calls                                                                                         */
+/* ============================================================================================== */
+
+/* So that an error can name the line of the program that made it, each call notes its place
+ * first. (Inside the implementation these say nothing but the call itself.) */
+#ifdef __cplusplus
+extern "C" {
+#endif
+DC_API void dc__at(const char *file, int line);
+DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
+#ifdef __cplusplus
+}
+#endif
+#define DC__CALL(f, ...) (dc__at(__FILE__, __LINE__), f(__VA_ARGS__))
+#define DC__SPEC(f, ...) dc__placed(f(__VA_ARGS__), __FILE__, __LINE__)
+
+#define dc_begin(...)               DC__CALL(dc_begin, __VA_ARGS__)
+#define dc_end(...)                 DC__CALL(dc_end, __VA_ARGS__)
+#define dc_alloc(...)               DC__CALL(dc_alloc, __VA_ARGS__)
+#define dc_zeros(...)               DC__CALL(dc_zeros, __VA_ARGS__)
+#define dc_ones(...)                DC__CALL(dc_ones, __VA_ARGS__)
+#define dc_full(...)                DC__CALL(dc_full, __VA_ARGS__)
+#define dc_scalar(...)              DC__CALL(dc_scalar, __VA_ARGS__)
+#define dc_from(...)                DC__CALL(dc_from, __VA_ARGS__)
+#define dc_arange(...)              DC__CALL(dc_arange, __VA_ARGS__)
+#define dc_linspace(...)            DC__CALL(dc_linspace, __VA_ARGS__)
+#define dc_eye(...)                 DC__CALL(dc_eye, __VA_ARGS__)
+#define dc_one_hot(...)             DC__CALL(dc_one_hot, __VA_ARGS__)
+#define dc_uniform(...)             DC__CALL(dc_uniform, __VA_ARGS__)
+#define dc_normal(...)              DC__CALL(dc_normal, __VA_ARGS__)
+#define dc_permutation(...)         DC__CALL(dc_permutation, __VA_ARGS__)
+#define dc_param_shaped(...)        DC__CALL(dc_param_shaped, __VA_ARGS__)
+#define dc_param_from(...)          DC__CALL(dc_param_from, __VA_ARGS__)
+#define dc_item(...)                DC__CALL(dc_item, __VA_ARGS__)
+#define dc_at(...)                  DC__CALL(dc_at, __VA_ARGS__)
+#define dc_read(...)                DC__CALL(dc_read, __VA_ARGS__)
+#define dc_write(...)               DC__CALL(dc_write, __VA_ARGS__)
+#define dc_copy(...)                DC__CALL(dc_copy, __VA_ARGS__)
+#define dc_named(...)               DC__CALL(dc_named, __VA_ARGS__)
+#define dc_print(...)               DC__CALL(dc_print, __VA_ARGS__)
+#define dc_format(...)              DC__CALL(dc_format, __VA_ARGS__)
+#define dc_neg(...)                 DC__CALL(dc_neg, __VA_ARGS__)
+#define dc_abs(...)                 DC__CALL(dc_abs, __VA_ARGS__)
+#define dc_sign(...)                DC__CALL(dc_sign, __VA_ARGS__)
+#define dc_exp(...)                 DC__CALL(dc_exp, __VA_ARGS__)
+#define dc_expm1(...)               DC__CALL(dc_expm1, __VA_ARGS__)
+#define dc_log(...)                 DC__CALL(dc_log, __VA_ARGS__)
+#define dc_log1p(...)               DC__CALL(dc_log1p, __VA_ARGS__)
+#define dc_sqrt(...)                DC__CALL(dc_sqrt, __VA_ARGS__)
+#define dc_rsqrt(...)               DC__CALL(dc_rsqrt, __VA_ARGS__)
+#define dc_square(...)              DC__CALL(dc_square, __VA_ARGS__)
+#define dc_reciprocal(...)          DC__CALL(dc_reciprocal, __VA_ARGS__)
+#define dc_sin(...)                 DC__CALL(dc_sin, __VA_ARGS__)
+#define dc_cos(...)                 DC__CALL(dc_cos, __VA_ARGS__)
+#define dc_tanh(...)                DC__CALL(dc_tanh, __VA_ARGS__)
+#define dc_sigmoid(...)             DC__CALL(dc_sigmoid, __VA_ARGS__)
+#define dc_erf(...)                 DC__CALL(dc_erf, __VA_ARGS__)
+#define dc_relu(...)                DC__CALL(dc_relu, __VA_ARGS__)
+#define dc_selu(...)                DC__CALL(dc_selu, __VA_ARGS__)
+#define dc_gelu(...)                DC__CALL(dc_gelu, __VA_ARGS__)
+#define dc_gelu_tanh(...)           DC__CALL(dc_gelu_tanh, __VA_ARGS__)
+#define dc_silu(...)                DC__CALL(dc_silu, __VA_ARGS__)
+#define dc_mish(...)                DC__CALL(dc_mish, __VA_ARGS__)
+#define dc_softplus(...)            DC__CALL(dc_softplus, __VA_ARGS__)
+#define dc_softsign(...)            DC__CALL(dc_softsign, __VA_ARGS__)
+#define dc_hardsigmoid(...)         DC__CALL(dc_hardsigmoid, __VA_ARGS__)
+#define dc_hardswish(...)           DC__CALL(dc_hardswish, __VA_ARGS__)
+#define dc_add(...)                 DC__CALL(dc_add, __VA_ARGS__)
+#define dc_sub(...)                 DC__CALL(dc_sub, __VA_ARGS__)
+#define dc_mul(...)                 DC__CALL(dc_mul, __VA_ARGS__)
+#define dc_div(...)                 DC__CALL(dc_div, __VA_ARGS__)
+#define dc_pow(...)                 DC__CALL(dc_pow, __VA_ARGS__)
+#define dc_maximum(...)             DC__CALL(dc_maximum, __VA_ARGS__)
+#define dc_minimum(...)             DC__CALL(dc_minimum, __VA_ARGS__)
+#define dc_equal(...)               DC__CALL(dc_equal, __VA_ARGS__)
+#define dc_not_equal(...)           DC__CALL(dc_not_equal, __VA_ARGS__)
+#define dc_less(...)                DC__CALL(dc_less, __VA_ARGS__)
+#define dc_less_equal(...)          DC__CALL(dc_less_equal, __VA_ARGS__)
+#define dc_greater(...)             DC__CALL(dc_greater, __VA_ARGS__)
+#define dc_greater_equal(...)       DC__CALL(dc_greater_equal, __VA_ARGS__)
+#define dc_leaky_relu(...)          DC__CALL(dc_leaky_relu, __VA_ARGS__)
+#define dc_elu(...)                 DC__CALL(dc_elu, __VA_ARGS__)
+#define dc_clip(...)                DC__CALL(dc_clip, __VA_ARGS__)
+#define dc_pow_scalar(...)          DC__CALL(dc_pow_scalar, __VA_ARGS__)
+#define dc_scale(...)               DC__CALL(dc_scale, __VA_ARGS__)
+#define dc_shift(...)               DC__CALL(dc_shift, __VA_ARGS__)
+#define dc_where(...)               DC__CALL(dc_where, __VA_ARGS__)
+#define dc_reshape(...)             DC__CALL(dc_reshape, __VA_ARGS__)
+#define dc_flatten_op(...)          DC__CALL(dc_flatten_op, __VA_ARGS__)
+#define dc_squeeze(...)             DC__CALL(dc_squeeze, __VA_ARGS__)
+#define dc_unsqueeze(...)           DC__CALL(dc_unsqueeze, __VA_ARGS__)
+#define dc_permute(...)             DC__CALL(dc_permute, __VA_ARGS__)
+#define dc_transpose(...)           DC__CALL(dc_transpose, __VA_ARGS__)
+#define dc_expand(...)              DC__CALL(dc_expand, __VA_ARGS__)
+#define dc_slice(...)               DC__CALL(dc_slice, __VA_ARGS__)
+#define dc_first(...)               DC__CALL(dc_first, __VA_ARGS__)
+#define dc_concat(...)              DC__CALL(dc_concat, __VA_ARGS__)
+#define dc_stack(...)               DC__CALL(dc_stack, __VA_ARGS__)
+#define dc_split(...)               DC__CALL(dc_split, __VA_ARGS__)
+#define dc_pad(...)                 DC__CALL(dc_pad, __VA_ARGS__)
+#define dc_gather(...)              DC__CALL(dc_gather, __VA_ARGS__)
+#define dc_take_along(...)          DC__CALL(dc_take_along, __VA_ARGS__)
+#define dc_sum(...)                 DC__CALL(dc_sum, __VA_ARGS__)
+#define dc_mean(...)                DC__CALL(dc_mean, __VA_ARGS__)
+#define dc_max(...)                 DC__CALL(dc_max, __VA_ARGS__)
+#define dc_min(...)                 DC__CALL(dc_min, __VA_ARGS__)
+#define dc_prod(...)                DC__CALL(dc_prod, __VA_ARGS__)
+#define dc_norm(...)                DC__CALL(dc_norm, __VA_ARGS__)
+#define dc_var(...)                 DC__CALL(dc_var, __VA_ARGS__)
+#define dc_std(...)                 DC__CALL(dc_std, __VA_ARGS__)
+#define dc_sum_over(...)            DC__CALL(dc_sum_over, __VA_ARGS__)
+#define dc_mean_over(...)           DC__CALL(dc_mean_over, __VA_ARGS__)
+#define dc_max_over(...)            DC__CALL(dc_max_over, __VA_ARGS__)
+#define dc_min_over(...)            DC__CALL(dc_min_over, __VA_ARGS__)
+#define dc_prod_over(...)           DC__CALL(dc_prod_over, __VA_ARGS__)
+#define dc_norm_over(...)           DC__CALL(dc_norm_over, __VA_ARGS__)
+#define dc_var_over(...)            DC__CALL(dc_var_over, __VA_ARGS__)
+#define dc_std_over(...)            DC__CALL(dc_std_over, __VA_ARGS__)
+#define dc_argmax(...)              DC__CALL(dc_argmax, __VA_ARGS__)
+#define dc_argmin(...)              DC__CALL(dc_argmin, __VA_ARGS__)
+#define dc_cumsum(...)              DC__CALL(dc_cumsum, __VA_ARGS__)
+#define dc_matmul(...)              DC__CALL(dc_matmul, __VA_ARGS__)
+#define dc_matmul_with(...)         DC__CALL(dc_matmul_with, __VA_ARGS__)
+#define dc_linear(...)              DC__CALL(dc_linear, __VA_ARGS__)
+#define dc_dot(...)                 DC__CALL(dc_dot, __VA_ARGS__)
+#define dc_outer(...)               DC__CALL(dc_outer, __VA_ARGS__)
+#define dc_softmax(...)             DC__CALL(dc_softmax, __VA_ARGS__)
+#define dc_log_softmax(...)         DC__CALL(dc_log_softmax, __VA_ARGS__)
+#define dc_logsumexp(...)           DC__CALL(dc_logsumexp, __VA_ARGS__)
+#define dc_layer_norm_op(...)       DC__CALL(dc_layer_norm_op, __VA_ARGS__)
+#define dc_batch_norm_op(...)       DC__CALL(dc_batch_norm_op, __VA_ARGS__)
+#define dc_dropout_op(...)          DC__CALL(dc_dropout_op, __VA_ARGS__)
+#define dc_apply(...)               DC__CALL(dc_apply, __VA_ARGS__)
+#define dc_grad_data(...)           DC__CALL(dc_grad_data, __VA_ARGS__)
+#define dc_backward(...)            DC__CALL(dc_backward, __VA_ARGS__)
+#define dc_grad(...)                DC__CALL(dc_grad, __VA_ARGS__)
+#define dc_zero_grad(...)           DC__CALL(dc_zero_grad, __VA_ARGS__)
+#define dc_require_grad(...)        DC__CALL(dc_require_grad, __VA_ARGS__)
+#define dc_detach(...)              DC__CALL(dc_detach, __VA_ARGS__)
+#define dc_explain(...)             DC__CALL(dc_explain, __VA_ARGS__)
+#define dc_gradcheck(...)           DC__CALL(dc_gradcheck, __VA_ARGS__)
+#define dc_mse(...)                 DC__CALL(dc_mse, __VA_ARGS__)
+#define dc_mae(...)                 DC__CALL(dc_mae, __VA_ARGS__)
+#define dc_huber(...)               DC__CALL(dc_huber, __VA_ARGS__)
+#define dc_bce_with_logits(...)     DC__CALL(dc_bce_with_logits, __VA_ARGS__)
+#define dc_bce(...)                 DC__CALL(dc_bce, __VA_ARGS__)
+#define dc_cross_entropy(...)       DC__CALL(dc_cross_entropy, __VA_ARGS__)
+#define dc_soft_cross_entropy(...)  DC__CALL(dc_soft_cross_entropy, __VA_ARGS__)
+#define dc_nll(...)                 DC__CALL(dc_nll, __VA_ARGS__)
+#define dc_kl_div(...)              DC__CALL(dc_kl_div, __VA_ARGS__)
+#define dc_hinge(...)               DC__CALL(dc_hinge, __VA_ARGS__)
+#define dc_cosine_loss(...)         DC__CALL(dc_cosine_loss, __VA_ARGS__)
+#define dc_mse_with(...)            DC__CALL(dc_mse_with, __VA_ARGS__)
+#define dc_mae_with(...)            DC__CALL(dc_mae_with, __VA_ARGS__)
+#define dc_huber_with(...)          DC__CALL(dc_huber_with, __VA_ARGS__)
+#define dc_bce_with_logits_with(...)DC__CALL(dc_bce_with_logits_with, __VA_ARGS__)
+#define dc_bce_with(...)            DC__CALL(dc_bce_with, __VA_ARGS__)
+#define dc_cross_entropy_with(...)  DC__CALL(dc_cross_entropy_with, __VA_ARGS__)
+#define dc_soft_cross_entropy_with(...)DC__CALL(dc_soft_cross_entropy_with, __VA_ARGS__)
+#define dc_nll_with(...)            DC__CALL(dc_nll_with, __VA_ARGS__)
+#define dc_kl_div_with(...)         DC__CALL(dc_kl_div_with, __VA_ARGS__)
+#define dc_hinge_with(...)          DC__CALL(dc_hinge_with, __VA_ARGS__)
+#define dc_cosine_loss_with(...)    DC__CALL(dc_cosine_loss_with, __VA_ARGS__)
+#define dc_optimize(...)            DC__CALL(dc_optimize, __VA_ARGS__)
+#define dc_optimize_these(...)      DC__CALL(dc_optimize_these, __VA_ARGS__)
+#define dc_optimizer_of(...)        DC__CALL(dc_optimizer_of, __VA_ARGS__)
+#define dc_set_group(...)           DC__CALL(dc_set_group, __VA_ARGS__)
+#define dc_step(...)                DC__CALL(dc_step, __VA_ARGS__)
+#define dc_plateau(...)             DC__CALL(dc_plateau, __VA_ARGS__)
+#define dc_rate(...)                DC__CALL(dc_rate, __VA_ARGS__)
+#define dc_set_rate(...)            DC__CALL(dc_set_rate, __VA_ARGS__)
+#define dc_grad_norm(...)           DC__CALL(dc_grad_norm, __VA_ARGS__)
+#define dc_activate(...)            DC__CALL(dc_activate, __VA_ARGS__)
+#define dc_layer_param(...)         DC__CALL(dc_layer_param, __VA_ARGS__)
+#define dc_layer_buffer(...)        DC__CALL(dc_layer_buffer, __VA_ARGS__)
+#define dc_sequential(...)          DC__CALL(dc_sequential, __VA_ARGS__)
+#define dc_functional(...)          DC__CALL(dc_functional, __VA_ARGS__)
+#define dc_use(...)                 DC__CALL(dc_use, __VA_ARGS__)
+#define dc_call(...)                DC__CALL(dc_call, __VA_ARGS__)
+#define dc_forward(...)             DC__CALL(dc_forward, __VA_ARGS__)
+#define dc_params(...)              DC__CALL(dc_params, __VA_ARGS__)
+#define dc_find(...)                DC__CALL(dc_find, __VA_ARGS__)
+#define dc_freeze(...)              DC__CALL(dc_freeze, __VA_ARGS__)
+#define dc_param_count(...)         DC__CALL(dc_param_count, __VA_ARGS__)
+#define dc_summary(...)             DC__CALL(dc_summary, __VA_ARGS__)
+#define dc_fingerprint(...)         DC__CALL(dc_fingerprint, __VA_ARGS__)
+#define dc_fingerprint_of(...)      DC__CALL(dc_fingerprint_of, __VA_ARGS__)
+#define dc_register_layer(...)      DC__CALL(dc_register_layer, __VA_ARGS__)
+#define dc_compile(...)             DC__CALL(dc_compile, __VA_ARGS__)
+#define dc_metrics(...)             DC__CALL(dc_metrics, __VA_ARGS__)
+#define dc_fit(...)                 DC__CALL(dc_fit, __VA_ARGS__)
+#define dc_evaluate(...)            DC__CALL(dc_evaluate, __VA_ARGS__)
+#define dc_predict(...)             DC__CALL(dc_predict, __VA_ARGS__)
+#define dc_predict_all(...)         DC__CALL(dc_predict_all, __VA_ARGS__)
+#define dc_confusion(...)           DC__CALL(dc_confusion, __VA_ARGS__)
+#define dc_find_nan(...)            DC__CALL(dc_find_nan, __VA_ARGS__)
+#define dc_from_arrays(...)         DC__CALL(dc_from_arrays, __VA_ARGS__)
+#define dc_from_bytes(...)          DC__CALL(dc_from_bytes, __VA_ARGS__)
+#define dc_stream(...)              DC__CALL(dc_stream, __VA_ARGS__)
+#define dc_count(...)               DC__CALL(dc_count, __VA_ARGS__)
+#define dc_classes(...)             DC__CALL(dc_classes, __VA_ARGS__)
+#define dc_class_name(...)          DC__CALL(dc_class_name, __VA_ARGS__)
+#define dc_feature_name(...)        DC__CALL(dc_feature_name, __VA_ARGS__)
+#define dc_take(...)                DC__CALL(dc_take, __VA_ARGS__)
+#define dc_pick(...)                DC__CALL(dc_pick, __VA_ARGS__)
+#define dc_shuffled(...)            DC__CALL(dc_shuffled, __VA_ARGS__)
+#define dc_split_data(...)          DC__CALL(dc_split_data, __VA_ARGS__)
+#define dc_class_counts(...)        DC__CALL(dc_class_counts, __VA_ARGS__)
+#define dc_balanced_weights(...)    DC__CALL(dc_balanced_weights, __VA_ARGS__)
+#define dc_balanced(...)            DC__CALL(dc_balanced, __VA_ARGS__)
+#define dc_standardizer(...)        DC__CALL(dc_standardizer, __VA_ARGS__)
+#define dc_normalizer(...)          DC__CALL(dc_normalizer, __VA_ARGS__)
+#define dc_scaled(...)              DC__CALL(dc_scaled, __VA_ARGS__)
+#define dc_batches(...)             DC__CALL(dc_batches, __VA_ARGS__)
+#define dc_next(...)                DC__CALL(dc_next, __VA_ARGS__)
+#define dc_load_mnist(...)          DC__CALL(dc_load_mnist, __VA_ARGS__)
+#define dc_load_idx(...)            DC__CALL(dc_load_idx, __VA_ARGS__)
+#define dc_load_csv(...)            DC__CALL(dc_load_csv, __VA_ARGS__)
+#define dc_make_line(...)           DC__CALL(dc_make_line, __VA_ARGS__)
+#define dc_make_sine(...)           DC__CALL(dc_make_sine, __VA_ARGS__)
+#define dc_make_xor(...)            DC__CALL(dc_make_xor, __VA_ARGS__)
+#define dc_make_blobs(...)          DC__CALL(dc_make_blobs, __VA_ARGS__)
+#define dc_make_circles(...)        DC__CALL(dc_make_circles, __VA_ARGS__)
+#define dc_make_moons(...)          DC__CALL(dc_make_moons, __VA_ARGS__)
+#define dc_make_spirals(...)        DC__CALL(dc_make_spirals, __VA_ARGS__)
+#define dc_make_checkerboard(...)   DC__CALL(dc_make_checkerboard, __VA_ARGS__)
+#define dc_make_digits(...)         DC__CALL(dc_make_digits, __VA_ARGS__)
+#define dc_save(...)                DC__CALL(dc_save, __VA_ARGS__)
+#define dc_load(...)                DC__CALL(dc_load, __VA_ARGS__)
+#define dc_load_weights(...)        DC__CALL(dc_load_weights, __VA_ARGS__)
+#define dc_save_training(...)       DC__CALL(dc_save_training, __VA_ARGS__)
+#define dc_load_training(...)       DC__CALL(dc_load_training, __VA_ARGS__)
+#define dc_save_npy(...)            DC__CALL(dc_save_npy, __VA_ARGS__)
+#define dc_load_npy(...)            DC__CALL(dc_load_npy, __VA_ARGS__)
+#define dc_write_svg(...)           DC__CALL(dc_write_svg, __VA_ARGS__)
+#define dc_plot_history(...)        DC__CALL(dc_plot_history, __VA_ARGS__)
+#define dc_plot_boundary(...)       DC__CALL(dc_plot_boundary, __VA_ARGS__)
+#define dc_print_history(...)       DC__CALL(dc_print_history, __VA_ARGS__)
+#define dc_print_image(...)         DC__CALL(dc_print_image, __VA_ARGS__)
+#define dc_write_png(...)           DC__CALL(dc_write_png, __VA_ARGS__)
+#define dc_write_png_grid(...)      DC__CALL(dc_write_png_grid, __VA_ARGS__)
+
+#define dc_input_shaped(...)        DC__SPEC(dc_input_shaped, __VA_ARGS__)
+#define dc_dense(...)               DC__SPEC(dc_dense, __VA_ARGS__)
+#define dc_activation_layer(...)    DC__SPEC(dc_activation_layer, __VA_ARGS__)
+#define dc_dropout(...)             DC__SPEC(dc_dropout, __VA_ARGS__)
+#define dc_flatten(...)             DC__SPEC(dc_flatten, __VA_ARGS__)
+#define dc_reshape_layer(...)       DC__SPEC(dc_reshape_layer, __VA_ARGS__)
+#define dc_batch_norm(...)          DC__SPEC(dc_batch_norm, __VA_ARGS__)
+#define dc_layer_norm(...)          DC__SPEC(dc_layer_norm, __VA_ARGS__)
+#define dc_standardize(...)         DC__SPEC(dc_standardize, __VA_ARGS__)
+#define dc_residual(...)            DC__SPEC(dc_residual, __VA_ARGS__)
+#define dc_branches(...)            DC__SPEC(dc_branches, __VA_ARGS__)
+#define dc_custom(...)              DC__SPEC(dc_custom, __VA_ARGS__)
+#endif /* DEEPC_H */
+/* ============================================================================================== */
+/* Stop here if you only want to use deepc. Read on to see how it works. */
+/* ============================================================================================== */
+#if defined(DEEPC_IMPLEMENTATION) && !defined(DEEPC_IMPLEMENTED)
+#define DEEPC_IMPLEMENTED
+#ifdef __cplusplus
+#error "deepc: put DEEPC_IMPLEMENTATION in a .c file (C++ may include the declarations)."
+#endif
+#ifdef __FAST_MATH__
+#error "deepc: do not compile with -ffast-math: it breaks NaN, and the same bits everywhere."
+#endif
+
+#undef DC__CALL                                  /* See @calls. */
+#undef DC__SPEC
+#define DC__CALL(f, ...) f(__VA_ARGS__)
+#define DC__SPEC(f, ...) f(__VA_ARGS__)
+
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#if FLT_EVAL_METHOD != 0
+#error "deepc: needs FLT_EVAL_METHOD 0 (on 32-bit x86: -msse2 -mfpmath=sse)."
+#endif
+
+#ifndef DC_MALLOC
+#define DC_MALLOC(size) malloc(size)
+#define DC_FREE(memory) free(memory)
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define DC__ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DC__ASAN 1
+#endif
+#endif
+#ifdef DC__ASAN
+#include <sanitizer/asan_interface.h>
+#define DC__POISON(memory, size)   __asan_poison_memory_region(memory, size)
+#define DC__UNPOISON(memory, size) __asan_unpoison_memory_region(memory, size)
+#else
+#define DC__POISON(memory, size)   ((void)0)
+#define DC__UNPOISON(memory, size) ((void)0)
+#endif
+
+/* ============================================================================================== */
+/* @impl-errors                                                                                   */
+/* ============================================================================================== */
+
+/* Two kinds of trouble, never mixed. A program that breaks a rule gets one sentence and is
+ * stopped, by dc_fail; a file that is not what it should be makes the call return false, by
+ * dc__error. */
+
+typedef struct dc__block  dc__block;       /* @impl-memory */
+typedef struct dc__buffer dc__buffer;
+typedef struct dc__file   dc__file;
+
+typedef struct dc__arena {
+    dc__block *first, *current;
+} dc__arena;
+
+struct dc_context {
+    uint64_t         seed;
+    dc_error_handler on_error;
+    void            *user;
+    char             error[512];           /* dc_error's answer. */
+
+    dc__arena        permanent, step;      /* The two lifetimes. */
+    dc__buffer      *buffers;       /* Open buffers and files, released by dc_free at the latest. */
+    dc__file        *files;
+    int              depth;                /* How many dc_begin are open. */
+    dc_tensor       *last;                 /* The newest tensor; they are chained by made_before. */
+    dc_tensor       *free_first, *free_last;   /* Headers of tensors that are gone, oldest first. */
+    int              free_count;
+
+    bool             training, no_grad;
+    uint32_t         pass;                 /* Counts backward passes; 0 is none. */
+    int              pending;              /* Results that the pass has reached and not yet left. */
+    uint32_t         steps, calls;         /* Optimiser steps; random ops since the last one. */
+    int              layers;               /* Layers made so far. */
+    uint32_t         creations;            /* Random tensors and parameters made so far. */
+    dc_tensor      **param;                /* Every parameter, in order of creation. */
+    int              params, param_room;
+    const struct dc__kernels *kernels;     /* The device: @impl-table. */
+    const dc_layer_kind **kind;            /* Kinds of layers added by dc_register_layer. */
+    int              kinds;
+};
+
+/* The place of the last call from the program; set by the macros at the end of this file. */
+static _Thread_local struct { const char *file; int line; } dc__here;
+
+DC_API void dc__at(const char *file, int line) { dc__here.file = file, dc__here.line = line; }
+
+DC_API void dc_fail(dc_context *ctx, const char *format, ...) {
+    char message[768];
+    int n = 0;
+    if (dc__here.file) n = snprintf(message, sizeof message, "%.200s:%d: ", dc__here.file,
+                                    dc__here.line);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message + n, sizeof message - (size_t)n, format, arguments);
+    va_end(arguments);
+    if (ctx && ctx->on_error) ctx->on_error(message, ctx->user);
+    else fprintf(stderr, "%s\n", message);
+    abort();
+}
+
+/* Notes why an operation did not work, and returns false. */
+__attribute__((format(printf, 2, 3)))
+static bool dc__error(dc_context *ctx, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(ctx->error, sizeof ctx->error, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+DC_API const char *dc_error(dc_context *ctx) { return ctx->error; }
+
+DC_API void dc_on_error(dc_context *ctx, dc_error_handler handler, void *user) {
+    ctx->on_error = handler, ctx->user = user;
+}
+
+/* "[32, 784]", in memory that lives to the end of the message. */
+typedef struct dc__words { char text[160]; } dc__words;
+#define DC__SHAPE_TEXT(shape) dc__shape_words(shape).text
+
+DC_API size_t dc_shape_text(dc_shape s, char *out, size_t size) {
+    size_t n = 0;
+    int rank = s.rank < DC_MAX_RANK ? s.rank : DC_MAX_RANK;
+    for (int i = -1; i <= rank; i++) {
+        char piece[32];
+        int length = i < 0 ? snprintf(piece, sizeof piece, "[")
+                   : i == rank ? snprintf(piece, sizeof piece, "]")
+                   : snprintf(piece, sizeof piece, "%s%lld", i ? ", " : "", (long long)s.dim[i]);
+        for (int k = 0; k < length; k++, n++)
+            if (n + 1 < size) out[n] = piece[k];
+    }
+    if (size) out[n < size ? n : size - 1] = 0;
+    return n;
+}
+
+static dc__words dc__shape_words(dc_shape s) {
+    dc__words w;
+    dc_shape_text(s, w.text, sizeof w.text);
+    return w;
+}
+
+/* ============================================================================================== */
+/* @impl-memory                                                                                   */
+/* ============================================================================================== */
+
+/* An arena is a list of blocks; allocation moves a cursor, and everything behind a mark dies at
+ * once. No size has to be guessed: a full block is followed by one twice as large. Blocks are
+ * kept when a step ends, so a training loop soon allocates nothing at all. */
+struct dc__block {
+    dc__block *next;
+    void      *memory;                     /* What malloc returned. */
+    char      *start;                      /* Aligned. */
+    size_t     used, size;
+};
+
+enum { DC__ALIGN = 64, DC__FIRST_BLOCK = 1 << 16 };   /* A cache line, and the widest vector. */
+
+static size_t dc__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+static dc__block *dc__new_block(size_t size) {
+    char *memory = size < SIZE_MAX / 2 ? DC_MALLOC(sizeof(dc__block) + DC__ALIGN + size) : NULL;
+    if (!memory) return NULL;
+    char *start = memory + sizeof(dc__block);
+    start += (DC__ALIGN - (uintptr_t)start % DC__ALIGN) % DC__ALIGN;
+    dc__block *b = (dc__block *)(void *)memory;
+    *b = (dc__block){ .memory = memory, .start = start, .size = size };
+    DC__POISON(start, size);
+    return b;
+}
+
+/* Memory from an arena, not cleared. NULL when there is none. */
+static void *dc__take(dc__arena *arena, size_t size) {
+    if (size > SIZE_MAX / 4) return NULL;
+    size = dc__round_up(size ? size : 1, DC__ALIGN);
+    dc__block *b = arena->current;
+    while (b && b->used + size > b->size && b->next && b->next->size >= size) b = b->next,
+        b->used = 0;
+    if (!b || b->used + size > b->size) {
+        size_t block_size = b ? 2 * b->size : DC__FIRST_BLOCK;
+        dc__block *fresh = dc__new_block(block_size < size ? size : block_size);
+        if (!fresh) return NULL;
+        if (b) fresh->next = b->next, b->next = fresh;
+        else arena->first = fresh;
+        b = fresh;
+    }
+    arena->current = b;
+    void *memory = b->start + b->used;
+    b->used += size;
+    DC__UNPOISON(memory, size);
+    return memory;
+}
+
+static void dc__free_arena(dc__arena *arena) {
+    for (dc__block *b = arena->first, *next; b; b = next) {
+        next = b->next;
+        DC__UNPOISON(b->start, b->size);
+        DC_FREE(b->memory);
+    }
+    *arena = (dc__arena){ 0 };
+}
+
+/* Memory that lives until dc_free; and as long as what is made now. Neither is cleared. */
+static void *dc__permanent(dc_context *ctx, size_t size) {
+    void *memory = dc__take(&ctx->permanent, size);
+    if (!memory) dc_fail(ctx, "out of memory asking for %zu bytes", size);
+    return memory;
+}
+
+static void *dc__temporary(dc_context *ctx, size_t size) {
+    void *memory = dc__take(ctx->depth ? &ctx->step : &ctx->permanent, size);
+    if (!memory) dc_fail(ctx, "out of memory asking for %zu bytes", size);
+    return memory;
+}
+
+static void *dc__permanent_zeros(dc_context *ctx, size_t size) {
+    return memset(dc__permanent(ctx, size), 0, size);
+}
+
+DC_API void *dc_alloc(dc_context *ctx, size_t size) {
+    return memset(dc__temporary(ctx, size), 0, size);
+}
+
+static const char *dc__permanent_text(dc_context *ctx, const char *text) {
+    size_t size = strlen(text) + 1;
+    return memcpy(dc__permanent(ctx, size), text, size);
+}
+
+/* A buffer is for what comes and goes inside one call, the bytes of a file for instance. It is
+ * chained to the context, so that it is released by dc_free even when an error handler leaves by
+ * longjmp. */
+struct dc__buffer {
+    dc__buffer *next, **link;
+    size_t      size;
+    max_align_t bytes[];
+};
+
+/* size bytes, not cleared; NULL (and dc_error) when there is no memory. */
+static void *dc__buffer_new(dc_context *ctx, size_t size) {
+    dc__buffer *b = size < SIZE_MAX / 2 ? DC_MALLOC(sizeof *b + size) : NULL;
+    if (!b) return dc__error(ctx, "out of memory asking for %zu bytes", size), (void *)NULL;
+    *b = (dc__buffer){ .next = ctx->buffers, .link = &ctx->buffers, .size = size };
+    if (b->next) b->next->link = &b->next;
+    ctx->buffers = b;
+    return b->bytes;
+}
+
+static void dc__buffer_free(void *bytes) {
+    if (!bytes) return;
+    dc__buffer *b = (dc__buffer *)(void *)((char *)bytes - offsetof(dc__buffer, bytes));
+    *b->link = b->next;
+    if (b->next) b->next->link = b->link;
+    DC_FREE(b);
+}
+
+/* The same bytes in a buffer of another size; the old one is gone. NULL (it stays) without
+ * memory. */
+static void *dc__buffer_resize(dc_context *ctx, void *bytes, size_t size) {
+    char *fresh = dc__buffer_new(ctx, size);
+    if (!fresh || !bytes) return fresh;
+    dc__buffer *old = (dc__buffer *)(void *)((char *)bytes - offsetof(dc__buffer, bytes));
+    memcpy(fresh, bytes, old->size < size ? old->size : size);
+    dc__buffer_free(bytes);
+    return fresh;
+}
+
+/* An open file, chained likewise. */
+struct dc__file {
+    dc__file   *next, **link;
+    FILE       *stream;
+    char        path[];
+};
+
+static dc__file *dc__open(dc_context *ctx, const char *path, const char *mode) {
+    size_t length = strlen(path) + 1;
+    dc__file *f = DC_MALLOC(sizeof *f + length);
+    if (!f) return dc__error(ctx, "out of memory opening %s", path), (dc__file *)NULL;
+    *f = (dc__file){ .next = ctx->files, .link = &ctx->files, .stream = fopen(path, mode) };
+    memcpy(f->path, path, length);
+    if (!f->stream) {
+        dc__error(ctx, "%s: %s", path, strerror(errno));
+        DC_FREE(f);
+        return NULL;
+    }
+    if (f->next) f->next->link = &f->next;
+    ctx->files = f;
+    return f;
+}
+
+/* Closes; false (and dc_error) when something had not been written. */
+static bool dc__close(dc_context *ctx, dc__file *f) {
+    bool failed = ferror(f->stream) != 0;
+    errno = 0;
+    if (fclose(f->stream)) failed = true;
+    if (failed) dc__error(ctx, "%s: %s", f->path, errno ? strerror(errno)
+                          : "cannot be read or written");
+    *f->link = f->next;
+    if (f->next) f->next->link = f->link;
+    DC_FREE(f);
+    return !failed;
+}
+
+/* A whole file as a buffer with a zero byte behind it. NULL (and dc_error) when it cannot be
+ * read. */
+static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
+    dc__file *f = dc__open(ctx, path, "rb");
+    if (!f) return NULL;
+    size_t room = 1 << 16, used = 0, got;
+    char *bytes = dc__buffer_new(ctx, room);
+    while (bytes && (got = fread(bytes + used, 1, room - 1 - used, f->stream)) > 0) {
+        used += got;
+        if (used + 1 < room) continue;
+        char *larger = dc__buffer_resize(ctx, bytes, room *= 2);
+        if (!larger) dc__buffer_free(bytes);
+        bytes = larger;
+    }
+    if (!dc__close(ctx, f)) dc__buffer_free(bytes), bytes = NULL;
+    if (!bytes) return NULL;
+    bytes[used] = 0;
+    *size = used;
+    return bytes;
+}
+
+/* stb_image brings a decoder for gzip, stb_image_write an encoder for PNG; both are in the public
+ * domain (https://github.com/nothings/stb). A program that wants them for itself includes them
+ * before deepc.h, which uses what is there. Otherwise they are private to this file. */
+#if !defined(DEEPC_NO_STB) && defined(__has_include)
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Weverything"
+#else
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wall"
+#pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#pragma GCC diagnostic ignored "-Wduplicated-branches"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wdouble-promotion"
+#endif
+
+#if !defined(STBI_INCLUDE_STB_IMAGE_H) && !defined(STB_IMAGE_IMPLEMENTATION)
+#define STB_IMAGE_STATIC
+#define STB_IMAGE_IMPLEMENTATION
+#endif
+#define stbi__unpremultiply_on_load_thread stbi_set_unpremultiply_on_load_thread /* 2.27 slips. */
+#if defined(STBI_INCLUDE_STB_IMAGE_H)
+#define DC__HAS_STB_IMAGE 1
+#elif __has_include("stb_image.h")
+#define DC__HAS_STB_IMAGE 1
+#include "stb_image.h"
+#elif __has_include(<stb/stb_image.h>)
+#define DC__HAS_STB_IMAGE 1
+#include <stb/stb_image.h>
+#endif
+#undef STB_IMAGE_IMPLEMENTATION
+#undef stbi__unpremultiply_on_load_thread
+
+#if !defined(INCLUDE_STB_IMAGE_WRITE_H) && !defined(STB_IMAGE_WRITE_IMPLEMENTATION)
+#define STB_IMAGE_WRITE_STATIC
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#endif
+#if defined(INCLUDE_STB_IMAGE_WRITE_H)
+#define DC__HAS_STB_IMAGE_WRITE 1
+#elif __has_include("stb_image_write.h")
+#define DC__HAS_STB_IMAGE_WRITE 1
+#include "stb_image_write.h"
+#elif __has_include(<stb/stb_image_write.h>)
+#define DC__HAS_STB_IMAGE_WRITE 1
+#include <stb/stb_image_write.h>
+#endif
+#undef STB_IMAGE_WRITE_IMPLEMENTATION
+
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#else
+#pragma GCC diagnostic pop
+#endif
+#endif
+
+/* ================================================================================================ */
+/* @impl-text                                                                                        */
+/* ================================================================================================ */
+
+/* Numbers as text, without the locale: a program that called setlocale may find printf writing
+ * "0,5" and strtod stopping at the point of "0.5". So output is repaired after printf, and input is
+ * brought into a form that has no point, 5e-1. Also here: text that grows, and files that are
+ * written whole or not at all. */
+#if defined(__unix__) || defined(__APPLE__)
+#define DC__POSIX 1
+#include <sys/stat.h>
+int (fileno)(FILE *stream);            /* POSIX has these; its headers hide them from strict C11. */
+int (fsync)(int descriptor);
+#endif
+
+/* Copies text into out, cut to size, and returns its full length, as snprintf does. */
+static size_t dc__put_text(const char *text, char *out, size_t size)
+{
+    size_t length = strlen(text), kept = length < size ? length : size - 1;
+    if (size) memcpy(out, text, kept), out[kept] = 0;
+    return length;
+}
+
+/* What printf wrote, with a '.' for the locale's decimal point, which may be several bytes. */
+static size_t dc__put_number(char *text, char *out, size_t size)
+{
+    char half[16];                              /* "0.5": the point stands between the digits. */
+    int length = snprintf(half, sizeof half, "%.1f", 0.5) - 2;
+    half[1 + length] = 0;
+    char *point = strstr(text, half + 1);
+    if (point) *point = '.', memmove(point + 1, point + length, strlen(point + length) + 1);
+    return dc__put_text(text, out, size);
+}
+
+/* value as "%.{digits}g" writes it. Any NaN is "nan". 9 digits bring back any float, 17 any double.
+ * */
+static size_t dc__number_text(double value, int digits, char *out, size_t size)
+{
+    char text[128];
+    if (value != value) return dc__put_text("nan", out, size);
+    snprintf(text, sizeof text, "%.*g", digits < 100 ? digits : 100, value);
+    return dc__put_number(text, out, size);
+}
+
+/* value as "%.{decimals}f" writes it. */
+static size_t dc__fixed_text(double value, int decimals, char *out, size_t size)
+{
+    char text[512];                             /* 309 digits, the point, 100 decimals. */
+    if (value != value) return dc__put_text("nan", out, size);
+    snprintf(text, sizeof text, "%.*f", decimals < 100 ? decimals : 100, value);
+    return dc__put_number(text, out, size);
+}
+
+/* The same as an argument: printf("%s", DC__NUMBER(x, 6)); it lives to the end of the call. */
+#define DC__NUMBER(value, digits)  dc__number_words(value, digits).text
+#define DC__FIXED(value, decimals) dc__fixed_words(value, decimals).text
+
+static dc__words dc__number_words(double value, int digits)
+{
+    dc__words w;
+    dc__number_text(value, digits, w.text, sizeof w.text);
+    return w;
+}
+
+static dc__words dc__fixed_words(double value, int decimals)
+{
+    dc__words w;
+    dc__fixed_text(value, decimals, w.text, sizeof w.text);
+    return w;
+}
+
+/* Is [start, stop) this lower-case word, in any case? */
+static bool dc__is_word(const char *start, const char *stop, const char *word)
+{
+    while (start < stop && *word && (*start | 32) == *word) start++, word++;
+    return start == stop && !*word;
+}
+
+/* A decimal number, taken apart: 0.d1d2d3... 10^exponent, without leading zeros. No double needs
+ * more than 767 digits to be told from its neighbours; of what follows only matters whether it is
+ * zero. */
+enum { DC__DIGITS = 800 };
+typedef struct dc__decimal {
+    char    digit[DC__DIGITS + 16];
+    int     digits;
+    int64_t exponent;
+} dc__decimal;
+
+/* Reads digits from p on. Whole ones raise the exponent; leading zeros of a fraction lower it. */
+static const char *dc__read_digits(const char *p, const char *stop, dc__decimal *d, bool fraction)
+{
+    for (; p < stop && *p >= '0' && *p <= '9'; p++) {
+        if (d->digits == 0 && *p == '0') {
+            d->exponent -= fraction;
+            continue;
+        }
+        if (d->digits < DC__DIGITS) d->digit[d->digits++] = *p;
+        else if (*p != '0') d->digit[DC__DIGITS - 1] = '1';
+        d->exponent += !fraction;
+    }
+    return p;
+}
+
+/* Up to 15 digits and a power of ten up to 10^22 are exact doubles, so that one operation on them
+ * rounds correctly (Clinger 1990); strtod does the rest. */
+static double dc__decimal_value(dc__decimal *d)
+{
+    static const double power[] = {
+        1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    int64_t exponent = d->exponent - d->digits;
+    if (d->digits == 0) return 0;
+    if (d->digits <= 15 && exponent >= -22 && exponent <= 22) {
+        int64_t whole = 0;
+        for (int i = 0; i < d->digits; i++) whole = 10 * whole + (d->digit[i] - '0');
+        return exponent < 0 ? (double)whole / power[-exponent] : (double)whole * power[exponent];
+    }
+    int64_t limit = 99999;                      /* Far beyond what a double holds. */
+    exponent = exponent < -limit ? -limit : exponent > limit ? limit : exponent;
+    snprintf(d->digit + d->digits, 16, "e%d", (int)exponent);
+    return strtod(d->digit, NULL);
+}
+
+/* Reads [start, stop), all of it, as one decimal number: -12.5e-3, inf, infinity or nan, correctly
+ * rounded; too large is infinite. False when it is anything else. */
+static bool dc__parse_number(const char *start, const char *stop, double *value)
+{
+    const char *p = start;
+    bool negative = p < stop && *p == '-';
+    if (p < stop && (*p == '-' || *p == '+')) p++;
+    double sign = negative ? -1 : 1;
+    if (dc__is_word(p, stop, "inf") || dc__is_word(p, stop, "infinity"))
+        return *value = sign * (double)INFINITY, true;
+    if (dc__is_word(p, stop, "nan")) return *value = (double)NAN, true;
+
+    dc__decimal d;
+    d.digits = 0, d.exponent = 0;
+    const char *whole = p, *fraction = NULL;
+    p = dc__read_digits(p, stop, &d, false);
+    bool any = p > whole;
+    if (p < stop && *p == '.') {
+        fraction = ++p;
+        p = dc__read_digits(p, stop, &d, true);
+        any = any || p > fraction;
+    }
+    if (!any) return false;
+    if (p < stop && (*p | 32) == 'e') {
+        bool down = ++p < stop && *p == '-';
+        if (p < stop && (*p == '-' || *p == '+')) p++;
+        int64_t power = 0;
+        const char *first = p;
+        for (; p < stop && *p >= '0' && *p <= '9'; p++)
+            if (power < INT64_MAX / 100) power = 10 * power + (*p - '0');
+        if (p == first) return false;
+        d.exponent += down ? -power : power;
+    }
+    if (p < stop) return false;
+    return *value = sign * dc__decimal_value(&d), true;
+}
+
+/* Text that grows, in a buffer. Start with dc__text t = { .ctx = ctx }, look at `failed` once at
+ * the end, and free it. */
+typedef struct dc__text {
+    dc_context *ctx;
+    char       *data;                           /* Ends in a zero byte; NULL while it is empty. */
+    size_t      used, room;
+    bool        failed;                         /* No memory (dc_error says so). */
+} dc__text;
+
+__attribute__((format(printf, 2, 3)))
+static void dc__text_add(dc__text *t, const char *format, ...)
+{
+    if (t->failed) return;
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    char *end = t->data ? t->data + t->used : NULL;
+    int length = vsnprintf(end, t->room - t->used, format, arguments);
+    size_t needed = length < 0 ? SIZE_MAX : t->used + (size_t)length + 1;
+    if (needed > t->room) {
+        size_t room = needed < 2048 ? 4096 : 2 * needed;
+        char *larger = length < 0 ? NULL : dc__buffer_resize(t->ctx, t->data, room);
+        t->failed = !larger;
+        if (larger) {
+            t->data = larger, t->room = room;
+            vsnprintf(t->data + t->used, room - t->used, format, again);
+        }
+    }
+    if (!t->failed) t->used += (size_t)length;
+    va_end(again);
+    va_end(arguments);
+}
+
+static void dc__text_free(dc__text *t)
+{
+    dc__buffer_free(t->data);
+    *t = (dc__text){ .ctx = t->ctx };
+}
+
+/* May path be replaced by a new file? Not when it is a device or a pipe, such as /dev/stdout. */
+static bool dc__is_replaceable(const char *path)
+{
+#ifdef DC__POSIX
+    struct stat about;
+    return stat(path, &about) || S_ISREG(about.st_mode);
+#else
+    return path[0] != 0;
+#endif
+}
+
+/* Writes bytes and waits until they are on the disk. False, and errno (or 0), when they are not. */
+static bool dc__put_bytes(FILE *stream, const void *bytes, size_t size, bool to_disk)
+{
+    errno = 0;
+    if (size && fwrite(bytes, 1, size, stream) != size) return false;
+    if (fflush(stream)) return false;
+#ifdef DC__POSIX
+    if (to_disk && fsync(fileno(stream))) return false;
+#else
+    (void)to_disk;
+#endif
+    return true;
+}
+
+/* Writes a whole file: under another name beside it, which takes the place of path when all is
+ * well, so that neither a crash nor a full disk leaves half a file or harms the old one. */
+static bool dc__write_file(dc_context *ctx, const char *path, const void *bytes, size_t size)
+{
+    bool beside = dc__is_replaceable(path), ok = false;
+    size_t room = strlen(path) + sizeof ".part";
+    char *name = dc__buffer_new(ctx, room);
+    if (!name) return false;
+    snprintf(name, room, "%s%s", path, beside ? ".part" : "");
+    dc__file *f = dc__open(ctx, name, "wb");
+    if (f) {
+        ok = dc__put_bytes(f->stream, bytes, size, beside);
+        int reason = errno;
+        bool closed = dc__close(ctx, f);
+        if (!ok) dc__error(ctx, "%s: %s", path, reason ? strerror(reason) : "cannot write");
+        ok = ok && closed;
+#ifdef _WIN32
+        if (ok) remove(path);                   /* There, rename does not replace. */
+#endif
+        if (ok && beside && rename(name, path))
+            ok = dc__error(ctx, "%s: %s", path, strerror(errno));
+        if (!ok && beside) remove(name);
+    }
+    dc__buffer_free(name);
+    return ok;
+}
+
+/* ============================================================================================== */
+/* @impl-random                                                                                   */
+/* ============================================================================================== */
+
+/* A generator that is consumed draw by draw gives other numbers as soon as anything is drawn in
+ * another order, by another thread for instance. Philox4x32-10 (Salmon et al. 2011, "Parallel
+ * random numbers: as easy as 1, 2, 3") has no state: it is a function from a 128-bit counter and
+ * a key to 128 bits that look random. The key is the context's seed and the counter says what
+ * the number is for, so that each number has an address of its own and can be computed by anyone
+ * at any time. */
+
+enum { DC__FOR_INIT = 1, DC__FOR_TENSOR, DC__FOR_DROPOUT, DC__FOR_SHUFFLE, DC__FOR_SPLIT,
+       DC__FOR_DATA };
+
+typedef struct dc__random {
+    uint32_t key[2];
+    uint32_t step, call, owner;       /* Three words of the counter; the first counts the blocks. */
+} dc__random;
+
+static void dc__philox(const dc__random *r, uint32_t block, uint32_t out[4]) {
+    uint32_t c0 = block, c1 = r->step, c2 = r->call, c3 = r->owner, k0 = r->key[0], k1 = r->key[1];
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)0xD2511F53 * c0, p1 = (uint64_t)0xCD9E8D57 * c2;
+        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, c1 = (uint32_t)p1;
+        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1, c3 = (uint32_t)p0;
+        k0 += 0x9E3779B9, k1 += 0xBB67AE85;
+    }
+    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+}
+
+static dc__random dc__stream(const dc_context *ctx, int purpose, uint32_t owner, uint32_t call,
+                             uint32_t step) {
+    return (dc__random){ .key = { (uint32_t)ctx->seed, (uint32_t)(ctx->seed >> 32) }, .step = step,
+                         .call = call, .owner = (uint32_t)purpose << 24 | (owner & 0xFFFFFF) };
+}
+
+static uint32_t dc__bits_at(const dc__random *r, uint64_t i) {
+    uint32_t word[4];
+    dc__philox(r, (uint32_t)(i / 4), word);
+    return word[i % 4];
+}
+
+/* In [0, 1): the upper 24 bits of a word, or 53 of two in double. */
+static dc_real dc__uniform_at(const dc__random *r, uint64_t i) {
+#ifdef DEEPC_DOUBLE
+    uint64_t bits = (uint64_t)dc__bits_at(r, 2 * i) << 32 | dc__bits_at(r, 2 * i + 1);
+    return (double)(bits >> 11) * 0x1p-53;
+#else
+    return (float)(dc__bits_at(r, i) >> 8) * 0x1p-24f;
+#endif
+}
+
+/* 0 .. n-1, n < 2^32, as the upper half of a product; the bias, below n / 2^64, cannot be seen. */
+static uint64_t dc__below_at(const dc__random *r, uint64_t i, uint64_t n) {
+    uint64_t high = dc__bits_at(r, 2 * i), low = dc__bits_at(r, 2 * i + 1);
+    return (high * n + (low * n >> 32)) >> 32;
+}
+
+/* What an optimiser tells its kernel (@impl-steps) about one step of one parameter. */
+typedef struct dc__step_numbers {
+    dc_real scale, limit;      /* The gradient counts as scale g, cut to [-limit, limit] ... */
+    dc_real l2, keep;          /* ... plus l2 w; and w becomes keep w first (decoupled decay). */
+    dc_real rate, rate_of_g;   /* w -= rate * direction; Nadam has another rate for g itself. */
+    dc_real beta1, rest1;      /* Decay of the first moment, or the momentum; rest = 1 - beta. */
+    dc_real beta2, rest2;      /* Decay of the second moment, or rho. */
+    dc_real unbias;            /* 1 / sqrt(1 - beta2^t) */
+    dc_real epsilon;
+    bool    nesterov;
+} dc__step_numbers;
+
+/* w [n] changes, as do the states [n] that the optimiser keeps for it. */
+typedef void (*dc__step_kernel)(int64_t n, dc_real *w, const dc_real *g, dc_real *const *state,
+                                const dc__step_numbers *s);
+
+/* ============================================================================================== */
+/* @impl-arithmetic                                                                               */
+/* ============================================================================================== */
+
+/* Floating-point addition is not associative: (a + b) + c and a + (b + c) differ in the last bit,
+ * and training amplifies that bit until two runs have nothing in common. So deepc fixes the order
+ * of every operation, and promises for float: the same program and seed give the same bits on any
+ * processor, with any vector width, compiled by gcc or clang, with or without optimisation. (Double
+ * is for checking gradients; it uses the system's libm and promises nothing across machines.)
+ *
+ *   - Matrix products: k runs in chunks of 256. Within a chunk one chain of fused multiply-adds
+ *     from +0, in order; the chunks' sums are added in order, to the old value where the product
+ *     accumulates. A row's bits depend on that row alone, so one sample predicts the same bits
+ *     alone as inside a batch.
+ *   - Sums along the last axis: element i of a chunk of 4096 goes to lane i mod 16, the lanes are
+ *     combined as a tree, and the chunks' sums are added in order. Along another axis: in chunks of
+ *     256, in order.
+ *   - A fused multiply-add, round(a b + c) in one rounding, is asked for by name: DC__FMA. The
+ *     compiler may not make one by itself ("contraction"), as gcc and clang would, each elsewhere.
+ *   - exp, log, tanh, sigmoid, erf, sin, cos, pow are deepc's own (@impl-math); of the system's
+ *     only + - * / and sqrt are used, which IEEE 754 defines to the last bit.
+ *   - Random numbers have addresses (@impl-random), so their order does not matter.
+ *
+ * What breaks it: -ffast-math (refused), x87 arithmetic (refused), and arithmetic of the program's
+ * own that calls libm. Which NaN a NaN is, is not promised: fingerprints take all NaNs as one. */
+
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+#endif
+
+#define DC__C(x) ((dc_real)(x))
+
+enum { DC__CHUNK = 256, DC__LANES = 16, DC__LONG_CHUNK = 4096 };   /* The contract's lengths. */
+
+/* The kernels: all arithmetic on arrays goes through this table, and every op is written in
+ * terms of it. Another device is another instance of the table. Arrays do not overlap unless
+ * said so. */
+typedef struct dc__unary_kernel {
+    void (*forward) (int64_t n, const dc_real *x, dc_real *y, dc_real a, dc_real b);  /* y = f(x) */
+    void (*backward)(int64_t n, const dc_real *x, const dc_real *y, const dc_real *dy, dc_real *dx,
+                     dc_real a, dc_real b);                                     /* dx += dy f'(x) */
+} dc__unary_kernel;
+
+typedef struct dc__binary_kernel {
+    /* z = f(x, y) */
+    void (*forward)(int64_t n, const dc_real *x, const dc_real *y, dc_real *z, dc_real a);
+    void (*slope_x)(int64_t n, const dc_real *x, const dc_real *y, const dc_real *z,
+                    const dc_real *dz,
+                    dc_real *g, dc_real a);                                       /* g = dz df/dx */
+    void (*slope_y)(int64_t n, const dc_real *x, const dc_real *y, const dc_real *z,
+                    const dc_real *dz,
+                    dc_real *g, dc_real a);                                       /* g = dz df/dy */
+} dc__binary_kernel;
+
+/* A matrix in memory: element (i, j) stands at data[i * row + j * column]. */
+typedef struct dc__matrix {
+    const dc_real *data;
+    int64_t        row, column;
+} dc__matrix;
+
+/* A loop over `rank` axes for two arrays, outermost axis first; a stride of 0 repeats. */
+typedef struct dc__walk {
+    int     rank;
+    int64_t dim[DC_MAX_RANK], x_stride[DC_MAX_RANK], y_stride[DC_MAX_RANK];
+} dc__walk;
+
+/* Losses element by element: private rows of the binary table, with a = Huber's delta.
+ *
+ *     NAME            F = f(x, y)                 dz/dx                      dz/dy            */
+#define DC__LOSS_OPS(X)                                                                            \
+    X( squared_error,  (x - y) * (x - y),             2 * (x - y),                  2 * (y - x) )  \
+    X( absolute_error, DC__FN(size)(x - y),           DC__FN(sign)(x - y),                         \
+                                                      DC__FN(sign)(y - x) )                        \
+    X( huber_error,    DC__FN(huber)(x - y, a),       DC__FN(huber_slope)(x - y, a),               \
+                                                      DC__FN(huber_slope)(y - x, a) )              \
+    X( bce_logits,     DC__FN(bce_logits_loss)(x, y), DC__FN(sigmoid)(x) - y,       -x )           \
+    X( bce_error,      DC__FN(bce_loss)(x, y),        DC__FN(bce_slope)(x, y),                     \
+                                                      DC__FN(bce_slope_t)(x) )                     \
+    X( kl_error,       DC__FN(kl)(x, y),              -y,                                          \
+                                                      DC__FN(kl_slope_t)(x, y) )                   \
+    X( hinge_error,    DC__FN(hinge)(x, y),           DC__FN(hinge_slope)(x, y),                   \
+                                                      DC__FN(hinge_slope)(y, x) )
+
+typedef struct dc__kernels {
+    const char *name;
+
+    /* Element by element: one row for each line of the tables of @ops. */
+#define DC__ROW(NAME, F, DF, LO, HI) dc__unary_kernel NAME;
+    DC_UNARY_OPS(DC__ROW)
+#undef DC__ROW
+#define DC__ROW(NAME, ARGUMENTS, F, DF, LO, HI) dc__unary_kernel NAME;
+    DC_UNARY_OPS_WITH(DC__ROW)
+#undef DC__ROW
+#define DC__ROW(NAME, F, DFX, DFY) dc__binary_kernel NAME;
+    DC_BINARY_OPS(DC__ROW)
+    DC__LOSS_OPS(DC__ROW)
+#undef DC__ROW
+    void (*fill)      (int64_t n, dc_real value, dc_real *y);
+    void (*accumulate)(int64_t n, const dc_real *x, dc_real *y);                     /* y += x */
+    void (*axpy)      (int64_t n, dc_real a, const dc_real *x, dc_real *y);    /* y += a x, fused */
+    /* z += x y, fused */
+    void (*product) (int64_t n, const dc_real *x, const dc_real *y, dc_real *z);
+    void (*choose)    (int64_t n, const dc_real *c, const dc_real *x, const dc_real *y, dc_real *z);
+
+    /* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. */
+    void (*gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
+                 int64_t c_row,
+                 bool accumulate);
+
+    /* y [...] = x [...], or +=, each with strides of its own: copies, slices, permutes,
+     * broadcasts. */
+    void (*move)(const dc__walk *walk, const dc_real *x, dc_real *y, bool accumulate);
+
+    /* Over the middle axis: x [outer, n, inner] -> y [outer, inner]. The backward ones add to
+     * dx. */
+    void (*sum)          (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y,
+                          dc_real divisor);                          /* y = sum / divisor         */
+    void (*spread)       (int64_t outer, int64_t n, int64_t inner, const dc_real *dy, dc_real *dx,
+                          dc_real divisor);                          /* dx += dy / divisor        */
+    void (*max)          (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y);
+    void (*max_backward) (int64_t outer, int64_t n, int64_t inner, const dc_real *x,
+                          const dc_real *y,
+                          const dc_real *dy, dc_real *dx);
+    void (*argmax)       (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y);
+    void (*prod)         (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y);
+    void (*prod_backward)(int64_t outer, int64_t n, int64_t inner, const dc_real *x,
+                          const dc_real *dy,
+                          dc_real *dx);
+    void (*cumsum)       (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y,
+                          /* y = running sums of x; backward: y += those from the end */
+                          bool backward);
+
+    /* y [outer, m, inner] = x [outer, index[o, i, j], inner]; put adds dy back to dx. */
+    void (*take)(int64_t outer, int64_t n, int64_t m, int64_t inner, const dc_real *x,
+                 const dc_real *index,
+                 dc_real *y);
+    void (*put) (int64_t outer, int64_t n, int64_t m, int64_t inner, const dc_real *dy,
+                 const dc_real *index,
+                 dc_real *dx);
+    void (*gather) (int64_t count, int64_t width, const dc_real *table, const dc_real *rows,
+                    dc_real *y);
+    void (*scatter)(int64_t count, int64_t width, const dc_real *dy, const dc_real *rows,
+                    dc_real *dtable);
+
+    /* Over the last axis: x [rows, n]. The backward ones add to dx. */
+    void (*softmax)             (int64_t rows, int64_t n, const dc_real *x, dc_real *y);
+    void (*softmax_backward) (int64_t rows, int64_t n, const dc_real *y, const dc_real *dy,
+                              dc_real *dx);
+    void (*log_softmax)         (int64_t rows, int64_t n, const dc_real *x, dc_real *y);
+    void (*log_softmax_backward)(int64_t rows, int64_t n, const dc_real *y, const dc_real *dy,
+                                 dc_real *dx);
+    void (*logsumexp)           (int64_t rows, int64_t n, const dc_real *x, dc_real *y);
+    void (*layer_norm)        (int64_t rows, int64_t n, const dc_real *x, dc_real *y, dc_real *mean,
+                                 dc_real *scale, dc_real epsilon);   /* y = (x - mean) scale      */
+    void (*layer_norm_backward) (int64_t rows, int64_t n, const dc_real *y, const dc_real *scale,
+                                 const dc_real *dy, dc_real *dx);
+    void (*batch_norm_backward) (int64_t rows, int64_t n, const dc_real *y, const dc_real *scale,
+                                 const dc_real *dy, const dc_real *dy_mean, const dc_real *dyy_mean,
+                                 dc_real *dx);
+    void (*dropout)            (int64_t n, const dc__random *random, dc_real rate, const dc_real *x,
+                                 dc_real *y, bool accumulate);   /* y = or += mask x / (1 - rate) */
+
+    dc__step_kernel sgd, rmsprop, adagrad, adadelta, adam, nadam, lion;   /* An optimiser's step. */
+} dc__kernels;
+
+/* The chapters from here to @impl-table are compiled once for each instruction set: first as
+ * they stand, for any processor, then again by the appendix (@impl-fast), which includes this
+ * file with another suffix and lets the compiler use wider vectors. One text, so the same
+ * operations in the same order. DC__FN(exp) is dc__exp_plain here, dc__exp_avx2 there. */
+#define DC__PASTE(name, suffix)  dc__##name##_##suffix
+#define DC__PASTE2(name, suffix) DC__PASTE(name, suffix)
+#define DC__FN(name)             DC__PASTE2(name, DC__SUFFIX)
+#define DC__SUFFIX plain
+#define DC__IMPLEMENTING
+#endif /* DEEPC_IMPLEMENTATION, up to here */
+
+#ifdef DC__SUFFIX
+#undef DC__FMA
+#undef DC__SQRT
+#ifdef DEEPC_DOUBLE
+#define DC__FMA(a, b, c) ((a) * (b) + (c))
+#define DC__SQRT(x)      sqrt(x)
+#else
+#define DC__SQRT(x)      __builtin_sqrtf(x)
+#if defined(DC__VECTOR) || defined(__FMA__) || defined(__aarch64__)
+#define DC__FMA(a, b, c) __builtin_fmaf(a, b, c)
+#else
+#define DC__FMA(a, b, c) dc__fma_soft(a, b, c)
+#endif
+#endif
+/* ============================================================================================== */
+/* @impl-math                                                                                     */
+/* ============================================================================================== */
+
+/* The C library's exp differs from machine to machine in its last bits, and most compilers call it
+ * for one number at a time. So deepc computes its own. Each function is plain arithmetic on one
+ * float, without loops, tables, branches or calls: a loop around it is vectorised by the compiler
+ * (gcc needs -O3 and no-trapping-math, which lets it compute both sides of a ?:), and since IEEE
+ * 754 fixes the result of every single step, all compilers and instruction sets give the same bits.
+ * The pattern is always the same: reduce x to a small interval, evaluate a polynomial there, put
+ * the exponent back by integer arithmetic on the bits. The polynomials were fitted by the Remez
+ * algorithm, their coefficients rounded one by one, lowest first, refitting the others each time.
+ * The errors quoted are in ulp, units in the last place of the result; 0.5 is perfect. They are the
+ * largest over all 2^32 floats, denormal ones included. Special values follow C11 Annex F.
+ *
+ * The chapter is compiled once for each instruction set; DC__FN(exp) makes each copy's name. */
+
+#ifndef DC__MATH_BITS
+#define DC__MATH_BITS
+
+static inline uint32_t dc__bits(float x) { uint32_t u; memcpy(&u, &x, sizeof u); return u; }
+static inline float dc__from_bits(uint32_t u) { float x; memcpy(&x, &u, sizeof x); return x; }
+static inline uint64_t dc__bits64(double x) { uint64_t u; memcpy(&u, &x, sizeof u); return u; }
+static inline double dc__from_bits64(uint64_t u) { double x; memcpy(&x, &u, sizeof x); return x; }
+
+static inline float dc__magnitude(float x) { return dc__from_bits(dc__bits(x) & 0x7fffffff); }
+
+/* x with the sign of y; x itself must not be negative. */
+static inline float dc__with_sign(float x, float y) {
+    return dc__from_bits(dc__bits(x) | (dc__bits(y) & 0x80000000));
+}
+
+/* a*b + c, rounded once: the fused multiply-add of processors that lack one. The product is exact
+ * in double. The sum is rounded to odd (inexact, so the last bit is made 1), and such a number is
+ * on the correct side of every float and of every tie of two floats: narrowing it rounds as if the
+ * sum had been exact (Boldo and Melquiond 2008). */
+static inline float dc__fma_soft(float a, float b, float c) {
+    double p = (double)a * b, s = p + c, part = s - p;
+    double error = (p - (s - part)) + (c - part); /* p + c = s + error */
+    uint64_t u = dc__bits64(s), inward = (u ^ dc__bits64(error)) >> 63; /* |s + error| < |s| */
+    uint64_t inexact = (error > 0) | (error < 0); /* false for NaN, which infinities give */
+    return (float)dc__from_bits64((u - (inward & inexact)) | inexact);
+}
+
+#endif
+
+#ifdef DEEPC_DOUBLE /* Double is for checking gradients: the C library will do. */
+
+static inline dc_real DC__FN(exp)(dc_real x) { return exp(x); }
+static inline dc_real DC__FN(expm1)(dc_real x) { return expm1(x); }
+static inline dc_real DC__FN(log)(dc_real x) { return log(x); }
+static inline dc_real DC__FN(log1p)(dc_real x) { return log1p(x); }
+static inline dc_real DC__FN(tanh)(dc_real x) { return tanh(x); }
+static inline dc_real DC__FN(erf)(dc_real x) { return erf(x); }
+static inline dc_real DC__FN(sin)(dc_real x) { return sin(x); }
+static inline dc_real DC__FN(cos)(dc_real x) { return cos(x); }
+static inline dc_real DC__FN(pow)(dc_real x, dc_real y) { return pow(x, y); }
+static inline dc_real DC__FN(sigmoid)(dc_real x) {
+    dc_real z = exp(-fabs(x));
+    return (x < 0 ? z : 1) / (1 + z);
+}
+
+#else
+
+/* Adding 1.5 * 2^23 leaves a float no room for a fraction: it rounds to an integer, to nearest and
+ * even, which then stands in the low bits. Subtracting it again gives the integer as a float. The
+ * same with 1.5 * 2^52 for double. */
+#define DC__ROUND 12582912.0f
+#define DC__ROUND64 6755399441055744.0
+#define DC__LOG2_E 1.44269502f       /* log2(e) */
+#define DC__LN2_HI 0.693147182f      /* ln(2), rounded */
+#define DC__LN2_LO (-1.90465421e-9f) /* what the rounding lost */
+#define DC__INF dc__from_bits(0x7f800000)
+#define DC__NAN dc__from_bits(0x7fc00000)
+
+/* n = round(x / ln 2) and *r = x - n ln 2, so that e^x = 2^n e^r with |r| <= ln(2)/2. n is returned
+ * modulo 2^32: adding the exponent's bias makes it positive. */
+static inline uint32_t DC__FN(exp_reduce)(dc_real x, dc_real *r) {
+    dc_real t = DC__FMA(x, DC__LOG2_E, DC__ROUND), n = t - DC__ROUND;
+    *r = DC__FMA(n, -DC__LN2_LO, DC__FMA(n, -DC__LN2_HI, x));
+    return dc__bits(t) - dc__bits(DC__ROUND);
+}
+
+/* (e^r - 1 - r) / r^2 for |r| <= ln(2)/2, degree 4. */
+static inline dc_real DC__FN(exp_tail)(dc_real r) {
+    dc_real p = 1.38378306e-3f;
+    p = DC__FMA(p, r, 8.36708862e-3f);
+    p = DC__FMA(p, r, 4.16677482e-2f);
+    p = DC__FMA(p, r, 0.16666539f);
+    return DC__FMA(p, r, 0.49999997f);
+}
+
+/* e^x = 2^n e^r. Since 2^n may be too large or too small for a float where e^x is not, it is
+ * applied in two halves. Error 0.92 ulp. */
+static inline dc_real DC__FN(exp)(dc_real x) {
+    dc_real r, v = x > 89 ? 89 : x; /* e^89 is infinite, e^-104 zero; NaN passes */
+    v = v < -104 ? -104 : v;
+    uint32_t both = DC__FN(exp_reduce)(v, &r) + 2 * 127, half = both >> 1;
+    dc_real y = DC__FMA(DC__FMA(DC__FN(exp_tail)(r), r, 1), r, 1);
+    return y * dc__from_bits(half << 23) * dc__from_bits((both - half) << 23);
+}
+
+/* The same where 2^n and e^x are normal floats, |x| <= 80. */
+static inline dc_real DC__FN(exp_normal)(dc_real x) {
+    dc_real r;
+    uint32_t n = DC__FN(exp_reduce)(x, &r);
+    dc_real y = DC__FMA(DC__FMA(DC__FN(exp_tail)(r), r, 1), r, 1);
+    return y * dc__from_bits((n + 127) << 23);
+}
+
+/* e^x - 1 = 2^n (e^r - 1) + (2^n - 1), computed at half its size: 2^128 is no float.
+ * Error 1.54 ulp. */
+static inline dc_real DC__FN(expm1)(dc_real x) {
+    dc_real r, v = x > 89 ? 89 : x; /* e^-18 - 1 rounds to -1 */
+    v = v < -18 ? -18 : v;
+    dc_real s = dc__from_bits((DC__FN(exp_reduce)(v, &r) + 126) << 23);
+    dc_real p = DC__FMA(r * r, DC__FN(exp_tail)(r), r);
+    dc_real y = DC__FMA(s, p, s - 0.5f) * 2;
+    return dc__magnitude(x) < 0x1p-25f ? x : y; /* keeps -0 and denormals */
+}
+
+/* e ln(2) + ln(1 + f) for an integer e and sqrt(1/2) <= 1 + f <= sqrt(2); degree 10. */
+static inline dc_real DC__FN(log_near)(dc_real e, dc_real f) {
+    dc_real p = -0.0768108368f;
+    p = DC__FMA(p, f, 0.127915278f);
+    p = DC__FMA(p, f, -0.131594151f);
+    p = DC__FMA(p, f, 0.141996354f);
+    p = DC__FMA(p, f, -0.16623351f);
+    p = DC__FMA(p, f, 0.200012594f);
+    p = DC__FMA(p, f, -0.250008225f);
+    p = DC__FMA(p, f, 0.333333313f);
+    p = DC__FMA(p, f, -0.5f);
+    return DC__FMA(e, DC__LN2_HI, DC__FMA(e, DC__LN2_LO, DC__FMA(f * f, p, f)));
+}
+
+/* Adding DC__ABOVE_ONE to the bits of x = 2^e m with sqrt(1/2) <= m < sqrt(2) leaves e + 127 in the
+ * exponent field; the fraction field plus the bits of sqrt(1/2) is then m. */
+#define DC__SQRT_HALF 0x3f3504f3u
+#define DC__ABOVE_ONE (0x3f800000u - DC__SQRT_HALF)
+
+/* ln(x) = e ln(2) + ln(m) for x = 2^e m. Error 0.94 ulp. */
+static inline dc_real DC__FN(log)(dc_real x) {
+    dc_real bias = x < 0x1p-126f ? 127 + 23 : 127; /* denormal: scale it to a normal number */
+    dc_real v = x < 0x1p-126f ? x * 0x1p23f : x;
+    uint32_t u = dc__bits(v) + DC__ABOVE_ONE;
+    dc_real e = (dc_real)(int32_t)(u >> 23) - bias;
+    dc_real y = DC__FN(log_near)(e, dc__from_bits((u & 0x7fffff) + DC__SQRT_HALF) - 1);
+
+    y = x < DC__INF ? y : x; /* also NaN */
+    y = x == 0 ? -DC__INF : y;
+    return x < 0 ? DC__NAN : y;
+}
+
+/* ln(1 + x): e is that of 1 + x, but f = 2^-e (1 + x) - 1 is taken from the unrounded sum, as
+ * 2^-e x + (2^-e - 1). Error 1.41 ulp. */
+static inline dc_real DC__FN(log1p)(dc_real x) {
+    uint32_t u = dc__bits(1 + x) + DC__ABOVE_ONE;
+    dc_real e = (dc_real)(int32_t)(u >> 23) - 127;
+    dc_real s = dc__from_bits((2 * 127 - (u >> 23)) << 23); /* 2^-e */
+    dc_real f = DC__FMA(s, x, s - 1);
+    dc_real huge_f = dc__from_bits((u & 0x7fffff) + DC__SQRT_HALF) - 1; /* 2^-127 is denormal */
+    dc_real y = DC__FN(log_near)(e, x > 0x1p24f ? huge_f : f);
+
+    y = x < DC__INF ? y : x;
+    y = x == -1 ? -DC__INF : y;
+    y = x < -1 ? DC__NAN : y;
+    return dc__magnitude(x) < 0x1p-25f ? x : y;
+}
+
+/* tanh(x) = 1 - 2 / (e^2x + 1) for x >= 0.6, below an odd polynomial of degree 11; odd in x.
+ * Error 1.42 ulp. */
+static inline dc_real DC__FN(tanh)(dc_real x) {
+    dc_real a = dc__magnitude(x), z = a * a, b = a > 10 ? 10 : a; /* tanh(10) rounds to 1 */
+    dc_real high = 1 - 2 / (DC__FN(exp_normal)(2 * b) + 1);
+    dc_real p = -0.00589796668f;
+    p = DC__FMA(p, z, 0.0207986254f);
+    p = DC__FMA(p, z, -0.0537847169f);
+    p = DC__FMA(p, z, 0.133319363f);
+    p = DC__FMA(p, z, -0.333332986f);
+    dc_real low = DC__FMA(a * z, p, a);
+    return dc__with_sign(a < 0.6f ? low : high, x);
+}
+
+/* 1 / (1 + e^-x), for x < 0 as e^x / (1 + e^x), so that e^-|x| cannot overflow. The quotient is
+ * improved by what is left of the numerator, seen with the rounding of the sum. Error 1.48 ulp. */
+static inline dc_real DC__FN(sigmoid)(dc_real x) {
+    dc_real z = DC__FN(exp)(dc__from_bits(dc__bits(x) | 0x80000000)), a = x < 0 ? z : 1;
+    dc_real d = 1 + z, d_rest = z - (d - 1), inverse = 1 / d, y = a * inverse;
+    dc_real left = DC__FMA(-y, d_rest, DC__FMA(-y, d, a));
+    return DC__FMA(left, inverse, y);
+}
+
+/* erf(x) = 1 - e^-q(x) for x >= 0.85 with q = -ln(erfc(x)) of degree 6, below an odd polynomial of
+ * degree 11; odd in x, and 1 from 3.92 on. Error 1.12 ulp. */
+static inline dc_real DC__FN(erf)(dc_real x) {
+    dc_real a = dc__magnitude(x), z = a * a, b = a > 4 ? 4 : a;
+    dc_real q = -2.0366942e-4f;
+    q = DC__FMA(q, b, 3.11779696e-3f);
+    q = DC__FMA(q, b, -0.0225188807f);
+    q = DC__FMA(q, b, 0.10452567f);
+    q = DC__FMA(q, b, 0.636519134f);
+    q = DC__FMA(q, b, 1.12806094f);
+    q = DC__FMA(q, b, 1.0453086e-4f);
+    dc_real high = 1 - DC__FN(exp_normal)(-q);
+
+    dc_real p = -6.34851167e-4f;
+    p = DC__FMA(p, z, 5.05770324e-3f);
+    p = DC__FMA(p, z, -0.0268072877f);
+    p = DC__FMA(p, z, 0.11282865f);
+    p = DC__FMA(p, z, -0.376125902f);
+    p = DC__FMA(p, z, 0.128379166f);
+    dc_real low = DC__FMA(p, a, a);
+    return dc__with_sign(a < 0.85f ? low : high, x);
+}
+
+/* The angle a >= 0 as a = (4 k + quadrant) pi/2 + r with |r| <= pi/4, for every finite float.
+ * a 2/pi is summed from three products with slices c1, c2, c3 of the bits of 2/pi, of 29, 29 and
+ * 53 bits: in double the first two products are exact, and so is taking their integers off. A large
+ * a starts 26, 52 or 78 bits later in 2/pi (Payne and Hanek 1983), because the bits left out
+ * contribute multiples of 4 quadrants only. */
+static inline dc_real DC__FN(quadrant)(dc_real a, uint32_t *quadrant) {
+    double c1 = a < 0x1p50f ? 0x1.45f306dp-1 : a < 0x1p76f ? 0x1.b939105p-26
+              : a < 0x1p102f ? 0x1.529fc27p-52 : 0x1.d5f47d4p-78;
+    double c2 = a < 0x1p50f ? 0x1.9391054p-30 : a < 0x1p76f ? 0x1.29fc274p-56
+              : a < 0x1p102f ? 0x1.5f47d4cp-82 : 0x1.a6ee06dp-107;
+    double c3 = a < 0x1p50f ? 0x1.4fe13abe8fa9ap-59 : a < 0x1p76f ? 0x1.7d1f534ddc0dbp-84
+              : a < 0x1p102f ? 0x1.377036d8a5664p-110 : 0x1.6295993c43904p-136;
+    double x = a, p1 = x * c1, t1 = p1 + DC__ROUND64;
+    double p2 = (p1 - (t1 - DC__ROUND64)) + x * c2, p3 = x * c3, t2 = (p2 + p3) + DC__ROUND64;
+    *quadrant = (uint32_t)dc__bits64(t1) + (uint32_t)dc__bits64(t2);
+    return (dc_real)(((p2 - (t2 - DC__ROUND64)) + p3) * 1.5707963267948966);
+}
+
+/* sin(r) for an even quadrant, cos(r) for an odd one, negative in the upper two. Both polynomials
+ * (degree 7 and 8) are evaluated. */
+static inline dc_real DC__FN(sin_quadrant)(dc_real r, uint32_t quadrant) {
+    dc_real z = r * r;
+    dc_real s = DC__FMA(DC__FMA(-1.95182845e-4f, z, 8.33218917e-3f), z, -0.166666552f);
+    s = DC__FMA(r * z, s, r);
+    dc_real c = DC__FMA(DC__FMA(2.44323273e-5f, z, -1.38873095e-3f), z, 4.16666456e-2f);
+    c = DC__FMA(DC__FMA(c, z, -0.5f), z, 1);
+    dc_real y = quadrant & 1 ? c : s;
+    return dc__from_bits(dc__bits(y) ^ (quadrant & 2) << 30);
+}
+
+/* sin(x), odd in x. Error 1.54 ulp. */
+static inline dc_real DC__FN(sin)(dc_real x) {
+    uint32_t quadrant, sign = dc__bits(x) & 0x80000000;
+    dc_real r = DC__FN(quadrant)(dc__magnitude(x), &quadrant);
+    return dc__from_bits(dc__bits(DC__FN(sin_quadrant)(r, quadrant)) ^ sign);
+}
+
+/* cos(x) = sin(x + pi/2), even in x. Error 1.54 ulp. */
+static inline dc_real DC__FN(cos)(dc_real x) {
+    uint32_t quadrant;
+    dc_real r = DC__FN(quadrant)(dc__magnitude(x), &quadrant);
+    return DC__FN(sin_quadrant)(r, quadrant + 1);
+}
+
+/* log2(x) in double for x >= 0, relative error 2^-37: x = 2^e m as in log, then
+ * ln(m) = 2 artanh(s) = 2s + 2s^3/3 + ... with s = (m - 1) / (m + 1); degree 9. */
+static inline double DC__FN(log2_double)(dc_real x) {
+    const uint64_t sqrt_half = 0x3fe6a09e00000000, above_one = 0x3ff0000000000000 - sqrt_half;
+    uint64_t u = dc__bits64((double)x) + above_one;
+    double e = dc__from_bits64((u >> 52) | 0x4330000000000000) - (0x1p52 + 1023);
+    double m = dc__from_bits64((u & 0xfffffffffffff) + sqrt_half);
+    double s = (m - 1) / (m + 1), z = s * s, p = 0.34073248118859251;
+    p = p * z + 0.41167259419013519;
+    p = p * z + 0.57708358699953521;
+    p = p * z + 0.96179667333111218;
+    p = p * z + 2.8853900817900966;
+    double y = p * s + e;
+    y = x < DC__INF ? y : (double)x;
+    return x == 0 ? -(double)DC__INF : y;
+}
+
+/* 2^t in double for |t| <= 200, relative error 2^-32; degree 7. */
+static inline double DC__FN(exp2_double)(double t) {
+    double big = t + DC__ROUND64, r = t - (big - DC__ROUND64), p = 1.3359995987404981e-5;
+    p = p * r + 1.5461391994479247e-4;
+    p = p * r + 1.3341953736046108e-3;
+    p = p * r + 9.6180568582880915e-3;
+    p = p * r + 5.5504003676267621e-2;
+    p = p * r + 0.24022650921068398;
+    p = p * r + 0.69314718382062068;
+    p = p * r + 1;
+    return p * dc__from_bits64((dc__bits64(big) - dc__bits64(DC__ROUND64) + 1023) << 52);
+}
+
+/* x^y = 2^(y log2 |x|), negative for a negative x and an odd y. In double, where nothing overflows
+ * before the one rounding at the end. Error 0.51 ulp, over 10^8 pairs. */
+static inline dc_real DC__FN(pow)(dc_real x, dc_real y) {
+    double l = DC__FN(log2_double)(dc__magnitude(x));
+    double t = l == 0 ? l : y * l; /* (-1)^inf is 1 */
+    t = t > 200 ? 200 : t;
+    t = t < -200 ? -200 : t;
+    dc_real power = (dc_real)DC__FN(exp2_double)(t);
+
+    /* y is an integer if adding 2^23 does not change it; odd if its half is not one. */
+    dc_real b = dc__magnitude(y), h = b * 0.5f;
+    uint32_t whole = (b >= 0x1p23f) | ((b + 0x1p23f) - 0x1p23f == b);
+    uint32_t half_whole = (h >= 0x1p23f) | ((h + 0x1p23f) - 0x1p23f == h);
+    uint32_t negative = dc__bits(x) & (whole & (half_whole ^ 1)) << 31;
+    power = dc__from_bits(dc__bits(power) | negative);
+
+    power = ((x < 0) & (x > -DC__INF) & (whole ^ 1)) ? DC__NAN : power;
+    power = y != y ? y : power; /* where x is -1 */
+    return ((x == 1) | (y == 0)) ? 1 : power;
+}
+
+#endif
+
+/* --- activations and losses that do not fit on a line of their table --- */
+
+static inline dc_real DC__FN(size)(dc_real x) { return x < 0 ? -x : x; }
+
+static inline dc_real DC__FN(sign)(dc_real x) { return x < 0 ? -1 : x > 0 ? 1 : 0; }
+
+/* The larger of two; a NaN wins. */
+static inline dc_real DC__FN(larger)(dc_real x, dc_real y) {
+    return x != x ? x : x < y || y != y ? y : x;
+}
+
+static inline dc_real DC__FN(erf_slope)(dc_real x)            /* 2 / sqrt(pi) e^(-x^2) */
+{
+    return DC__C(1.1283791670955126) * DC__FN(exp)(-x * x);
+}
+
+static inline dc_real DC__FN(elu)(dc_real x, dc_real a) { return x > 0 ? x : a * DC__FN(expm1)(x); }
+
+/* Klambauer et al. 2017, arXiv:1706.02515: scale x, or scale alpha (e^x - 1) below 0. */
+static inline dc_real DC__FN(selu)(dc_real x) {
+    dc_real below = DC__C(1.6732632423543772) * DC__FN(expm1)(x);
+    return DC__C(1.0507009873554805) * (x > 0 ? x : below);
+}
+
+static inline dc_real DC__FN(selu_slope)(dc_real x, dc_real y) {
+    return x > 0 ? DC__C(1.0507009873554805) : y + DC__C(1.7580993408473766);
+}
+
+static inline dc_real DC__FN(hardsigmoid)(dc_real x) {
+    return x < -3 ? 0 : x > 3 ? 1 : x / 6 + DC__C(0.5);
+}
+
+static inline dc_real DC__FN(hardswish_slope)(dc_real x) {
+    return x < -3 ? 0 : x > 3 ? 1 : x / 3 + DC__C(0.5);
+}
+
+/* log(1 + e^x), without overflow: max(x, 0) + log1p(e^-|x|). */
+static inline dc_real DC__FN(softplus)(dc_real x) {
+    dc_real e = DC__FN(exp)(x < 0 ? x : -x);
+    return (x < 0 ? 0 : x) + DC__FN(log1p)(e);
+}
+
+/* x Phi(x), Phi the normal distribution's; the slope is Phi(x) + x phi(x). Hendrycks & Gimpel 2016,
+ * arXiv:1606.08415. */
+static inline dc_real DC__FN(gelu)(dc_real x) {
+    return DC__C(0.5) * x * (1 + DC__FN(erf)(x * DC__C(0.7071067811865476)));
+}
+
+static inline dc_real DC__FN(gelu_slope)(dc_real x) {
+    dc_real phi = DC__C(0.3989422804014327) * DC__FN(exp)(DC__C(-0.5) * x * x);
+    return DC__C(0.5) * (1 + DC__FN(erf)(x * DC__C(0.7071067811865476))) + x * phi;
+}
+
+/* Its approximation x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
+static inline dc_real DC__FN(gelu_tanh)(dc_real x) {
+    dc_real u = DC__C(0.7978845608028654) * (x + DC__C(0.044715) * x * x * x);
+    return x * DC__FN(sigmoid)(2 * u);
+}
+
+static inline dc_real DC__FN(gelu_tanh_slope)(dc_real x) {
+    dc_real u = DC__C(0.7978845608028654) * (x + DC__C(0.044715) * x * x * x);
+    dc_real du = DC__C(0.7978845608028654) * (1 + DC__C(0.134145) * x * x);
+    dc_real s = DC__FN(sigmoid)(2 * u);
+    return s + 2 * x * s * (1 - s) * du;
+}
+
+static inline dc_real DC__FN(silu_slope)(dc_real x) {
+    dc_real s = DC__FN(sigmoid)(x);
+    return s * (1 + x * (1 - s));
+}
+
+static inline dc_real DC__FN(mish)(dc_real x) { return x * DC__FN(tanh)(DC__FN(softplus)(x)); }
+
+static inline dc_real DC__FN(mish_slope)(dc_real x) {
+    dc_real t = DC__FN(tanh)(DC__FN(softplus)(x));
+    return t + x * (1 - t * t) * DC__FN(sigmoid)(x);
+}
+
+static inline dc_real DC__FN(softsign_slope)(dc_real x) {
+    dc_real d = 1 + DC__FN(size)(x);
+    return 1 / (d * d);
+}
+
+/* Slopes of x^y: y x^(y-1), and x^y log x (0 where x is 0, as its limit for y > 0). */
+static inline dc_real DC__FN(pow_dx)(dc_real x, dc_real y) {
+    return y == 0 ? 0 : y * DC__FN(pow)(x, y - 1);
+}
+
+static inline dc_real DC__FN(pow_dy)(dc_real x, dc_real z) {
+    return x == 0 ? 0 : z * DC__FN(log)(x);
+}
+
+/* The slope of max(x, y) for x: equal operands share it. */
+static inline dc_real DC__FN(share)(dc_real x, dc_real y) {
+    return x > y ? 1 : x == y ? DC__C(0.5) : 0;
+}
+
+static inline dc_real DC__FN(huber)(dc_real e, dc_real delta) {
+    dc_real size = DC__FN(size)(e);
+    return size < delta ? DC__C(0.5) * e * e : delta * (size - DC__C(0.5) * delta);
+}
+
+static inline dc_real DC__FN(huber_slope)(dc_real e, dc_real delta) {
+    return e < -delta ? -delta : e > delta ? delta : e;
+}
+
+/* -(t log s + (1 - t) log(1 - s)), s = sigmoid(z), is max(z, 0) - z t + log(1 + e^-|z|): finite for
+ * any z. */
+static inline dc_real DC__FN(bce_logits_loss)(dc_real z, dc_real t) {
+    return (z < 0 ? 0 : z) - z * t + DC__FN(log1p)(DC__FN(exp)(z < 0 ? z : -z));
+}
+
+static inline dc_real DC__FN(clamped_log)(dc_real p) {
+    dc_real y = DC__FN(log)(p);
+    return y < -100 ? -100 : y;
+}
+
+static inline dc_real DC__FN(bce_loss)(dc_real p, dc_real t) {
+    return -(t * DC__FN(clamped_log)(p) + (1 - t) * DC__FN(clamped_log)(1 - p));
+}
+
+static inline dc_real DC__FN(bce_slope_t)(dc_real p) {
+    return DC__FN(clamped_log)(1 - p) - DC__FN(clamped_log)(p);
+}
+
+static inline dc_real DC__FN(bce_slope)(dc_real p, dc_real t) {
+    dc_real variance = p * (1 - p);
+    return (p - t) / (variance < DC__C(1e-12) ? DC__C(1e-12) : variance);
+}
+
+static inline dc_real DC__FN(kl)(dc_real log_p, dc_real t) {
+    return t > 0 ? t * (DC__FN(log)(t) - log_p) : 0;
+}
+
+static inline dc_real DC__FN(kl_slope_t)(dc_real log_p, dc_real t) {
+    return t > 0 ? DC__FN(log)(t) + 1 - log_p : 0;
+}
+
+static inline dc_real DC__FN(hinge)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : 1 - y * t; }
+static inline dc_real DC__FN(hinge_slope)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : -t; }
+
+/* ============================================================================================== */
+/* @impl-kernels                                                                                  */
+/* ============================================================================================== */
+
+/* Everything slow in training is one of these loops. Each is the definition of what it computes:
+ * a faster version, on this processor or on another device, must do the same operations in the
+ * same order. */
+
+/* --- element by element, stamped out of the tables of @ops --- */
+
+#define DC__STAMP(NAME, F, DF)                                                                     \
+    static void DC__FN(NAME##_forward)(int64_t n, const dc_real *restrict xs,                      \
+                                       dc_real *restrict ys,                                       \
+                                       dc_real a, dc_real b)                                       \
+    {                                                                                              \
+        (void)a, (void)b;                                                                          \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            dc_real x = xs[i];                                                                     \
+            ys[i] = (dc_real)(F);                                                                  \
+        }                                                                                          \
+    }                                                                                              \
+    static void DC__FN(NAME##_backward)(int64_t n, const dc_real *restrict xs,                     \
+                                        const dc_real *restrict ys, const dc_real *restrict dy,    \
+                                        dc_real *restrict dx, dc_real a, dc_real b)                \
+    {                                                                                              \
+        (void)a, (void)b;                                                                          \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            dc_real x = xs[i], y = ys[i];                                                          \
+            (void)x, (void)y;                                                                      \
+            dx[i] += dy[i] * (dc_real)(DF);                                                        \
+        }                                                                                          \
+    }
+#define DC__STAMP_PLAIN(NAME, F, DF, LO, HI)           DC__STAMP(NAME, F, DF)
+#define DC__STAMP_WITH(NAME, ARGUMENTS, F, DF, LO, HI) DC__STAMP(NAME, F, DF)
+DC_UNARY_OPS(DC__STAMP_PLAIN)
+DC_UNARY_OPS_WITH(DC__STAMP_WITH)
+#undef DC__STAMP
+#undef DC__STAMP_PLAIN
+#undef DC__STAMP_WITH
+
+#define DC__STAMP(NAME, F, DFX, DFY)                                                               \
+    static void DC__FN(NAME##_forward)(int64_t n, const dc_real *restrict xs,                      \
+                                       const dc_real *restrict ys, dc_real *restrict zs,           \
+                                           dc_real a)                                              \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            dc_real x = xs[i], y = ys[i];                                                          \
+            zs[i] = (dc_real)(F);                                                                  \
+        }                                                                                          \
+    }                                                                                              \
+    DC__STAMP_SLOPE(NAME, slope_x, DFX)                                                            \
+    DC__STAMP_SLOPE(NAME, slope_y, DFY)
+#define DC__STAMP_SLOPE(NAME, SIDE, DF)                                                            \
+    static void DC__FN(NAME##_##SIDE)(int64_t n, const dc_real *restrict xs,                       \
+                                      const dc_real *restrict ys, const dc_real *restrict zs,      \
+                                      const dc_real *restrict dz, dc_real *restrict g, dc_real a)  \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            dc_real x = xs[i], y = ys[i], z = zs[i];                                               \
+            (void)x, (void)y, (void)z;                                                             \
+            g[i] = dz[i] * (dc_real)(DF);                                                          \
+        }                                                                                          \
+    }
+DC_BINARY_OPS(DC__STAMP)
+DC__LOSS_OPS(DC__STAMP)
+#undef DC__STAMP
+#undef DC__STAMP_SLOPE
+
+static void DC__FN(fill)(int64_t n, dc_real value, dc_real *restrict y) {
+    for (int64_t i = 0; i < n; i++) y[i] = value;
+}
+
+static void DC__FN(accumulate)(int64_t n, const dc_real *restrict x, dc_real *restrict y) {
+    for (int64_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+static void DC__FN(axpy)(int64_t n, dc_real a, const dc_real *restrict x, dc_real *restrict y) {
+    for (int64_t i = 0; i < n; i++) y[i] = DC__FMA(a, x[i], y[i]);
+}
+
+static void DC__FN(product)(int64_t n, const dc_real *restrict x, const dc_real *restrict y,
+                            dc_real *restrict z) {
+    for (int64_t i = 0; i < n; i++) z[i] = DC__FMA(x[i], y[i], z[i]);
+}
+
+static void DC__FN(choose)(int64_t n, const dc_real *restrict c, const dc_real *restrict x,
+                           const dc_real *restrict y, dc_real *restrict z) {
+    for (int64_t i = 0; i < n; i++) z[i] = c[i] != 0 ? x[i] : y[i];
+}
+
+/* --- matrix product --- */
+
+#ifndef DC__VECTOR                               /* The appendix has its own. */
+/* Sixteen columns of B, `depth` rows of them, side by side and padded with zeros. */
+static void DC__FN(pack)(int64_t depth, int64_t columns, dc__matrix b, dc_real *restrict packed) {
+    for (int64_t p = 0; p < depth; p++)
+        for (int64_t j = 0; j < DC__LANES; j++)
+            packed[p * DC__LANES + j] = j < columns ? b.data[p * b.row + j * b.column] : 0;
+}
+
+/* The contract of @impl-arithmetic, sixteen columns and 256 steps of k at a time: each element
+ * of C is one chain of fused multiply-adds a chunk. The lanes are independent, so the compiler
+ * may run them at once. */
+static void DC__FN(gemm_loops)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
+                               dc_real *restrict c, int64_t c_row, bool accumulate) {
+    dc_real packed[DC__CHUNK * DC__LANES], sum[DC__LANES];
+    for (int64_t j0 = 0; j0 < n; j0 += DC__LANES) {
+        int64_t columns = n - j0 < DC__LANES ? n - j0 : DC__LANES;
+        for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += DC__CHUNK) {
+            int64_t depth = k - p0 < DC__CHUNK ? k - p0 : DC__CHUNK;
+            dc__matrix corner = { b.data + p0 * b.row + j0 * b.column, b.row, b.column };
+            DC__FN(pack)(depth, columns, corner, packed);
+            for (int64_t i = 0; i < m; i++) {
+                const dc_real *row = a.data + i * a.row + p0 * a.column;
+                for (int l = 0; l < DC__LANES; l++) sum[l] = 0;
+                for (int64_t p = 0; p < depth; p++)
+                    for (int l = 0; l < DC__LANES; l++)
+                        sum[l] = DC__FMA(row[p * a.column], packed[p * DC__LANES + l], sum[l]);
+                for (int64_t j = 0; j < columns; j++) {
+                    dc_real *to = &c[i * c_row + j0 + j];
+                    *to = accumulate || p0 > 0 ? *to + sum[j] : sum[j];
+                }
+            }
+        }
+    }
+}
+
+#endif
+
+/* --- reductions --- */
+
+/* One long sum: lanes, a tree, chunks; see the contract. */
+static dc_real DC__FN(sum_row)(int64_t n, const dc_real *restrict x) {
+    dc_real total = 0;
+    for (int64_t start = 0; start < n; start += DC__LONG_CHUNK) {
+        int64_t stop = n - start < DC__LONG_CHUNK ? n : start + DC__LONG_CHUNK, i = start;
+        dc_real lane[DC__LANES] = { 0 };
+        for (; i + DC__LANES <= stop; i += DC__LANES)
+            for (int l = 0; l < DC__LANES; l++) lane[l] += x[i + l];
+        for (int l = 0; i < stop; i++, l++) lane[l] += x[i];
+        for (int width = DC__LANES / 2; width > 0; width /= 2)
+            for (int l = 0; l < width; l++) lane[l] += lane[l + width];
+        total += lane[0];
+    }
+    return total;
+}
+
+/* The same for sum of x y: the products are rounded, then summed. */
+static dc_real DC__FN(dot_row)(int64_t n, const dc_real *restrict x, const dc_real *restrict y) {
+    dc_real total = 0;
+    for (int64_t start = 0; start < n; start += DC__LONG_CHUNK) {
+        int64_t stop = n - start < DC__LONG_CHUNK ? n : start + DC__LONG_CHUNK, i = start;
+        dc_real lane[DC__LANES] = { 0 };
+        for (; i + DC__LANES <= stop; i += DC__LANES)
+            for (int l = 0; l < DC__LANES; l++) lane[l] += x[i + l] * y[i + l];
+        for (int l = 0; i < stop; i++, l++) lane[l] += x[i] * y[i];
+        for (int width = DC__LANES / 2; width > 0; width /= 2)
+            for (int l = 0; l < width; l++) lane[l] += lane[l + width];
+        total += lane[0];
+    }
+    return total;
+}
+
+/* Column sums of x [n, inner], in chunks of 256 rows: 64 columns at a time, so that they stay in
+ * registers and in the first cache. */
+static void DC__FN(sum_columns)(int64_t n, int64_t inner, const dc_real *restrict x,
+                                dc_real *restrict y) {
+    enum { WIDTH = 64 };
+    dc_real part[WIDTH];
+    for (int64_t j0 = 0; j0 < inner; j0 += WIDTH) {
+        int64_t width = inner - j0 < WIDTH ? inner - j0 : WIDTH;
+        for (int64_t j = 0; j < width; j++) y[j0 + j] = 0;
+        for (int64_t start = 0; start < n; start += DC__CHUNK) {
+            int64_t stop = n - start < DC__CHUNK ? n : start + DC__CHUNK;
+            for (int64_t j = 0; j < width; j++) part[j] = 0;
+            for (int64_t i = start; i < stop; i++) {
+                const dc_real *row = x + i * inner + j0;
+                for (int64_t j = 0; j < width; j++) part[j] += row[j];
+            }
+            for (int64_t j = 0; j < width; j++) y[j0 + j] += part[j];
+        }
+    }
+}
+
+static void DC__FN(sum)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
+                        dc_real *restrict y, dc_real divisor) {
+    for (int64_t o = 0; o < outer; o++)
+        if (inner == 1) y[o] = DC__FN(sum_row)(n, x + o * n);
+        else DC__FN(sum_columns)(n, inner, x + o * n * inner, y + o * inner);
+    for (int64_t i = 0; i < outer * inner; i++) y[i] /= divisor;
+}
+
+static void DC__FN(spread)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict dy,
+                           dc_real *restrict dx, dc_real divisor) {
+    for (int64_t o = 0; o < outer; o++, dy += inner)
+        for (int64_t i = 0; i < n; i++, dx += inner)
+            for (int64_t j = 0; j < inner; j++) dx[j] += dy[j] / divisor;
+}
+
+/* A NaN wins. */
+static void DC__FN(max)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
+                        dc_real *restrict y) {
+    for (int64_t o = 0; o < outer; o++, x += n * inner, y += inner) {
+        for (int64_t j = 0; j < inner; j++) y[j] = x[j];
+        for (int64_t i = 1; i < n; i++)
+            for (int64_t j = 0; j < inner; j++) {
+                dc_real v = x[i * inner + j];
+                y[j] = y[j] != y[j] ? y[j] : v > y[j] || v != v ? v : y[j];
+            }
+    }
+}
+
+/* All elements that equal the maximum share its gradient. */
+static void DC__FN(max_backward)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
+                                 const dc_real *restrict y, const dc_real *restrict dy,
+                                 dc_real *restrict dx) {
+    for (int64_t o = 0; o < outer; o++, x += n * inner, dx += n * inner, y += inner, dy += inner)
+        for (int64_t j = 0; j < inner; j++) {
+            int64_t ties = 0;
+            for (int64_t i = 0; i < n; i++) ties += x[i * inner + j] == y[j];
+            for (int64_t i = 0; i < n; i++)
+                if (x[i * inner + j] == y[j]) dx[i * inner + j] += dy[j] / (dc_real)ties;
+        }
+}
+
+static void DC__FN(argmax)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
+                           dc_real *restrict y) {
+    for (int64_t o = 0; o < outer; o++, x += n * inner, y += inner)
+        for (int64_t j = 0; j < inner; j++) {
+            dc_real best = x[j];
+            y[j] = 0;
+            for (int64_t i = 1; i < n && best == best; i++) {
+                dc_real v = x[i * inner + j];
+                if (v > best || v != v) best = v, y[j] = (dc_real)i;
+            }
+        }
+}
+
+static void DC__FN(prod)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
+                         dc_real *restrict y) {
+    for (int64_t o = 0; o < outer; o++, y += inner) {
+        for (int64_t j = 0; j < inner; j++) y[j] = 1;
+        for (int64_t i = 0; i < n; i++, x += inner)
+            for (int64_t j = 0; j < inner; j++) y[j] *= x[j];
+    }
+}
+
+/* The slope for x_i is the product of the others, computed as such since x_i may be 0. */
+static void DC__FN(prod_backward)(int64_t outer, int64_t n, int64_t inner,
+                                  const dc_real *restrict x,
+                                  const dc_real *restrict dy, dc_real *restrict dx) {
+    for (int64_t o = 0; o < outer; o++, x += n * inner, dx += n * inner, dy += inner)
+        for (int64_t j = 0; j < inner; j++)
+            for (int64_t i = 0; i < n; i++) {
+                dc_real others = 1;
+                for (int64_t p = 0; p < n; p++) others *= p == i ? 1 : x[p * inner + j];
+                dx[i * inner + j] += dy[j] * others;
+            }
+}
+
+static void DC__FN(cumsum)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
+                           dc_real *restrict y, bool backward) {
+    for (int64_t o = 0; o < outer; o++, x += n * inner, y += n * inner)
+        for (int64_t j = 0; j < inner; j++) {
+            dc_real sum = 0;
+            for (int64_t i = 0; i < n; i++) {
+                int64_t at = (backward ? n - 1 - i : i) * inner + j;
+                sum += x[at];
+                y[at] = backward ? y[at] + sum : sum;
+            }
+        }
+}
+
+/* --- moving elements --- */
+
+static void DC__FN(move)(const dc__walk *walk, const dc_real *restrict x, dc_real *restrict y,
+                         bool accumulate) {
+    int last = walk->rank - 1;
+    int64_t n = last < 0 ? 1 : walk->dim[last], xs = last < 0 ? 1 : walk->x_stride[last];
+    int64_t ys = last < 0 ? 1 : walk->y_stride[last], index[DC_MAX_RANK] = { 0 };
+    for (int i = 0; i <= last; i++)
+        if (!walk->dim[i]) return;
+    for (;;) {
+        if (!accumulate && xs == 1 && ys == 1) memcpy(y, x, (size_t)n * sizeof *y);
+        else if (!accumulate) for (int64_t i = 0; i < n; i++) y[i * ys] = x[i * xs];
+        else if (xs == 1 && ys == 1) for (int64_t i = 0; i < n; i++) y[i] += x[i];
+        else for (int64_t i = 0; i < n; i++) y[i * ys] += x[i * xs];
+        int axis = last - 1;
+        for (; axis >= 0; axis--) {
+            x += walk->x_stride[axis], y += walk->y_stride[axis];
+            if (++index[axis] < walk->dim[axis]) break;
+            x -= walk->dim[axis] * walk->x_stride[axis], y -=
+                walk->dim[axis] * walk->y_stride[axis];
+            index[axis] = 0;
+        }
+        if (axis < 0) return;
+    }
+}
+
+static void DC__FN(take)(int64_t outer, int64_t n, int64_t m, int64_t inner,
+                         const dc_real *restrict x,
+                         const dc_real *restrict index, dc_real *restrict y) {
+    for (int64_t o = 0; o < outer; o++, x += n * inner)
+        for (int64_t i = 0; i < m; i++, index += inner, y += inner)
+            for (int64_t j = 0; j < inner; j++) y[j] = x[(int64_t)index[j] * inner + j];
+}
+
+static void DC__FN(put)(int64_t outer, int64_t n, int64_t m, int64_t inner,
+                        const dc_real *restrict dy,
+                        const dc_real *restrict index, dc_real *restrict dx) {
+    for (int64_t o = 0; o < outer; o++, dx += n * inner)
+        for (int64_t i = 0; i < m; i++, index += inner, dy += inner)
+            for (int64_t j = 0; j < inner; j++) dx[(int64_t)index[j] * inner + j] += dy[j];
+}
+
+static void DC__FN(gather)(int64_t count, int64_t width, const dc_real *restrict table,
+                           const dc_real *restrict rows, dc_real *restrict y) {
+    for (int64_t i = 0; i < count; i++)
+        memcpy(y + i * width, table + (int64_t)rows[i] * width, (size_t)width * sizeof *y);
+}
+
+static void DC__FN(scatter)(int64_t count, int64_t width, const dc_real *restrict dy,
+                            const dc_real *restrict rows, dc_real *restrict dtable) {
+    for (int64_t i = 0; i < count; i++, dy += width) {
+        dc_real *row = dtable + (int64_t)rows[i] * width;
+        for (int64_t j = 0; j < width; j++) row[j] += dy[j];
+    }
+}
+
+/* --- rows: softmax and its family --- */
+
+static dc_real DC__FN(max_row)(int64_t n, const dc_real *restrict x) {
+    dc_real best;
+    DC__FN(max)(1, n, 1, x, &best);
+    return best;
+}
+
+/* y_i = e^(x_i - m), m the largest; returns their sum. The largest term is 1, so nothing
+ * overflows. A row of minus infinities has no largest term that could be subtracted. */
+static dc_real DC__FN(exp_row)(int64_t n, const dc_real *restrict x, dc_real largest,
+                               dc_real *restrict y) {
+    dc_real shift = largest == (dc_real)-INFINITY ? 0 : largest;
+    for (int64_t i = 0; i < n; i++) y[i] = DC__FN(exp)(x[i] - shift);
+    return DC__FN(sum_row)(n, y);
+}
+
+static void DC__FN(softmax)(int64_t rows, int64_t n, const dc_real *restrict x, dc_real *restrict y)
+{
+    for (int64_t r = 0; r < rows; r++, x += n, y += n) {
+        dc_real sum = DC__FN(exp_row)(n, x, DC__FN(max_row)(n, x), y);
+        for (int64_t i = 0; i < n; i++) y[i] /= sum;
+    }
+}
+
+/* dx_i = y_i (dy_i - sum_j dy_j y_j) */
+static void DC__FN(softmax_backward)(int64_t rows, int64_t n, const dc_real *restrict y,
+                                     const dc_real *restrict dy, dc_real *restrict dx) {
+    for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
+        dc_real mean = DC__FN(dot_row)(n, dy, y);
+        for (int64_t i = 0; i < n; i++) dx[i] += y[i] * (dy[i] - mean);
+    }
+}
+
+/* sum_i e^(x_i - m) with its terms in blocks on the stack, in the order of sum_row; for the
+ * logarithms. */
+static dc_real DC__FN(log_sum)(int64_t n, const dc_real *restrict x) {
+    dc_real largest = DC__FN(max_row)(n, x), block[DC__LONG_CHUNK], sum = 0;
+    for (int64_t start = 0; start < n; start += DC__LONG_CHUNK) {
+        int64_t length = n - start < DC__LONG_CHUNK ? n - start : DC__LONG_CHUNK;
+        sum += DC__FN(exp_row)(length, x + start, largest, block);
+    }
+    return largest == (dc_real)INFINITY || largest == (dc_real)-INFINITY ? largest
+         : largest + DC__FN(log)(sum);
+}
+
+static void DC__FN(logsumexp)(int64_t rows, int64_t n, const dc_real *restrict x,
+                              dc_real *restrict y) {
+    for (int64_t r = 0; r < rows; r++) y[r] = DC__FN(log_sum)(n, x + r * n);
+}
+
+/* x_i - m - log sum_j e^(x_j - m): subtracting m first keeps the difference exact for large x. */
+static void DC__FN(log_softmax)(int64_t rows, int64_t n, const dc_real *restrict x,
+                                dc_real *restrict y) {
+    for (int64_t r = 0; r < rows; r++, x += n, y += n) {
+        dc_real largest = DC__FN(max_row)(n, x);
+        dc_real shift = largest == (dc_real)-INFINITY ? 0 : largest;
+        dc_real log_sum = DC__FN(log)(DC__FN(exp_row)(n, x, largest, y));
+        for (int64_t i = 0; i < n; i++) y[i] = x[i] - shift - log_sum;
+    }
+}
+
+/* dx_i = dy_i - e^y_i sum_j dy_j */
+static void DC__FN(log_softmax_backward)(int64_t rows, int64_t n, const dc_real *restrict y,
+                                         const dc_real *restrict dy, dc_real *restrict dx) {
+    for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
+        dc_real sum = DC__FN(sum_row)(n, dy);
+        for (int64_t i = 0; i < n; i++) dx[i] += dy[i] - DC__FN(exp)(y[i]) * sum;
+    }
+}
+
+/* --- normalisation --- */
+
+/* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), for each row. */
+static void DC__FN(layer_norm)(int64_t rows, int64_t n, const dc_real *restrict x,
+                               dc_real *restrict y,
+                               dc_real *restrict mean, dc_real *restrict scale, dc_real epsilon) {
+    for (int64_t r = 0; r < rows; r++, x += n, y += n) {
+        mean[r] = DC__FN(sum_row)(n, x) / (dc_real)n;
+        for (int64_t i = 0; i < n; i++) y[i] = x[i] - mean[r];
+        scale[r] = 1 / DC__SQRT(DC__FN(dot_row)(n, y, y) / (dc_real)n + epsilon);
+        for (int64_t i = 0; i < n; i++) y[i] *= scale[r];
+    }
+}
+
+/* With y normalised, mean(dy) and mean(dy y) are what the mean and the variance take away:
+ * dx = scale (dy - mean(dy) - y mean(dy y)) */
+static void DC__FN(layer_norm_backward)(int64_t rows, int64_t n, const dc_real *restrict y,
+                                        const dc_real *restrict scale, const dc_real *restrict dy,
+                                        dc_real *restrict dx) {
+    for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
+        dc_real mean = DC__FN(sum_row)(n, dy) / (dc_real)n;
+        dc_real along = DC__FN(dot_row)(n, dy, y) / (dc_real)n;
+        for (int64_t i = 0; i < n; i++) dx[i] += scale[r] * (dy[i] - mean - y[i] * along);
+    }
+}
+
+/* The same by column: batch norm's statistics are over the rows. */
+static void DC__FN(batch_norm_backward)(int64_t rows, int64_t n, const dc_real *restrict y,
+                                        const dc_real *restrict scale, const dc_real *restrict dy,
+                                        const dc_real *restrict dy_mean,
+                                            const dc_real *restrict dyy_mean,
+                                        dc_real *restrict dx) {
+    for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n)
+        for (int64_t i = 0; i < n; i++) dx[i] +=
+            scale[i] * (dy[i] - dy_mean[i] - y[i] * dyy_mean[i]);
+}
+
+/* --- dropout --- */
+
+/* Sixteen Philox blocks at once, 64 words: a wider copy of dc__philox. */
+static void DC__FN(philox16)(const dc__random *random, uint32_t block, uint32_t *restrict out) {
+    uint32_t c0[DC__LANES], c1[DC__LANES], c2[DC__LANES], c3[DC__LANES];
+    uint32_t k0 = random->key[0], k1 = random->key[1];
+    for (int l = 0; l < DC__LANES; l++)
+        c0[l] = block + (uint32_t)l, c1[l] = random->step, c2[l] = random->call, c3[l] =
+            random->owner;
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9, k1 += 0xBB67AE85)
+        for (int l = 0; l < DC__LANES; l++) {
+            uint64_t p0 = (uint64_t)0xD2511F53 * c0[l], p1 = (uint64_t)0xCD9E8D57 * c2[l];
+            c0[l] = (uint32_t)(p1 >> 32) ^ c1[l] ^ k0, c1[l] = (uint32_t)p1;
+            c2[l] = (uint32_t)(p0 >> 32) ^ c3[l] ^ k1, c3[l] = (uint32_t)p0;
+        }
+    for (int l = 0; l < DC__LANES; l++)
+        out[4 * l] = c0[l], out[4 * l + 1] = c1[l], out[4 * l + 2] = c2[l], out[4 * l + 3] = c3[l];
+}
+
+/* Element i is dropped when word i, as a fraction, is below rate. The mask is not stored:
+ * backward makes it again. */
+static void DC__FN(dropout)(int64_t n, const dc__random *random, dc_real rate,
+                            const dc_real *restrict x,
+                            dc_real *restrict y, bool accumulate) {
+    enum { WORDS = 4 * DC__LANES };
+    uint32_t word[WORDS];
+    dc_real scale = 1 / (1 - rate);
+    for (int64_t start = 0; start < n; start += WORDS) {
+        int64_t length = n - start < WORDS ? n - start : WORDS;
+        DC__FN(philox16)(random, (uint32_t)(start / 4), word);
+        for (int64_t i = 0; i < length; i++) {
+            dc_real kept = (dc_real)(int32_t)(word[i] >> 8) * DC__C(0x1p-24) < rate ? 0
+                : x[start + i] * scale;
+            y[start + i] = accumulate ? y[start + i] + kept : kept;
+        }
+    }
+}
+
+/* --- the optimisers' steps --- */
+
+/* They are limited by memory, not by arithmetic: each passes over weights, gradients and states
+ * once, and scaling, clipping and weight decay happen on the way. A state that fades away becomes 0
+ * before it gets denormal (below 1.2e-38), where processors are up to a hundred times slower;
+ * sqrt(1e-36) is far below any epsilon that optimisers accept. The formulas are PyTorch's, but for
+ * Lion's, which are its paper's. */
+static inline dc_real DC__FN(settle)(dc_real x)
+{
+    return x < DC__C(1e-36) && x > DC__C(-1e-36) ? 0 : x;
+}
+
+/* The gradient as the optimiser means it: scaled, clipped, with weight decay of the L2 kind. */
+static inline dc_real DC__FN(gradient)(dc_real g, dc_real w, const dc__step_numbers *s)
+{
+    dc_real scaled = s->scale * g;
+    dc_real above = scaled < -s->limit ? -s->limit : scaled;
+    return (above > s->limit ? s->limit : above) + s->l2 * w;
+}
+
+/* v = beta1 v + g;  w -= rate v, or rate (g + beta1 v) by Nesterov, or rate g without momentum */
+static void DC__FN(sgd_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
+                             dc_real *const *state, const dc__step_numbers *numbers)
+{
+    const dc__step_numbers s = *numbers;
+    dc_real *restrict v = state[0];
+    if (!v)
+        for (int64_t i = 0; i < n; i++)
+            w[i] = s.keep * w[i] - s.rate * DC__FN(gradient)(g[i], w[i], &s);
+    else if (s.nesterov)
+        for (int64_t i = 0; i < n; i++) {
+            dc_real d = DC__FN(gradient)(g[i], w[i], &s);
+            v[i] = DC__FN(settle)(s.beta1 * v[i] + d);
+            w[i] = s.keep * w[i] - s.rate * (d + s.beta1 * v[i]);
+        }
+    else
+        for (int64_t i = 0; i < n; i++) {
+            v[i] = DC__FN(settle)(s.beta1 * v[i] + DC__FN(gradient)(g[i], w[i], &s));
+            w[i] = s.keep * w[i] - s.rate * v[i];
+        }
+}
+
+/* x = sqrt x. Compilers do not vectorise it, because sqrt may set errno. So kernels that need it
+ * work in chunks: a loop, these roots, a loop. */
+static inline void DC__FN(roots)(int64_t n, dc_real *x)
+{
+    int64_t i = 0;
+#ifdef DC__VECTOR
+    for (; i + DC__WIDTH <= n; i += DC__WIDTH)
+        DC__V(storeu)(x + i, DC__V(sqrt)(DC__V(loadu)(x + i)));
+#endif
+    for (; i < n; i++) x[i] = DC__SQRT(x[i]);
+}
+
+/* q = beta2 q + rest2 g^2;  d = g / (sqrt q + epsilon);  w -= rate d, or with momentum
+ * v = beta1 v + d;  w -= rate v */
+static void DC__FN(rmsprop_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
+                                 dc_real *const *state, const dc__step_numbers *numbers)
+{
+    const dc__step_numbers s = *numbers;
+    dc_real *restrict q = state[0], *restrict v = state[1], root[DC__CHUNK];
+    for (int64_t at = 0, stop; at < n; at = stop) {
+        stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
+        for (int64_t i = at; i < stop; i++) {
+            dc_real d = DC__FN(gradient)(g[i], w[i], &s);
+            q[i] = root[i - at] = DC__FN(settle)(s.beta2 * q[i] + s.rest2 * d * d);
+        }
+        DC__FN(roots)(stop - at, root);
+        if (!v)
+            for (int64_t i = at; i < stop; i++) {
+                dc_real d = DC__FN(gradient)(g[i], w[i], &s);
+                w[i] = s.keep * w[i] - s.rate * (d / (root[i - at] + s.epsilon));
+            }
+        else
+            for (int64_t i = at; i < stop; i++) {
+                dc_real d = DC__FN(gradient)(g[i], w[i], &s);
+                v[i] = DC__FN(settle)(s.beta1 * v[i] + d / (root[i - at] + s.epsilon));
+                w[i] = s.keep * w[i] - s.rate * v[i];
+            }
+    }
+}
+
+/* q += g^2;  w -= rate g / (sqrt q + epsilon): RMSprop with other decays. */
+static void DC__FN(adagrad_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
+                                 dc_real *const *state, const dc__step_numbers *numbers)
+{
+    dc__step_numbers s = *numbers;
+    s.beta2 = s.rest2 = 1;
+    DC__FN(rmsprop_step)(n, w, g, state, &s);
+}
+
+/* q = beta2 q + rest2 g^2;  d = g sqrt((u + epsilon) / (q + epsilon));  u = beta2 u + rest2 d^2;
+ * w -= rate d */
+static void DC__FN(adadelta_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
+                                  dc_real *const *state, const dc__step_numbers *numbers)
+{
+    const dc__step_numbers s = *numbers;
+    dc_real *restrict q = state[0], *restrict u = state[1], root[DC__CHUNK];
+    for (int64_t at = 0, stop; at < n; at = stop) {
+        stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
+        for (int64_t i = at; i < stop; i++) {
+            dc_real d = DC__FN(gradient)(g[i], w[i], &s);
+            q[i] = DC__FN(settle)(s.beta2 * q[i] + s.rest2 * d * d);
+            root[i - at] = (u[i] + s.epsilon) / (q[i] + s.epsilon);
+        }
+        DC__FN(roots)(stop - at, root);
+        for (int64_t i = at; i < stop; i++) {
+            dc_real d = root[i - at] * DC__FN(gradient)(g[i], w[i], &s);
+            u[i] = DC__FN(settle)(s.beta2 * u[i] + s.rest2 * d * d);
+            w[i] = s.keep * w[i] - s.rate * d;
+        }
+    }
+}
+
+/* m = beta1 m + rest1 g;  v = beta2 v + rest2 g^2;  root = sqrt v, for weights [at, stop). */
+static inline void DC__FN(moments)(int64_t at, int64_t stop, const dc_real *restrict w,
+                                   const dc_real *restrict g, dc_real *restrict m,
+                                   dc_real *restrict v, dc_real *restrict root, dc__step_numbers s)
+{
+    for (int64_t i = at; i < stop; i++) {
+        dc_real d = DC__FN(gradient)(g[i], w[i], &s);
+        m[i] = DC__FN(settle)(s.beta1 * m[i] + s.rest1 * d);
+        v[i] = root[i - at] = DC__FN(settle)(s.beta2 * v[i] + s.rest2 * d * d);
+    }
+    DC__FN(roots)(stop - at, root);
+}
+
+/* w -= rate m / (unbias sqrt v + epsilon) */
+static void DC__FN(adam_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
+                              dc_real *const *state, const dc__step_numbers *numbers)
+{
+    const dc__step_numbers s = *numbers;
+    dc_real *restrict m = state[0], root[DC__CHUNK];
+    for (int64_t at = 0, stop; at < n; at = stop) {
+        stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
+        DC__FN(moments)(at, stop, w, g, m, state[1], root, s);
+        for (int64_t i = at; i < stop; i++)
+            w[i] = s.keep * w[i] - s.rate * (m[i] / (s.unbias * root[i - at] + s.epsilon));
+    }
+}
+
+/* w -= (rate m + rate_of_g g) / (unbias sqrt v + epsilon) */
+static void DC__FN(nadam_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
+                               dc_real *const *state, const dc__step_numbers *numbers)
+{
+    const dc__step_numbers s = *numbers;
+    dc_real *restrict m = state[0], root[DC__CHUNK];
+    for (int64_t at = 0, stop; at < n; at = stop) {
+        stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
+        DC__FN(moments)(at, stop, w, g, m, state[1], root, s);
+        for (int64_t i = at; i < stop; i++) {
+            dc_real d = s.rate * m[i] + s.rate_of_g * DC__FN(gradient)(g[i], w[i], &s);
+            w[i] = s.keep * w[i] - d / (s.unbias * root[i - at] + s.epsilon);
+        }
+    }
+}
+
+/* w -= rate sign(beta1 m + rest1 g);  m = beta2 m + rest2 g */
+static void DC__FN(lion_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
+                              dc_real *const *state, const dc__step_numbers *numbers)
+{
+    const dc__step_numbers s = *numbers;
+    dc_real *restrict m = state[0];
+    for (int64_t i = 0; i < n; i++) {
+        dc_real d = DC__FN(gradient)(g[i], w[i], &s);
+        dc_real c = s.beta1 * m[i] + s.rest1 * d;
+        m[i] = DC__FN(settle)(s.beta2 * m[i] + s.rest2 * d);
+        w[i] = s.keep * w[i] - s.rate * (c > 0 ? 1 : c < 0 ? -1 : c);
+    }
+}
+
+/* ============================================================================================== */
+/* @impl-table                                                                                    */
+/* ============================================================================================== */
+
+#ifdef DC__VECTOR                                 /* The appendix is at work, and brings its own. */
+#define DC__GEMM gemm_blocks
+static void DC__FN(gemm_blocks)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
+                                dc_real *c,
+                                int64_t c_row, bool accumulate);
+#else
+#define DC__GEMM gemm_loops
+#endif
+
+#define DC__TEXT2(x) #x
+#define DC__TEXT1(x) DC__TEXT2(x)
+
+static const dc__kernels DC__FN(kernels) = {
+    .name = DC__TEXT1(DC__SUFFIX),
+#define DC__ROW(NAME, F, DF, LO, HI) .NAME = { DC__FN(NAME##_forward), DC__FN(NAME##_backward) },
+    DC_UNARY_OPS(DC__ROW)
+#undef DC__ROW
+#define DC__ROW(NAME, ARGUMENTS, F, DF, LO, HI)                                                    \
+    .NAME = { DC__FN(NAME##_forward), DC__FN(NAME##_backward) },
+    DC_UNARY_OPS_WITH(DC__ROW)
+#undef DC__ROW
+#define DC__ROW(NAME, F, DFX, DFY)                                                                 \
+    .NAME = { DC__FN(NAME##_forward), DC__FN(NAME##_slope_x), DC__FN(NAME##_slope_y) },
+    DC_BINARY_OPS(DC__ROW)
+    DC__LOSS_OPS(DC__ROW)
+#undef DC__ROW
+    .fill = DC__FN(fill), .accumulate = DC__FN(accumulate), .axpy = DC__FN(axpy),
+    .product = DC__FN(product), .choose = DC__FN(choose),
+    .gemm = DC__FN(DC__GEMM),
+    .move = DC__FN(move), .sum = DC__FN(sum), .spread = DC__FN(spread),
+    .max = DC__FN(max), .max_backward = DC__FN(max_backward), .argmax = DC__FN(argmax),
+    .prod = DC__FN(prod), .prod_backward = DC__FN(prod_backward), .cumsum = DC__FN(cumsum),
+    .take = DC__FN(take), .put = DC__FN(put), .gather = DC__FN(gather), .scatter = DC__FN(scatter),
+    .softmax = DC__FN(softmax), .softmax_backward = DC__FN(softmax_backward),
+    .log_softmax = DC__FN(log_softmax), .log_softmax_backward = DC__FN(log_softmax_backward),
+    .logsumexp = DC__FN(logsumexp),
+    .layer_norm = DC__FN(layer_norm), .layer_norm_backward = DC__FN(layer_norm_backward),
+    .batch_norm_backward = DC__FN(batch_norm_backward), .dropout = DC__FN(dropout),
+    .sgd = DC__FN(sgd_step), .rmsprop = DC__FN(rmsprop_step), .adagrad = DC__FN(adagrad_step),
+    .adadelta = DC__FN(adadelta_step), .adam = DC__FN(adam_step), .nadam = DC__FN(nadam_step),
+    .lion = DC__FN(lion_step),
+};
+#undef DC__GEMM
+#endif /* DC__SUFFIX: the chapters that are compiled once for each instruction set */
+
+#ifdef DC__IMPLEMENTING
+#undef DC__IMPLEMENTING
+#undef DC__SUFFIX
+
+/* The best table that the processor can run; with `wanted` a name, that one, or NULL. The
+ * appendix knows those beyond the plain loops. */
+static const dc__kernels *dc__fast_kernels(const char *wanted);
+
+static const dc__kernels *dc__choose_kernels(const char *device) {
+    const char *forced = getenv("DEEPC_DEVICE");       /* For tests: reference, avx2, avx512. */
+    if (forced && *forced) device = forced;
+    if (device && !strcmp(device, "reference")) return &dc__kernels_plain;
+    return dc__fast_kernels(device && strcmp(device, "fast") ? device : NULL);
+}
+
+/* N(0, 1) from two uniform numbers (Box & Muller 1958): sqrt(-2 log u) cos(2 pi v), and with sin
+ * another. */
+static dc_real dc__normal_at(const dc__random *r, uint64_t i) {
+    dc_real u = 1 - dc__uniform_at(r, i & ~(uint64_t)1), v = dc__uniform_at(r, i | 1);
+    dc_real radius = DC__SQRT(-2 * dc__log_plain(u)), angle = DC__C(6.283185307179586) * v;
+    return radius * (i & 1 ? dc__sin_plain(angle) : dc__cos_plain(angle));
+}
+
+/* ============================================================================================== */
+/* @impl-tensors                                                                                  */
+/* ============================================================================================== */
+
+/* A tensor is a header and its elements. The elements of a step's tensors lie on the step's
+ * arena and are overwritten by the next step; their headers are kept apart and reused only after
+ * many others, so that a pointer that a program kept too long still finds a header that says so. */
+
+enum { DC__ALIVE = 0x11FE, DC__GONE = 0xDEAD };
+#ifdef DC__ASAN
+enum { DC__QUARANTINE = 1 << 16 };
+#else
+enum { DC__QUARANTINE = 1 << 8 };
+#endif
+
+static dc_tensor *dc__header(dc_context *ctx) {
+    dc_tensor *t = ctx->free_first;
+    if (ctx->free_count > DC__QUARANTINE) {
+        ctx->free_first = t->made_before;
+        ctx->free_count--;
+    } else {
+        t = dc__permanent(ctx, sizeof *t);
+    }
+    *t = (dc_tensor){ .ctx = ctx, .stamp = DC__ALIVE, .depth = ctx->depth,
+                      .file = dc__here.file, .line = dc__here.line };
+    t->base = t;
+    return t;
+}
+
+/* Memory that lives at least as long as t, which may be older than the present step. */
+static void *dc__memory_with(const dc_tensor *t, size_t size)
+{
+    return t->depth == t->ctx->depth ? dc__temporary(t->ctx, size) : dc__permanent(t->ctx, size);
+}
+
+/* The number of elements; a shape that is none, or too large to address, is an error. */
+static int64_t dc__count(dc_context *ctx, dc_shape s) {
+    int64_t n = 1, limit = (int64_t)(PTRDIFF_MAX / 4 / sizeof(dc_real));
+    bool is_empty = false;
+    if (s.rank < 0 || s.rank > DC_MAX_RANK)
+        dc_fail(ctx, "a tensor has at most %d axes, not %d", DC_MAX_RANK, s.rank);
+    for (int i = 0; i < s.rank; i++) {
+        if (s.dim[i] < 0)
+            dc_fail(ctx, "shape %s: sizes cannot be negative", DC__SHAPE_TEXT(s));
+        if (s.dim[i] && n > limit / s.dim[i])
+            dc_fail(ctx, "shape %s has more elements than memory can hold", DC__SHAPE_TEXT(s));
+        if (s.dim[i]) n *= s.dim[i];
+        else is_empty = true;
+    }
+    return is_empty ? 0 : n;
+}
+
+/* A tensor without elements, on the chain of everything that dc_end will take away. */
+static dc_tensor *dc__new_tensor(dc_context *ctx) {
+    dc_tensor *t = dc__header(ctx);
+    t->made_before = ctx->last;
+    return ctx->last = t;
+}
+
+static void dc__set_shape(dc_tensor *t, dc_shape shape) {
+    t->size = dc__count(t->ctx, shape);
+    t->shape = shape;
+}
+
+/* With room for elements that nobody has set yet. */
+static dc_tensor *dc__empty(dc_context *ctx, dc_shape shape) {
+    dc_tensor *t = dc__new_tensor(ctx);
+    dc__set_shape(t, shape);
+    t->data = dc__temporary(ctx, (size_t)t->size * sizeof(dc_real));
+    return t;
+}
+
+/* The same until dc_free, wherever it is made: parameters, buffers, batches. */
+static dc_tensor *dc__empty_permanent(dc_context *ctx, dc_shape shape) {
+    dc_tensor *t = dc__permanent(ctx, sizeof *t);
+    *t = (dc_tensor){ .ctx = ctx, .stamp = DC__ALIVE, .file = dc__here.file, .line =
+                      dc__here.line };
+    t->base = t;
+    dc__set_shape(t, shape);
+    t->data = dc__permanent(ctx, (size_t)t->size * sizeof(dc_real));
+    return t;
+}
+
+DC_API dc_shape dc_make_shape(int rank, const int64_t *dim) {
+    dc_shape s = { .rank = rank };
+    for (int i = 0; i < rank && i < DC_MAX_RANK; i++) s.dim[i] = dim[i];
+    return s;
+}
+
+DC_API dc_axes dc_make_axes(int count, const int *axis) {
+    dc_axes a = { .count = count };
+    for (int i = 0; i < count && i < DC_MAX_RANK; i++) a.axis[i] = axis[i];
+    return a;
+}
+
+DC_API dc_tensors dc_make_tensors(int count, dc_tensor *const *tensor) {
+    return (dc_tensors){ count, tensor };
+}
+
+static bool dc__same_shape(dc_shape a, dc_shape b) {
+    bool same = a.rank == b.rank;
+    for (int i = 0; same && i < a.rank; i++) same = a.dim[i] == b.dim[i];
+    return same;
+}
+
+/* What a message calls a tensor: its name, or what made it where. */
+static dc__words dc__origin(const dc_tensor *t) {
+    dc__words w;
+    if (t->stamp == DC__ALIVE && t->name) snprintf(w.text, sizeof w.text, "'%.100s'", t->name);
+    else snprintf(w.text, sizeof w.text, "made by %s%.30s at %.80s:%d", t->op ? "dc_" : "",
+                  t->op ? t->op->name : "the program", t->file ? t->file : "?", t->line);
+    return w;
+}
+
+/* dc_apply knows an op by its name alone; messages give the function's. */
+static const char *dc__prefix(const char *name) { return strncmp(name, "dc_", 3) ? "dc_" : ""; }
+
+/* Stops the program that uses a tensor whose step has ended, or none at all. */
+static void dc__check(const char *function, int operand, const dc_tensor *t) {
+    if (!t) dc_fail(NULL, "%s%s: operand %d is NULL", dc__prefix(function), function, operand);
+    if (t->stamp != DC__ALIVE)
+        dc_fail(t->ctx,
+                "%s%s: operand %d, a tensor %s, is gone: its step has ended with dc_end; make it "
+                "outside dc_begin ... dc_end, or read its values before the end",
+                dc__prefix(function), function, operand, dc__origin(t).text);
+}
+
+/* --- contexts --- */
+
+DC_API dc_context *dc_new_checked(uint64_t seed, const dc_options *options, size_t size_of_real) {
+    const dc__kernels *kernels = dc__choose_kernels(options ? options->device : NULL);
+    if (size_of_real != sizeof(dc_real) || !kernels) return NULL;
+    dc_context *ctx = DC_MALLOC(sizeof *ctx);
+    if (!ctx) return NULL;
+    *ctx = (dc_context){ .seed = seed, .kernels = kernels };
+    if (options) ctx->on_error = options->on_error, ctx->user = options->user;
+    return ctx;
+}
+
+DC_API void dc_free(dc_context *ctx) {
+    if (!ctx) return;
+    while (ctx->files) dc__close(ctx, ctx->files);
+    while (ctx->buffers) dc__buffer_free(ctx->buffers->bytes);
+    dc__free_arena(&ctx->step);
+    dc__free_arena(&ctx->permanent);
+    DC_FREE(ctx);
+}
+
+DC_API dc_mark dc_begin(dc_context *ctx) {
+    ctx->depth++;
+    return (dc_mark){ .block = ctx->step.current, .used = ctx->step.current
+                      ? ctx->step.current->used : 0,
+                      .last = ctx->last, .depth = ctx->depth };
+}
+
+DC_API void dc_end(dc_context *ctx, dc_mark mark) {
+    if (mark.depth < 1 || mark.depth > ctx->depth)
+        dc_fail(ctx,
+                "dc_end: this mark is not open (%d are); every dc_begin needs one dc_end, the "
+                "inner "
+                "one first", ctx->depth);
+    while (ctx->last != mark.last) {
+        dc_tensor *t = ctx->last;
+        ctx->last = t->made_before;
+        t->stamp = DC__GONE;
+        t->made_before = NULL;
+        if (ctx->free_count++) ctx->free_last = ctx->free_last->made_before = t;
+        else ctx->free_first = ctx->free_last = t;
+    }
+    dc__block *block = mark.block ? mark.block : ctx->step.first;
+    ctx->step.current = block;
+    if (block) block->used = mark.used;
+    for (dc__block *b = block; b; b = b->next) {
+        size_t used = b == block ? b->used : 0;
+        DC__POISON(b->start + used, b->size - used);
+        (void)used;
+    }
+    ctx->depth = mark.depth - 1;
+}
+
+DC_API bool dc_training(const dc_context *ctx) { return ctx->training; }
+
+DC_API bool dc_set_training(dc_context *ctx, bool training) {
+    bool old = ctx->training;
+    ctx->training = training;
+    return old;
+}
+
+DC_API bool dc_set_grad(dc_context *ctx, bool enabled) {
+    bool old = !ctx->no_grad;
+    ctx->no_grad = !enabled;
+    return old;
+}
+
+DC_API const char *dc_device_name(const dc_context *ctx) {
+    return ctx->kernels == &dc__kernels_plain ? "reference" : ctx->kernels->name;
+}
+
+/* --- making tensors --- */
+
+DC_API dc_tensor *dc_full(dc_context *ctx, dc_shape shape, dc_real value) {
+    dc_tensor *t = dc__empty(ctx, shape);
+    ctx->kernels->fill(t->size, value, t->data);
+    return t;
+}
+
+DC_API dc_tensor *dc_zeros(dc_context *ctx, dc_shape shape) { return dc_full(ctx, shape, 0); }
+DC_API dc_tensor *dc_ones(dc_context *ctx, dc_shape shape) { return dc_full(ctx, shape, 1); }
+DC_API dc_tensor *dc_scalar(dc_context *ctx, dc_real value) {
+    return dc_full(ctx, DC_SCALAR, value);
+}
+
+DC_API dc_tensor *dc_from(dc_context *ctx, dc_shape shape, const dc_real *data) {
+    dc_tensor *t = dc__empty(ctx, shape);
+    memcpy(t->data, data, (size_t)t->size * sizeof(dc_real));
+    return t;
+}
+
+DC_API dc_tensor *dc_arange(dc_context *ctx, dc_real start, dc_real stop, dc_real step) {
+    double steps = step != 0 ? ((double)stop - (double)start) / (double)step : NAN;
+    if (!(steps < 1e15))
+        dc_fail(ctx, "dc_arange: from %g to %g in steps of %g never ends", (double)start,
+                (double)stop,
+                (double)step);
+    int64_t n = steps > 0 ? (int64_t)steps + (steps > (double)(int64_t)steps) : 0;
+    dc_real last = start + (dc_real)(n - 1) * step;
+    if (n && (step > 0 ? last >= stop : last <= stop)) n--;       /* Rounding may reach `stop`. */
+    dc_tensor *t = dc__empty(ctx, DC_SHAPE(n));
+    for (int64_t i = 0; i < n; i++) t->data[i] = start + (dc_real)i * step;
+    return t;
+}
+
+DC_API dc_tensor *dc_linspace(dc_context *ctx, dc_real start, dc_real stop, int64_t count) {
+    dc_tensor *t = dc__empty(ctx, DC_SHAPE(count));
+    for (int64_t i = 0; i < count; i++) {
+        double part = count > 1 ? (double)i / (double)(count - 1) : 0;
+        t->data[i] = (dc_real)((double)start * (1 - part) + (double)stop * part);
+    }
+    return t;
+}
+
+DC_API dc_tensor *dc_eye(dc_context *ctx, int64_t n) {
+    dc_tensor *t = dc_zeros(ctx, DC_SHAPE(n, n));
+    for (int64_t i = 0; i < n; i++) t->data[i * n + i] = 1;
+    return t;
+}
+
+DC_API dc_tensor *dc_uniform(dc_context *ctx, dc_shape shape, dc_real low, dc_real high) {
+    dc_tensor *t = dc__empty(ctx, shape);
+    dc__random r = dc__stream(ctx, DC__FOR_TENSOR, 0, ctx->creations++, 0);
+    for (int64_t i = 0; i < t->size; i++) {
+        dc_real x = low + (high - low) * dc__uniform_at(&r, (uint64_t)i);
+        t->data[i] = x < high ? x : low;     /* Rounding may reach `high`, which is not included. */
+    }
+    return t;
+}
+
+DC_API dc_tensor *dc_normal(dc_context *ctx, dc_shape shape, dc_real mean, dc_real std) {
+    dc_tensor *t = dc__empty(ctx, shape);
+    dc__random r = dc__stream(ctx, DC__FOR_TENSOR, 0, ctx->creations++, 0);
+    for (int64_t i = 0; i < t->size; i++) t->data[i] = mean + std * dc__normal_at(&r, (uint64_t)i);
+    return t;
+}
+
+/* Fisher & Yates: the i-th from the end changes place with one of those before it, or itself. */
+static void dc__shuffle(const dc__random *r, int64_t n, int64_t *rows) {
+    for (int64_t i = n - 1; i > 0; i--) {
+        int64_t j = (int64_t)dc__below_at(r, (uint64_t)i, (uint64_t)i + 1), kept = rows[i];
+        rows[i] = rows[j];
+        rows[j] = kept;
+    }
+}
+
+DC_API dc_tensor *dc_permutation(dc_context *ctx, int64_t n) {
+    dc_tensor *t = dc__empty(ctx, DC_SHAPE(n));
+    dc__random r = dc__stream(ctx, DC__FOR_TENSOR, 0, ctx->creations++, 0);
+    dc_mark mark = dc_begin(ctx);
+    int64_t *rows = dc__temporary(ctx, (size_t)n * sizeof *rows);
+    for (int64_t i = 0; i < n; i++) rows[i] = i;
+    dc__shuffle(&r, n, rows);
+    for (int64_t i = 0; i < n; i++) t->data[i] = (dc_real)rows[i];
+    dc_end(ctx, mark);
+    return t;
+}
+
+/* --- parameters --- */
+
+/* Rows of a random [rows, n] matrix made orthonormal one after the other (Gram & Schmidt, twice,
+ * since once leaves rounding errors). */
+static void dc__orthonormalize(int64_t rows, int64_t n, double *q) {
+    for (int64_t i = 0; i < rows; i++) {
+        double *v = q + i * n, length = 0;
+        for (int64_t again = 0; again < 2; again++)
+            for (int64_t p = 0; p < i; p++) {
+                double along = 0;
+                for (int64_t j = 0; j < n; j++) along += v[j] * q[p * n + j];
+                for (int64_t j = 0; j < n; j++) v[j] -= along * q[p * n + j];
+            }
+        for (int64_t j = 0; j < n; j++) length += v[j] * v[j];
+        for (int64_t j = 0; j < n; j++) v[j] /= sqrt(length);
+    }
+}
+
+static void dc__init_orthogonal(dc_tensor *t, const dc__random *r) {
+    int64_t columns = t->shape.rank ? t->shape.dim[t->shape.rank - 1] : 1;
+    int64_t rows = columns ? t->size / columns : 0, wide = rows <= columns;
+    int64_t count = wide ? rows : columns, n = wide ? columns : rows;
+    dc_mark mark = dc_begin(t->ctx);
+    double *q = dc__temporary(t->ctx, (size_t)t->size * sizeof *q);
+    for (int64_t i = 0; i < t->size; i++) q[i] = (double)dc__normal_at(r, (uint64_t)i);
+    dc__orthonormalize(count, n, q);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            t->data[i * columns + j] = (dc_real)(wide ? q[i * n + j] : q[j * n + i]);
+    dc_end(t->ctx, mark);
+}
+
+static void dc__init(dc_tensor *t, dc_init init, const dc__random *r) {
+    int rank = t->shape.rank;
+    double out = rank > 0 ? (double)t->shape.dim[rank - 1] : 1;
+    double in = rank > 1 && out > 0 ? (double)t->size / out : out;
+    /* Axes before the last two. */
+    double receptive = rank > 2 ? in / (double)t->shape.dim[rank - 2] : 1;
+    double fan = init == DC_GLOROT || init == DC_GLOROT_NORMAL ? (in + out * receptive) / 2 : in;
+    double variance = (init == DC_HE || init == DC_HE_NORMAL ? 2 : 1) / (fan > 0 ? fan : 1);
+    dc_real std = (dc_real)sqrt(variance), limit = (dc_real)sqrt(3 * variance);
+    switch (init) {
+    case DC_ZEROS: case DC_ONES:
+        for (int64_t i = 0; i < t->size; i++) t->data[i] = init == DC_ONES;
+        break;
+    case DC_GLOROT: case DC_HE: case DC_LECUN:
+        for (int64_t i = 0; i < t->size; i++)
+            t->data[i] = limit * (2 * dc__uniform_at(r, (uint64_t)i) - 1);
+        break;
+    case DC_GLOROT_NORMAL: case DC_HE_NORMAL: case DC_LECUN_NORMAL:
+        for (int64_t i = 0; i < t->size; i++) t->data[i] = std * dc__normal_at(r, (uint64_t)i);
+        break;
+    case DC_ORTHOGONAL: dc__init_orthogonal(t, r); break;
+    }
+}
+
+/* Every parameter is listed in its context, for dc_optimize. */
+static dc_tensor *dc__list_param(dc_tensor *t) {
+    dc_context *ctx = t->ctx;
+    if (ctx->params == ctx->param_room) {
+        int room = ctx->param_room ? 2 * ctx->param_room : 64;
+        dc_tensor **larger = dc__permanent(ctx, (size_t)room * sizeof *larger);
+        if (ctx->params) memcpy(larger, ctx->param, (size_t)ctx->params * sizeof *larger);
+        ctx->param = larger, ctx->param_room = room;
+    }
+    t->needs_grad = true;
+    t->grad = dc__permanent(ctx, (size_t)t->size * sizeof(dc_real));
+    return ctx->param[ctx->params++] = t;
+}
+
+DC_API dc_tensor *dc_param_shaped(dc_context *ctx, dc_init init, dc_shape shape) {
+    dc_tensor *t = dc__empty_permanent(ctx, shape);
+    dc__random r = dc__stream(ctx, DC__FOR_INIT, 0, ctx->creations++, 0);
+    dc__init(t, init, &r);
+    return dc__list_param(t);
+}
+
+DC_API dc_tensor *dc_param_from(dc_context *ctx, dc_shape shape, const dc_real *data) {
+    dc_tensor *t = dc__empty_permanent(ctx, shape);
+    memcpy(t->data, data, (size_t)t->size * sizeof(dc_real));
+    return dc__list_param(t);
+}
+
+/* --- reading and writing --- */
+
+DC_API dc_real dc_item(const dc_tensor *x) {
+    dc__check("dc_item", 1, x);
+    if (x->size != 1)
+        dc_fail(x->ctx, "dc_item: a tensor of one element is wanted, not %s; use dc_at or dc_read",
+                DC__SHAPE_TEXT(x->shape));
+    return x->data[0];
+}
+
+DC_API dc_real dc_at(const dc_tensor *x, dc_shape index) {
+    dc__check("dc_at", 1, x);
+    int64_t at = 0;
+    bool inside = index.rank == x->shape.rank;
+    for (int i = 0; inside && i < index.rank; i++) {
+        inside = index.dim[i] >= 0 && index.dim[i] < x->shape.dim[i];
+        at = at * x->shape.dim[i] + index.dim[i];
+    }
+    if (!inside)
+        dc_fail(x->ctx, "dc_at: there is no element %s in a tensor of shape %s",
+                DC__SHAPE_TEXT(index),
+                DC__SHAPE_TEXT(x->shape));
+    return x->data[at];
+}
+
+DC_API void dc_read(const dc_tensor *x, dc_real *out) {
+    dc__check("dc_read", 1, x);
+    memcpy(out, x->data, (size_t)x->size * sizeof(dc_real));
+}
+
+DC_API void dc_write(dc_tensor *x, const dc_real *values) {
+    dc__check("dc_write", 1, x);
+    memcpy(x->data, values, (size_t)x->size * sizeof(dc_real));
+    x->base->version++;
+}
+
+DC_API dc_tensor *dc_named(dc_tensor *x, const char *name) {
+    dc__check("dc_named", 1, x);
+    size_t size = strlen(name) + 1;
+    if (!x->name || strcmp(x->name, name)) x->name = memcpy(dc__memory_with(x, size), name, size);
+    return x;
+}
+
+/* ================================================================================================ */
+/* @impl-print                                                                                       */
+/* ================================================================================================ */
+
+/* Arrays as text, byte for byte as NumPy prints them (the rule for 1e8 is that of versions up to
+ * 2.2). An element is the shortest decimal that reads back as itself, cut to 8 decimals; all share
+ * one format, so one walk over the elements finds their range, a second one the widths, and a third
+ * one prints. */
+typedef struct dc__digits {            /* d.ddd 10^exponent */
+    char digit[32];
+    int  count, exponent;
+} dc__digits;
+
+/* |x| to so many significant digits. They are picked out of what printf wrote, without its point.
+ * */
+static dc__digits dc__round_digits(dc_real x, int count)
+{
+    char text[64];
+    dc__digits d = { .count = 0 };
+    snprintf(text, sizeof text, "%.*e", count - 1, fabs((double)x));
+    const char *p = text;
+    for (; *p != 'e'; p++)
+        if (*p >= '0' && *p <= '9') d.digit[d.count++] = *p;
+    d.exponent = (int)strtol(p + 1, NULL, 10);
+    return d;
+}
+
+static bool dc__reads_as(const dc__digits *d, dc_real x)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%se%d", d->digit, d->exponent - d->count + 1);
+    double value = sizeof x == sizeof(float) ? (double)strtof(text, NULL) : strtod(text, NULL);
+    return value >= fabs((double)x) && value <= fabs((double)x);
+}
+
+static dc__digits dc__trim_digits(dc__digits d)
+{
+    while (d.count > 1 && d.digit[d.count - 1] == '0') d.digit[--d.count] = 0;
+    return d;
+}
+
+/* The fewest digits that read back as |x|. The floats above a power of two lie twice as far apart
+ * as those below it, so there the decimal above x may do where the nearest one, below, does not. */
+static dc__digits dc__shortest_digits(dc_real x)
+{
+    for (int count = 1; ; count++) {
+        dc__digits d = dc__round_digits(x, count);
+        if (dc__reads_as(&d, x)) return dc__trim_digits(d);
+        if (d.digit[count - 1] == '9') continue;
+        d.digit[count - 1]++;
+        if (dc__reads_as(&d, x)) return d;
+    }
+}
+
+/* Writes 0.00123 or 12. and returns the length. */
+static int dc__positional_text(const dc__digits *d, char *out)
+{
+    int n = 0;
+    if (d->exponent < 0) out[n++] = '0';
+    for (int i = 0; i <= d->exponent; i++) out[n++] = i < d->count ? d->digit[i] : '0';
+    out[n++] = '.';
+    for (int i = -1; i > d->exponent; i--) out[n++] = '0';
+    for (int i = d->exponent < 0 ? 0 : d->exponent + 1; i < d->count; i++) out[n++] = d->digit[i];
+    out[n] = 0;
+    return n;
+}
+
+/* Writes 1.2300e-05 with so many decimals and digits of the exponent. */
+static void dc__scientific_text(const dc__digits *d, int decimals, int exponent_digits, char *out)
+{
+    int n = 0;
+    out[n++] = d->digit[0];
+    out[n++] = '.';
+    for (int i = 1; i <= decimals; i++) out[n++] = i < d->count ? d->digit[i] : '0';
+    char sign = d->exponent < 0 ? '-' : '+';
+    snprintf(out + n, 16, "e%c%0*d", sign, exponent_digits, abs(d->exponent));
+}
+
+enum { DC__LINE = 75, DC__SUMMARY_ABOVE = 1000, DC__EDGE = 3 };   /* As NumPy's printoptions. */
+
+typedef struct dc__printer {
+    const dc_tensor *x;
+    FILE   *stream;                    /* Where to: a stream, or as snprintf. */
+    char   *out;
+    size_t  size, used;
+    int     column, spaces;            /* Spaces are held back, as none may end a line. */
+    bool    summary, scientific;
+    double  smallest, largest;         /* Of the elements shown: magnitudes, not of 0. */
+    int     left, right;               /* Width before the point (with the sign) and behind it. */
+    int     decimals, exponent_digits;
+    int     special;                   /* Width of nan, inf, -inf. */
+} dc__printer;
+
+static void dc__put(dc__printer *p, const char *text)
+{
+    for (; *text; text++) {
+        p->column = *text == '\n' ? 0 : p->column + 1;
+        if (*text == ' ') p->spaces++;
+        else {
+            if (*text == '\n') p->spaces = 0;
+            for (; p->spaces >= 0; p->spaces--, p->used++) {
+                char c = p->spaces ? ' ' : *text;
+                if (p->stream) putc(c, p->stream);
+                else if (p->used + 1 < p->size) p->out[p->used] = c;
+            }
+            p->spaces = 0;
+        }
+    }
+}
+
+static void dc__put_spaces(dc__printer *p, int count)
+{
+    if (count > 0) p->spaces += count, p->column += count;
+}
+
+/* Does the summary leave out what stands at [.., i, ..] on an axis of n? */
+static bool dc__is_gap(const dc__printer *p, int64_t i, int64_t n)
+{
+    return p->summary && n > 2 * DC__EDGE && i == DC__EDGE;
+}
+
+/* Calls visit for every element that will be shown. */
+static void dc__visit_shown(dc__printer *p, int axis, int64_t at,
+                            void (*visit)(dc__printer *, dc_real))
+{
+    if (axis == p->x->shape.rank) {
+        visit(p, p->x->data[at]);
+        return;
+    }
+    int64_t n = p->x->shape.dim[axis];
+    for (int64_t i = 0; i < n; i++) {
+        if (dc__is_gap(p, i, n)) i = n - DC__EDGE;
+        dc__visit_shown(p, axis + 1, at * n + i, visit);
+    }
+}
+
+static void dc__find_range(dc__printer *p, dc_real x)
+{
+    double size = fabs((double)x);
+    if (!isfinite(x) || size <= 0) return;
+    if (size < p->smallest) p->smallest = size;
+    if (size > p->largest) p->largest = size;
+}
+
+static dc__digits dc__shown_digits(const dc__printer *p, dc_real x)
+{
+    dc__digits d = dc__shortest_digits(x);
+    int most = 8 + 1 + (p->scientific ? 0 : d.exponent);
+    return d.count <= most ? d : dc__trim_digits(dc__round_digits(x, most));
+}
+
+static void dc__find_widths(dc__printer *p, dc_real x)
+{
+    bool negative = signbit(x) != 0;
+    if (!isfinite(x)) {
+        int special = isnan(x) || !negative ? 3 : 4;
+        if (special > p->special) p->special = special;
+        return;
+    }
+    dc__digits d = dc__shown_digits(p, x);
+    int before = p->scientific || d.exponent < 0 ? 1 : d.exponent + 1;
+    int decimals = d.count - 1 - (p->scientific ? 0 : d.exponent);
+    int exponent_digits = abs(d.exponent) > 99 ? 3 : 2;
+    if (before + negative > p->left) p->left = before + negative;
+    if (decimals > p->decimals) p->decimals = decimals;
+    if (exponent_digits > p->exponent_digits) p->exponent_digits = exponent_digits;
+}
+
+static void dc__find_format(dc__printer *p)
+{
+    const double low = (double)(dc_real)1e-4;
+    p->smallest = (double)INFINITY;
+    dc__visit_shown(p, 0, 0, dc__find_range);
+    if (p->largest > 0)
+        p->scientific = p->largest >= 1e8 || p->smallest < low
+                     || (dc_real)p->largest / (dc_real)p->smallest > 1000;
+    dc__visit_shown(p, 0, 0, dc__find_widths);
+    p->right = p->decimals + (p->scientific ? 2 + p->exponent_digits : 0);
+    if (p->special - 1 - p->right > p->left) p->left = p->special - 1 - p->right;
+}
+
+static void dc__print_element(dc__printer *p, dc_real x)
+{
+    char text[64];
+    if (!isfinite(x)) {
+        const char *word = isnan(x) ? "nan" : x < 0 ? "-inf" : "inf";
+        dc__put_spaces(p, p->left + 1 + p->right - (int)strlen(word));
+        dc__put(p, word);
+        return;
+    }
+    dc__digits d = dc__shown_digits(p, x);
+    int least = 1 + (p->scientific ? p->decimals : d.exponent);   /* Filled up, not with zeros. */
+    if (d.count < least) d = dc__round_digits(x, least);
+    if (p->scientific) dc__scientific_text(&d, p->decimals, p->exponent_digits, text);
+    else dc__positional_text(&d, text);
+    int before = (int)strcspn(text, "."), length = (int)strlen(text);
+    bool negative = signbit(x) != 0;
+    dc__put_spaces(p, p->left - before - negative);
+    if (negative) dc__put(p, "-");
+    dc__put(p, text);
+    dc__put_spaces(p, p->right - (length - before - 1));
+}
+
+static void dc__print_axis(dc__printer *p, int axis, int64_t at)
+{
+    int rank = p->x->shape.rank;
+    int64_t n = p->x->shape.dim[axis];
+    dc__put(p, "[");
+    for (int64_t i = 0; i < n; i++) {
+        bool gap = dc__is_gap(p, i, n);
+        if (axis == rank - 1) {                          /* Elements, as many as fit on a line. */
+            int width = gap ? 3 : p->left + 1 + p->right;
+            if (i) dc__put_spaces(p, 1);
+            if (i && p->column + width > DC__LINE - rank) {
+                dc__put(p, "\n");
+                dc__put_spaces(p, rank);
+            }
+        } else if (i) {
+            for (int k = axis; k < rank - 1; k++) dc__put(p, "\n");
+            dc__put_spaces(p, axis + 1);
+        }
+        if (gap) dc__put(p, "..."), i = n - DC__EDGE - 1;
+        else if (axis == rank - 1) dc__print_element(p, p->x->data[at * n + i]);
+        else dc__print_axis(p, axis + 1, at * n + i);
+    }
+    dc__put(p, "]");
+}
+
+/* A single number: as many digits as it takes, and 1.0 for 1. */
+static void dc__print_number(dc__printer *p, dc_real x)
+{
+    char text[64];
+    double size = fabs((double)x);
+    if (!isfinite(x)) {
+        dc__put(p, isnan(x) ? "nan" : x < 0 ? "-inf" : "inf");
+        return;
+    }
+    dc__digits d = dc__shortest_digits(x);
+    if (signbit(x)) dc__put(p, "-");
+    if (size <= 0 || (size >= 1e-4 && size < 1e16)) {
+        int length = dc__positional_text(&d, text);
+        dc__put(p, text);
+        if (text[length - 1] == '.') dc__put(p, "0");
+    } else {
+        dc__scientific_text(&d, d.count - 1, 2, text);
+        if (d.count == 1) memmove(text + 1, text + 2, strlen(text + 2) + 1);   /* 1e-05, no point */
+        dc__put(p, text);
+    }
+}
+
+static void dc__print_tensor(dc__printer *p)
+{
+    p->summary = p->x->size > DC__SUMMARY_ABOVE;
+    if (p->x->size == 0) dc__put(p, "[]");
+    else if (p->x->shape.rank == 0) dc__print_number(p, p->x->data[0]);
+    else {
+        dc__find_format(p);
+        dc__print_axis(p, 0, 0);
+    }
+}
+
+DC_API size_t dc_format(const dc_tensor *x, char *out, size_t size)
+{
+    dc__check("dc_format", 1, x);
+    dc__printer p = { .x = x, .out = out, .size = size };
+    dc__print_tensor(&p);
+    if (size) out[p.used < size ? p.used : size - 1] = 0;
+    return p.used;
+}
+
+DC_API void dc_print(const dc_tensor *x)
+{
+    dc__check("dc_print", 1, x);
+    dc__printer p = { .x = x, .stream = stdout };
+    dc__print_tensor(&p);
+    putc('\n', stdout);
+}
+
+/* ============================================================================================== */
+/* @impl-autograd                                                                                 */
+/* ============================================================================================== */
+
+/* A tensor can only be made from tensors that already exist, so the order of creation is a
+ * topological order of the computation, and walking it backwards visits every consumer before
+ * its operands: no sort, no recursion, no visited set. Each op's backward multiplies the
+ * gradient that has arrived at its result by its local derivative and adds the product to the
+ * gradients of its operands: that is the chain rule. */
+
+static dc_context *dc__context_of(const char *function, dc_tensors in) {
+    dc_context *ctx = NULL;
+    for (int i = 0; i < in.count; i++) {
+        dc__check(function, i + 1, in.tensor[i]);
+        if (ctx && in.tensor[i]->ctx != ctx)
+            dc_fail(ctx,
+                    "%s%s: operand %d belongs to another context; both must come from the same "
+                    "dc_new",
+                    dc__prefix(function), function, i + 1);
+        ctx = in.tensor[i]->ctx;
+    }
+    if (!ctx) dc_fail(NULL, "%s%s: needs at least one operand", dc__prefix(function), function);
+    return ctx;
+}
+
+DC_API dc_tensor *dc_apply(const dc_op *op, dc_tensors in, const void *state, size_t state_size) {
+    dc_context *ctx = dc__context_of(op->name, in);
+    dc_tensor *y = dc__new_tensor(ctx);
+    y->op = op, y->inputs = in.count, y->in = y->in_place;
+    if (in.count > (int)(sizeof y->in_place / sizeof *y->in_place))
+        y->in = dc__temporary(ctx, (size_t)in.count * sizeof *y->in);
+    bool on_path = false;
+    for (int i = 0; i < in.count; i++) {
+        y->in[i] = in.tensor[i];
+        y->seen_versions += in.tensor[i]->base->version;
+        on_path |= in.tensor[i]->needs_grad;
+    }
+    if (state_size) y->state = memcpy(dc__temporary(ctx, state_size), state, state_size);
+    dc__set_shape(y, op->shape(y));
+    if (op->is_view) y->base = y->in[0]->base;
+    else y->data = dc__temporary(ctx, (size_t)y->size * sizeof(dc_real));
+    op->forward(y);
+    y->needs_grad = on_path && op->backward && !ctx->no_grad;
+    /* Off the tape: nothing leads back from here. */
+    if (!y->needs_grad) y->inputs = 0, y->in = NULL;
+    return y;
+}
+
+static dc_tensor *dc__apply1(const dc_op *op, dc_tensor *x, const void *state, size_t state_size) {
+    return dc_apply(op, (dc_tensors){ 1, &x }, state, state_size);
+}
+
+static dc_tensor *dc__apply2(const dc_op *op, dc_tensor *x, dc_tensor *y, const void *state,
+                             size_t state_size) {
+    return dc_apply(op, (dc_tensors){ 2, (dc_tensor *[]){ x, y } }, state, state_size);
+}
+
+/* Where to add d loss / dx. A gradient that this pass reaches for the first time starts from
+ * zero; that of a leaf, a parameter for instance, goes on from pass to pass until dc_zero_grad
+ * or dc_step. */
+DC_API dc_real *dc_grad_data(dc_tensor *x) {
+    dc_context *ctx = x->ctx;
+    bool is_leaf = x->inputs == 0, is_fresh = is_leaf ? x->pass == 0 : x->pass != ctx->pass;
+    if (!x->needs_grad) return NULL;
+    if (is_fresh) {
+        if (!x->grad || !is_leaf) x->grad = dc__temporary(ctx, (size_t)x->size * sizeof(dc_real));
+        ctx->kernels->fill(x->size, 0, x->grad);
+        ctx->pending += !is_leaf;
+    }
+    x->pass = ctx->pass;
+    return x->grad;
+}
+
+static void dc__check_versions(const dc_tensor *y) {
+    uint32_t versions = 0;
+    for (int i = 0; i < y->inputs; i++) versions += y->in[i]->base->version;
+    if (versions != y->seen_versions)
+        dc_fail(y->ctx,
+                "dc_backward: an operand of dc_%s (%s:%d) was overwritten, by dc_write or dc_step, "
+                "after it was used; its old value is needed for the gradient", y->op->name,
+                y->file ? y->file : "?", y->line);
+}
+
+DC_API void dc_backward(dc_tensor *loss) {
+    dc__check("dc_backward", 1, loss);
+    dc_context *ctx = loss->ctx;
+    if (loss->size != 1)
+        dc_fail(ctx, "dc_backward: the loss must be one number, not %s; take its dc_mean or dc_sum",
+                DC__SHAPE_TEXT(loss->shape));
+    if (!loss->needs_grad)
+        dc_fail(ctx, "dc_backward: the loss depends on no parameter, or was computed under "
+                "dc_set_grad(ctx, false) or through dc_detach");
+    if (++ctx->pass == 0) ctx->pass = 1;
+    ctx->pending = 0;
+    dc_grad_data(loss)[0] += 1;
+    for (dc_tensor *t = loss; t && ctx->pending; t = t->made_before) {
+        if (!t->inputs || t->pass != ctx->pass) continue;
+        dc__check_versions(t);
+        t->op->backward(t);
+        ctx->pending--;
+    }
+}
+
+DC_API dc_tensor *dc_grad(dc_tensor *x) {
+    dc__check("dc_grad", 1, x);
+    if (!x->grad || x->pass == 0) return NULL;
+    dc_tensor *g = dc__new_tensor(x->ctx);
+    g->shape = x->shape, g->size = x->size, g->data = x->grad;
+    return g;
+}
+
+DC_API void dc_zero_grad(dc_tensor *x) {
+    dc__check("dc_zero_grad", 1, x);
+    x->pass = 0;
+}
+
+DC_API dc_tensor *dc_require_grad(dc_tensor *x) {
+    dc__check("dc_require_grad", 1, x);
+    if (x->inputs)
+        dc_fail(x->ctx,
+                "dc_require_grad: this tensor is computed from others (dc_%s) and gets its "
+                "gradient "
+                "from dc_backward; only an input can be made a leaf", x->op->name);
+    if (!x->grad) x->grad = dc__memory_with(x, (size_t)x->size * sizeof(dc_real));
+    x->needs_grad = true;
+    return x;
+}
+
+/* A tensor of its own over the same elements. */
+DC_API dc_tensor *dc_detach(dc_tensor *x) {
+    dc__check("dc_detach", 1, x);
+    dc_tensor *y = dc__new_tensor(x->ctx);
+    y->shape = x->shape, y->size = x->size, y->data = x->data, y->base = x->base;
+    return y;
+}
+
+/* ============================================================================================== */
+/* @impl-ops                                                                                      */
+/* ============================================================================================== */
+
+/* One entry an operation: a line of mathematics, its shape rule, forward, backward, its record, the call.
+ * What can be said with ops that are already there is composed of them. */
+
+/* The record of an op whose functions are named after it. */
+#define DC__OP(NAME, FORMULA, SHAPE) static const dc_op dc__##NAME##_op =                          \
+    { #NAME, FORMULA, SHAPE, dc__##NAME##_forward, dc__##NAME##_backward, false }
+
+static dc_shape dc__same_shape_as_x(const dc_tensor *y) { return y->in[0]->shape; }
+
+/* --- element by element: the tables of @ops --- */
+
+typedef struct dc__ab { dc_real a, b; } dc__ab;
+
+#define DC__DEFINE(NAME, FORMULA)                                                                  \
+    static void dc__##NAME##_forward(dc_tensor *y)                                                 \
+    {                                                                                              \
+        const dc__ab *s = y->state;                                                                \
+        y->ctx->kernels->NAME.forward(y->size, y->in[0]->data, y->data, s ? s->a : 0, s ? s->b : 0); \
+    }                                                                                              \
+    static void dc__##NAME##_backward(dc_tensor *y)                                                \
+    {                                                                                              \
+        const dc__ab *s = y->state;                                                                \
+        y->ctx->kernels->NAME.backward(y->size, y->in[0]->data, y->data, y->grad,                  \
+                                       dc_grad_data(y->in[0]), s ? s->a : 0, s ? s->b : 0);        \
+    }                                                                                              \
+    static const dc_op dc__##NAME##_op = { #NAME, "dx = dy (" FORMULA ")", dc__same_shape_as_x,    \
+                                           dc__##NAME##_forward, dc__##NAME##_backward, false };
+#define DC__DEFINE_PLAIN(NAME, F, DF, LO, HI)                                                      \
+    DC__DEFINE(NAME, #DF)                                                                          \
+    DC_API dc_tensor *dc_##NAME(dc_tensor *x) { return dc__apply1(&dc__##NAME##_op, x, NULL, 0); }
+#define DC__DEFINE_WITH(NAME, ARGUMENTS, F, DF, LO, HI) DC__DEFINE(NAME, #DF)
+DC_UNARY_OPS(DC__DEFINE_PLAIN)
+DC_UNARY_OPS_WITH(DC__DEFINE_WITH)
+#undef DC__DEFINE
+#undef DC__DEFINE_PLAIN
+#undef DC__DEFINE_WITH
+
+static dc_tensor *dc__apply_ab(const dc_op *op, dc_tensor *x, dc_real a, dc_real b) {
+    return dc__apply1(op, x, &(dc__ab){ a, b }, sizeof(dc__ab));
+}
+
+DC_API dc_tensor *dc_leaky_relu(dc_tensor *x, dc_real slope) {
+    return dc__apply_ab(&dc__leaky_relu_op, x, slope, 0);
+}
+
+DC_API dc_tensor *dc_elu(dc_tensor *x, dc_real alpha) { return dc__apply_ab(&dc__elu_op, x, alpha, 0); }
+DC_API dc_tensor *dc_scale(dc_tensor *x, dc_real factor) { return dc__apply_ab(&dc__scale_op, x, factor, 0); }
+DC_API dc_tensor *dc_shift(dc_tensor *x, dc_real offset) { return dc__apply_ab(&dc__shift_op, x, offset, 0); }
+
+DC_API dc_tensor *dc_pow_scalar(dc_tensor *x, dc_real exponent) {
+    return dc__apply_ab(&dc__pow_scalar_op, x, exponent, 0);
+}
+
+DC_API dc_tensor *dc_clip(dc_tensor *x, dc_real low, dc_real high) {
+    dc__check("dc_clip", 1, x);
+    if (!(low <= high))
+        dc_fail(x->ctx, "dc_clip: the lower bound %g is above the upper bound %g", (double)low, (double)high);
+    return dc__apply_ab(&dc__clip_op, x, low, high);
+}
+
+/* --- two tensors, broadcast --- */
+
+/* Broadcasting reads a smaller tensor as if it were repeated: a repeated axis gets the stride 0. */
+
+static dc_shape dc__broadcast_shape(const dc_tensor *z) {
+    dc_shape x = z->in[0]->shape, y = z->in[1]->shape, s = { .rank = x.rank > y.rank ? x.rank : y.rank };
+    for (int i = 1; i <= s.rank; i++) {
+        int64_t a = i <= x.rank ? x.dim[x.rank - i] : 1, b = i <= y.rank ? y.dim[y.rank - i] : 1;
+        if (a != b && a != 1 && b != 1)
+            dc_fail(z->ctx, "dc_%s: cannot broadcast %s with %s; aligned at the last axis, sizes must be "
+                    "equal or 1 (%lld and %lld are not)", z->op->name, DC__SHAPE_TEXT(x), DC__SHAPE_TEXT(y),
+                    (long long)a, (long long)b);
+        s.dim[s.rank - i] = a == 1 ? b : a;
+    }
+    return s;
+}
+
+/* Strides that read a tensor of shape x as if it had shape z. */
+static void dc__strides(dc_shape z, dc_shape x, int64_t *stride) {
+    int64_t step = 1;
+    for (int i = 1; i <= z.rank; i++) {
+        int64_t size = i <= x.rank ? x.dim[x.rank - i] : 1;
+        stride[z.rank - i] = size == 1 ? 0 : step;
+        step *= size;
+    }
+}
+
+/* Adjacent axes that both arrays cross with one step are one longer axis; axes of 1 are none. */
+static dc__walk dc__merge(const dc__walk *w) {
+    dc__walk m = { 0 };
+    for (int i = 0; i < w->rank; i++) {
+        if (w->dim[i] == 1) continue;
+        int p = m.rank - 1;
+        if (p >= 0 && m.x_stride[p] == w->dim[i] * w->x_stride[i]
+                   && m.y_stride[p] == w->dim[i] * w->y_stride[i]) {
+            m.dim[p] *= w->dim[i];
+        } else {
+            p = m.rank++;
+            m.dim[p] = w->dim[i];
+        }
+        m.x_stride[p] = w->x_stride[i], m.y_stride[p] = w->y_stride[i];
+    }
+    return m;
+}
+
+static dc__walk dc__broadcast(const dc_tensor *z) {
+    dc__walk w = { .rank = z->shape.rank };
+    memcpy(w.dim, z->shape.dim, sizeof w.dim);
+    dc__strides(z->shape, z->in[0]->shape, w.x_stride);
+    dc__strides(z->shape, z->in[1]->shape, w.y_stride);
+    return dc__merge(&w);
+}
+
+/* Walks all but the last axis: x, y are moved to the next row; false after the last one. */
+static bool dc__next_row(const dc__walk *w, int64_t *index, int64_t *x, int64_t *y) {
+    for (int axis = w->rank - 2; axis >= 0; axis--) {
+        *x += w->x_stride[axis], *y += w->y_stride[axis];
+        if (++index[axis] < w->dim[axis]) return true;
+        *x -= w->dim[axis] * w->x_stride[axis], *y -= w->dim[axis] * w->y_stride[axis];
+        index[axis] = 0;
+    }
+    return false;
+}
+
+/* A piece of at most 256 elements of an operand: in place, or repeated into `room`. */
+static const dc_real *dc__piece(const dc_real *x, int64_t stride, int64_t start, int64_t n, dc_real *room)
+{
+    if (stride) return x + start;
+    for (int64_t i = 0; i < n; i++) room[i] = x[0];
+    return room;
+}
+
+static void dc__binary_forward(dc_tensor *z, const dc__binary_kernel *kernel) {
+    dc__walk w = dc__broadcast(z);
+    const dc__ab *s = z->state;
+    const dc_real *xs = z->in[0]->data, *ys = z->in[1]->data;
+    dc_real *out = z->data, a = s ? s->a : 0, x_room[DC__CHUNK], y_room[DC__CHUNK];
+    int last = w.rank - 1;
+    int64_t n = w.rank ? w.dim[last] : 1, xs1 = w.rank ? w.x_stride[last] : 1;
+    int64_t ys1 = w.rank ? w.y_stride[last] : 1, x = 0, y = 0, index[DC_MAX_RANK] = { 0 };
+    if (!z->size) return;
+    do {
+        int64_t step = xs1 && ys1 ? n : DC__CHUNK;
+        for (int64_t start = 0; start < n; start += step) {
+            int64_t length = n - start < step ? n - start : step;
+            kernel->forward(length, dc__piece(xs + x, xs1, start, length, x_room),
+                            dc__piece(ys + y, ys1, start, length, y_room), out + start, a);
+        }
+        out += n;
+    } while (dc__next_row(&w, index, &x, &y));
+}
+
+/* A repeated operand collects the gradients of all its copies: along the last axis as a sum over each 256
+ * elements, along the others row by row. */
+static void dc__binary_backward(dc_tensor *z, const dc__binary_kernel *kernel) {
+    dc__walk w = dc__broadcast(z);
+    const dc__ab *s = z->state;
+    dc_tensor *in[2] = { z->in[0], z->in[1] };
+    dc_real *grad[2] = { dc_grad_data(in[0]), dc_grad_data(in[1]) };
+    dc_real a = s ? s->a : 0, room[2][DC__CHUNK], g[DC__CHUNK], sum;
+    int last = w.rank - 1;
+    int64_t n = w.rank ? w.dim[last] : 1, at = 0, index[DC_MAX_RANK] = { 0 };
+    int64_t stride[2] = { w.rank ? w.x_stride[last] : 1, w.rank ? w.y_stride[last] : 1 }, base[2] = { 0, 0 };
+    const dc__kernels *kernels = z->ctx->kernels;
+    if (!z->size) return;
+    do {
+        for (int64_t start = 0; start < n; start += DC__CHUNK) {
+            int64_t length = n - start < DC__CHUNK ? n - start : DC__CHUNK;
+            const dc_real *x = dc__piece(in[0]->data + base[0], stride[0], start, length, room[0]);
+            const dc_real *y = dc__piece(in[1]->data + base[1], stride[1], start, length, room[1]);
+            for (int side = 0; side < 2; side++) {
+                if (!grad[side]) continue;
+                (side ? kernel->slope_y : kernel->slope_x)(length, x, y, z->data + at + start,
+                                                            z->grad + at + start, g, a);
+                if (stride[side]) kernels->accumulate(length, g, grad[side] + base[side] + start);
+                else kernels->sum(1, length, 1, g, &sum, 1), grad[side][base[side]] += sum;
+            }
+        }
+        at += n;
+    } while (dc__next_row(&w, index, &base[0], &base[1]));
+}
+
+#define DC__DEFINE(NAME, DFX, DFY, BACKWARD)                                                       \
+    static void dc__##NAME##_forward(dc_tensor *z) { dc__binary_forward(z, &z->ctx->kernels->NAME); } \
+    static const dc_op dc__##NAME##_op = { #NAME, "dx = dz (" #DFX "), dy = dz (" #DFY ")",        \
+                                           dc__broadcast_shape, dc__##NAME##_forward, BACKWARD, false };
+#define DC__DEFINE_BACKWARD(NAME, F, DFX, DFY)                                                     \
+    static void dc__##NAME##_backward(dc_tensor *z) { dc__binary_backward(z, &z->ctx->kernels->NAME); } \
+    DC__DEFINE(NAME, DFX, DFY, dc__##NAME##_backward)
+#define DC__DEFINE_CALL(NAME, F, DFX, DFY)                                                         \
+    DC__DEFINE_BACKWARD(NAME, F, DFX, DFY)                                                         \
+    DC_API dc_tensor *dc_##NAME(dc_tensor *x, dc_tensor *y)                                        \
+    {                                                                                              \
+        return dc__apply2(&dc__##NAME##_op, x, y, NULL, 0);                                        \
+    }
+DC_BINARY_OPS(DC__DEFINE_CALL)
+DC__LOSS_OPS(DC__DEFINE_BACKWARD)
+#undef DC__DEFINE
+#undef DC__DEFINE_BACKWARD
+#undef DC__DEFINE_CALL
+
+/* --- moving elements: every op here is one walk with the right strides --- */
+
+/* y = x moved; the walk belongs to the op's state. Backward moves dy the other way round. */
+typedef struct dc__move {
+    dc_shape shape;                  /* Of the result. */
+    dc__walk walk;
+    int64_t  x_start;                /* Where in x the walk starts. */
+} dc__move;
+
+static dc_shape dc__move_shape(const dc_tensor *y) { return ((const dc__move *)y->state)->shape; }
+
+static void dc__move_forward(dc_tensor *y) {
+    const dc__move *m = y->state;
+    y->ctx->kernels->move(&m->walk, y->in[0]->data + m->x_start, y->data, false);
+}
+
+static void dc__move_backward(dc_tensor *y) {
+    const dc__move *m = y->state;
+    dc__walk back = m->walk;
+    memcpy(back.x_stride, m->walk.y_stride, sizeof back.x_stride);
+    memcpy(back.y_stride, m->walk.x_stride, sizeof back.y_stride);
+    y->ctx->kernels->move(&back, y->grad, dc_grad_data(y->in[0]) + m->x_start, true);
+}
+
+#define DC__MOVE_OP(NAME, FORMULA) static const dc_op dc__##NAME##_op =                            \
+    { #NAME, FORMULA, dc__move_shape, dc__move_forward, dc__move_backward, false }
+DC__MOVE_OP(permute, "dx = dy, permuted back");
+DC__MOVE_OP(expand, "dx = sum of dy over the copies");
+DC__MOVE_OP(slice, "dx = dy inside the slice, 0 outside");
+DC__MOVE_OP(copy, "dx = dy");
+
+/* y's axis i is read from x with stride x_stride[i]. */
+static dc_tensor *dc__apply_move(const dc_op *op, dc_tensor *x, dc_shape shape, const int64_t *x_stride,
+                                 int64_t x_start) {
+    dc__walk w = { .rank = shape.rank };
+    int64_t step = 1;
+    for (int i = shape.rank - 1; i >= 0; i--) {
+        w.dim[i] = shape.dim[i], w.x_stride[i] = x_stride[i], w.y_stride[i] = step;
+        step *= shape.dim[i];
+    }
+    dc__move m = { .shape = shape, .walk = dc__merge(&w), .x_start = x_start };
+    return dc__apply1(op, x, &m, sizeof m);
+}
+
+/* An axis counted from the front; `extra` is 1 where a new axis may also stand behind the last. */
+static int dc__axis_of(const char *function, const dc_tensor *x, int axis, int extra) {
+    int rank = x->shape.rank + extra;
+    if (axis < -rank || axis >= rank)
+        dc_fail(x->ctx, "%s: axis %d of a tensor of shape %s; axes go from %d to %d", function, axis,
+                DC__SHAPE_TEXT(x->shape), -rank, rank - 1);
+    return axis < 0 ? axis + rank : axis;
+}
+
+DC_API dc_tensor *dc_copy(dc_tensor *x) {
+    dc__check("dc_copy", 1, x);
+    int64_t stride[DC_MAX_RANK];
+    dc__strides(x->shape, x->shape, stride);
+    return dc__apply_move(&dc__copy_op, x, x->shape, stride, 0);
+}
+
+DC_API dc_tensor *dc_permute(dc_tensor *x, dc_axes order) {
+    dc__check("dc_permute", 1, x);
+    int64_t stride[DC_MAX_RANK], moved[DC_MAX_RANK];
+    dc_shape shape = x->shape;
+    unsigned used = 0;
+    if (order.count != x->shape.rank)
+        dc_fail(x->ctx, "dc_permute: %d axes named for a tensor of shape %s; name each axis once",
+                order.count, DC__SHAPE_TEXT(x->shape));
+    dc__strides(x->shape, x->shape, stride);
+    for (int i = 0; i < order.count; i++) {
+        int from = dc__axis_of("dc_permute", x, order.axis[i], 0);
+        if (used & 1u << from) dc_fail(x->ctx, "dc_permute: axis %d is named twice", from);
+        used |= 1u << from;
+        shape.dim[i] = x->shape.dim[from], moved[i] = stride[from];
+    }
+    return dc__apply_move(&dc__permute_op, x, shape, moved, 0);
+}
+
+DC_API dc_tensor *dc_transpose(dc_tensor *x) {
+    dc__check("dc_transpose", 1, x);
+    dc_axes order = { .count = x->shape.rank };
+    if (order.count < 2)
+        dc_fail(x->ctx, "dc_transpose: needs two axes, and %s has %d", DC__SHAPE_TEXT(x->shape), order.count);
+    for (int i = 0; i < order.count; i++) order.axis[i] = i;
+    order.axis[order.count - 1] = order.count - 2, order.axis[order.count - 2] = order.count - 1;
+    return dc_permute(x, order);
+}
+
+DC_API dc_tensor *dc_expand(dc_tensor *x, dc_shape shape) {
+    dc__check("dc_expand", 1, x);
+    int64_t stride[DC_MAX_RANK];
+    bool fits = shape.rank >= x->shape.rank;
+    dc__count(x->ctx, shape);
+    for (int i = 1; fits && i <= x->shape.rank; i++) {
+        int64_t from = x->shape.dim[x->shape.rank - i], to = shape.dim[shape.rank - i];
+        fits = from == to || from == 1;
+    }
+    if (!fits)
+        dc_fail(x->ctx, "dc_expand: %s cannot become %s; aligned at the last axis, only sizes of 1 can grow",
+                DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(shape));
+    dc__strides(shape, x->shape, stride);
+    return dc__apply_move(&dc__expand_op, x, shape, stride, 0);
+}
+
+DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop) {
+    dc__check("dc_slice", 1, x);
+    axis = dc__axis_of("dc_slice", x, axis, 0);
+    int64_t size = x->shape.dim[axis], stride[DC_MAX_RANK], asked[2] = { start, stop };
+    if (start < 0) start += size;
+    if (stop == DC_END) stop = size;
+    else if (stop < 0) stop += size;
+    if (start < 0 || start > stop || stop > size)
+        dc_fail(x->ctx, "dc_slice: [%lld, %lld) of axis %d, which has size %lld (shape %s)",
+                (long long)asked[0], (long long)asked[1], axis, (long long)size, DC__SHAPE_TEXT(x->shape));
+    dc_shape shape = x->shape;
+    shape.dim[axis] = stop - start;
+    dc__count(x->ctx, shape);
+    int64_t step = 1;
+    for (int i = x->shape.rank - 1; i >= 0; i--) stride[i] = step, step *= x->shape.dim[i];
+    return dc__apply_move(&dc__slice_op, x, shape, stride, start * stride[axis]);
+}
+
+DC_API void dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out) {
+    dc__check("dc_split", 1, x);
+    axis = dc__axis_of("dc_split", x, axis, 0);
+    int64_t size = x->shape.dim[axis];
+    if (parts < 1 || size % parts)
+        dc_fail(x->ctx, "dc_split: axis %d of %s cannot be cut into %d equal parts", axis,
+                DC__SHAPE_TEXT(x->shape), parts);
+    for (int i = 0; i < parts; i++) out[i] = dc_slice(x, axis, size / parts * i, size / parts * (i + 1));
+}
+
+/* --- concat, pad: parts moved into a larger tensor along one axis; state: the axis and where each begins --- */
+
+typedef struct dc__join {
+    dc_shape shape;
+    int      axis;
+    int64_t  before;                 /* Pad: how much comes before x. */
+    dc_real  value;
+} dc__join;
+
+static dc_shape dc__join_shape(const dc_tensor *y) { return ((const dc__join *)y->state)->shape; }
+
+/* Moves operand `part` to its place in y, or its place in dy back to its gradient. */
+static void dc__join_move(dc_tensor *y, dc_tensor *part, int64_t start, bool backward) {
+    const dc__join *s = y->state;
+    int64_t inner = 1, n = part->shape.dim[s->axis], total = y->shape.dim[s->axis];
+    for (int i = s->axis + 1; i < y->shape.rank; i++) inner *= y->shape.dim[i];
+    int64_t outer = part->size && n ? part->size / n / inner : 0;
+    dc__walk w = { .rank = 2, .dim = { outer, n * inner }, .x_stride = { n * inner, 1 },
+                   .y_stride = { total * inner, 1 } };
+    dc__walk back = { .rank = 2, .dim = { outer, n * inner }, .x_stride = { total * inner, 1 },
+                      .y_stride = { n * inner, 1 } };
+    if (!backward) y->ctx->kernels->move(&w, part->data, y->data + start * inner, false);
+    else if (part->needs_grad)
+        y->ctx->kernels->move(&back, y->grad + start * inner, dc_grad_data(part), true);
+}
+
+static void dc__join_all(dc_tensor *y, bool backward) {
+    const dc__join *s = y->state;
+    int64_t start = s->before;
+    for (int i = 0; i < y->inputs; i++) {
+        dc__join_move(y, y->in[i], start, backward);
+        start += y->in[i]->shape.dim[s->axis];
+    }
+}
+
+static void dc__concat_forward(dc_tensor *y) { dc__join_all(y, false); }
+static void dc__join_backward(dc_tensor *y) { dc__join_all(y, true); }
+
+static const dc_op dc__concat_op = {
+    "concat", "dx_i = its part of dy", dc__join_shape, dc__concat_forward, dc__join_backward, false
+};
+
+DC_API dc_tensor *dc_concat(dc_tensors parts, int axis) {
+    dc_context *ctx = dc__context_of("dc_concat", parts);
+    dc_shape first = parts.tensor[0]->shape;
+    axis = dc__axis_of("dc_concat", parts.tensor[0], axis, 0);
+    dc__join s = { .shape = first, .axis = axis };
+    for (int p = 1; p < parts.count; p++) {
+        dc_shape other = parts.tensor[p]->shape, aligned = other;
+        if (other.rank == first.rank) aligned.dim[axis] = first.dim[axis];
+        if (!dc__same_shape(first, aligned))
+            dc_fail(ctx, "dc_concat: operand %d has shape %s and operand 1 %s; all sizes but that of axis %d "
+                    "must agree", p + 1, DC__SHAPE_TEXT(other), DC__SHAPE_TEXT(first), axis);
+        s.shape.dim[axis] += other.dim[axis];
+    }
+    return dc_apply(&dc__concat_op, parts, &s, sizeof s);
+}
+
+static void dc__pad_forward(dc_tensor *y) {
+    const dc__join *s = y->state;
+    y->ctx->kernels->fill(y->size, s->value, y->data);
+    dc__join_all(y, false);
+}
+
+static const dc_op dc__pad_op = {
+    "pad", "dx = dy without the padding", dc__join_shape, dc__pad_forward, dc__join_backward, false
+};
+
+DC_API dc_tensor *dc_pad(dc_tensor *x, int axis, int64_t before, int64_t after, dc_real value) {
+    dc__check("dc_pad", 1, x);
+    axis = dc__axis_of("dc_pad", x, axis, 0);
+    if (before < 0 || after < 0 || before > INT32_MAX || after > INT32_MAX)
+        dc_fail(x->ctx, "dc_pad: %lld before and %lld after axis %d; both must be 0 or more",
+                (long long)before, (long long)after, axis);
+    dc__join s = { .shape = x->shape, .axis = axis, .before = before, .value = value };
+    s.shape.dim[axis] += before + after;
+    return dc__apply1(&dc__pad_op, x, &s, sizeof s);
+}
+
+/* --- views: another shape for the same elements; dx = dy --- */
+
+typedef struct dc__view { dc_shape shape; int64_t start; } dc__view;
+
+static dc_shape dc__view_shape(const dc_tensor *y) { return ((const dc__view *)y->state)->shape; }
+
+static void dc__view_forward(dc_tensor *y) {
+    y->data = y->in[0]->data + ((const dc__view *)y->state)->start;
+}
+
+static void dc__view_backward(dc_tensor *y) {
+    dc_real *dx = dc_grad_data(y->in[0]) + ((const dc__view *)y->state)->start;
+    y->ctx->kernels->accumulate(y->size, y->grad, dx);
+}
+
+static const dc_op dc__reshape_op = {
+    "reshape", "dx = dy", dc__view_shape, dc__view_forward, dc__view_backward, true
+};
+static const dc_op dc__first_op = {
+    "first", "dx = dy in the slice, 0 elsewhere", dc__view_shape, dc__view_forward, dc__view_backward, true
+};
+
+static dc_tensor *dc__view_as(const dc_op *op, dc_tensor *x, dc_shape shape, int64_t start) {
+    dc__view s = { shape, start };
+    return dc__apply1(op, x, &s, sizeof s);
+}
+
+DC_API dc_tensor *dc_reshape(dc_tensor *x, dc_shape shape) {
+    dc__check("dc_reshape", 1, x);
+    dc_shape asked = shape;
+    int64_t known = 1;
+    int open = -1;
+    for (int i = 0; i < shape.rank && i < DC_MAX_RANK; i++) {
+        if (shape.dim[i] >= 0) continue;
+        if (shape.dim[i] != -1 || open >= 0)
+            dc_fail(x->ctx,
+                    "dc_reshape: %s: one size may be -1, for what is left; the others are 0 or more",
+                    DC__SHAPE_TEXT(asked));
+        open = i, shape.dim[i] = 1;
+    }
+    known = dc__count(x->ctx, shape);
+    if (open >= 0 && known) shape.dim[open] = x->size / known;
+    if ((open >= 0 && !known) || dc__count(x->ctx, shape) != x->size)
+        dc_fail(x->ctx, "dc_reshape: %s has %lld elements and cannot become %s", DC__SHAPE_TEXT(x->shape),
+                (long long)x->size, DC__SHAPE_TEXT(asked));
+    return dc__view_as(&dc__reshape_op, x, shape, 0);
+}
+
+DC_API dc_tensor *dc_flatten_op(dc_tensor *x) {
+    dc__check("dc_flatten_op", 1, x);
+    if (!x->shape.rank) dc_fail(x->ctx, "dc_flatten_op: a scalar has no batch axis to keep");
+    int64_t rows = x->shape.dim[0];
+    return dc__view_as(&dc__reshape_op, x, DC_SHAPE(rows, rows ? x->size / rows : 0), 0);
+}
+
+DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis) {
+    dc__check("dc_squeeze", 1, x);
+    axis = dc__axis_of("dc_squeeze", x, axis, 0);
+    if (x->shape.dim[axis] != 1)
+        dc_fail(x->ctx, "dc_squeeze: axis %d of %s has size %lld; only an axis of size 1 can be removed", axis,
+                DC__SHAPE_TEXT(x->shape), (long long)x->shape.dim[axis]);
+    dc_shape shape = x->shape;
+    for (int i = axis; i + 1 < shape.rank; i++) shape.dim[i] = shape.dim[i + 1];
+    shape.rank--;
+    return dc__view_as(&dc__reshape_op, x, shape, 0);
+}
+
+DC_API dc_tensor *dc_unsqueeze(dc_tensor *x, int axis) {
+    dc__check("dc_unsqueeze", 1, x);
+    axis = dc__axis_of("dc_unsqueeze", x, axis, 1);
+    dc_shape shape = x->shape;
+    if (shape.rank == DC_MAX_RANK)
+        dc_fail(x->ctx, "dc_unsqueeze: %s has %d axes already, the most there can be", DC__SHAPE_TEXT(shape),
+                DC_MAX_RANK);
+    for (int i = shape.rank++; i > axis; i--) shape.dim[i] = shape.dim[i - 1];
+    shape.dim[axis] = 1;
+    return dc__view_as(&dc__reshape_op, x, shape, 0);
+}
+
+DC_API dc_tensor *dc_first(dc_tensor *x, int64_t index) {
+    dc__check("dc_first", 1, x);
+    if (!x->shape.rank || index < 0 || index >= x->shape.dim[0])
+        dc_fail(x->ctx, "dc_first: there is no [%lld] in a tensor of shape %s", (long long)index,
+                DC__SHAPE_TEXT(x->shape));
+    dc_shape shape = { .rank = x->shape.rank - 1 };
+    memcpy(shape.dim, x->shape.dim + 1, (size_t)shape.rank * sizeof *shape.dim);
+    return dc__view_as(&dc__first_op, x, shape, index * (x->size / x->shape.dim[0]));
+}
+
+DC_API dc_tensor *dc_stack(dc_tensors parts, int axis) {
+    dc_context *ctx = dc__context_of("dc_stack", parts);
+    dc_tensor **part = dc__temporary(ctx, (size_t)parts.count * sizeof *part);
+    for (int i = 0; i < parts.count; i++) {
+        if (!dc__same_shape(parts.tensor[i]->shape, parts.tensor[0]->shape))
+            dc_fail(ctx, "dc_stack: operand %d has shape %s and operand 1 %s; all must be equal", i + 1,
+                    DC__SHAPE_TEXT(parts.tensor[i]->shape), DC__SHAPE_TEXT(parts.tensor[0]->shape));
+        part[i] = dc_unsqueeze(parts.tensor[i], axis);
+    }
+    return dc_concat((dc_tensors){ parts.count, part }, axis);
+}
+
+/* --- choosing --- */
+
+static void dc__where_forward(dc_tensor *y) {
+    y->ctx->kernels->choose(y->size, y->in[0]->data, y->in[1]->data, y->in[2]->data, y->data);
+}
+
+/* da = dy where the condition holds, db = dy where it does not. */
+static void dc__where_backward(dc_tensor *y) {
+    const dc_real *c = y->in[0]->data;
+    dc_real *da = dc_grad_data(y->in[1]), *db = dc_grad_data(y->in[2]);
+    for (int64_t i = 0; i < y->size; i++) {
+        dc_real *to = c[i] != 0 ? da : db;
+        if (to) to[i] += y->grad[i];
+    }
+}
+
+DC__OP(where, "da = dy where c, db = dy where not c", dc__same_shape_as_x);
+
+/* The shape that two shapes broadcast to, for those who are not binary ops themselves. */
+static dc_shape dc__common_shape(const char *function, dc_tensor *x, dc_tensor *y) {
+    dc_op op = { .name = function + 3 };                /* After "dc_". */
+    dc_tensor *in[2] = { x, y };
+    dc_tensor probe = { .op = &op, .ctx = x->ctx, .in = in, .inputs = 2 };
+    return dc__broadcast_shape(&probe);
+}
+
+DC_API dc_tensor *dc_where(dc_tensor *condition, dc_tensor *a, dc_tensor *b) {
+    dc__context_of("dc_where", DC_TENSORS(condition, a, b));
+    dc_shape ab = dc__common_shape("dc_where", a, b);
+    dc_tensor shaped = { .shape = ab, .ctx = a->ctx };
+    dc_shape s = dc__common_shape("dc_where", condition, &shaped);
+    return dc_apply(&dc__where_op, DC_TENSORS(dc_expand(dc_detach(condition), s), dc_expand(a, s),
+                                              dc_expand(b, s)), NULL, 0);
+}
+
+/* --- reductions: x seen as [outer, n, inner], where n runs over the named axes --- */
+
+typedef struct dc__reduction {
+    int64_t  outer, n, inner;
+    dc_real  divisor;
+    dc_shape shape;                  /* Of the result. */
+} dc__reduction;
+
+static dc_shape dc__reduced_shape(const dc_tensor *y) { return ((const dc__reduction *)y->state)->shape; }
+
+/* Finds the three sizes. Axes that do not stand side by side are first moved to the end. */
+static dc_tensor *dc__prepare(const char *function, dc_tensor *x, dc_axes axes, bool keepdims,
+                              dc__reduction *r) {
+    dc__check(function, 1, x);
+    bool reduced[DC_MAX_RANK] = { false };
+    if (axes.count < 0 || axes.count > DC_MAX_RANK)
+        dc_fail(x->ctx, "%s: %d axes named, at most %d exist", function, axes.count, DC_MAX_RANK);
+    for (int i = 0; i < axes.count; i++) {
+        int axis = dc__axis_of(function, x, axes.axis[i], 0);
+        if (reduced[axis]) dc_fail(x->ctx, "%s: axis %d is named twice", function, axis);
+        reduced[axis] = true;
+    }
+    *r = (dc__reduction){ .outer = 1, .n = 1, .inner = 1, .divisor = 1 };
+    dc_axes order = { .count = x->shape.rank };
+    int kept = 0, changes = 0;
+    for (int i = 0; i < x->shape.rank; i++) {
+        if (keepdims || !reduced[i]) r->shape.dim[r->shape.rank++] = reduced[i] ? 1 : x->shape.dim[i];
+        changes += i > 0 && reduced[i] != reduced[i - 1];
+        if (!reduced[i]) order.axis[kept++] = i;
+    }
+    for (int i = 0, to = kept; i < x->shape.rank; i++)
+        if (reduced[i]) order.axis[to++] = i;
+    bool scattered = changes > 2 || (changes == 2 && reduced[0]);
+    bool seen = false;
+    for (int i = 0; i < x->shape.rank; i++) {
+        bool is_reduced = scattered ? i >= kept : reduced[i];
+        int64_t size = x->shape.dim[scattered ? order.axis[i] : i];
+        seen |= is_reduced;
+        *(is_reduced ? &r->n : seen ? &r->inner : &r->outer) *= size;
+    }
+    return scattered ? dc_permute(x, order) : x;
+}
+
+static dc_axes dc__all_axes(const dc_tensor *x) {
+    dc_axes axes = { .count = x ? x->shape.rank : 0 };
+    for (int i = 0; i < axes.count; i++) axes.axis[i] = i;
+    return axes;
+}
+
+static void dc__not_empty(const char *function, const dc_tensor *x, const dc__reduction *r) {
+    if (!r->n)
+        dc_fail(x->ctx, "%s: of no elements at all (shape %s)", function, DC__SHAPE_TEXT(x->shape));
+}
+
+/* y = sum_i x_i / divisor,  dx_i = dy / divisor */
+static void dc__sum_forward(dc_tensor *y) {
+    const dc__reduction *r = y->state;
+    y->ctx->kernels->sum(r->outer, r->n, r->inner, y->in[0]->data, y->data, r->divisor);
+}
+
+static void dc__sum_backward(dc_tensor *y) {
+    const dc__reduction *r = y->state;
+    y->ctx->kernels->spread(r->outer, r->n, r->inner, y->grad, dc_grad_data(y->in[0]), r->divisor);
+}
+
+DC__OP(sum, "dx_i = dy", dc__reduced_shape);
+static const dc_op dc__mean_op = {
+    "mean", "dx_i = dy / n", dc__reduced_shape, dc__sum_forward, dc__sum_backward, false
+};
+
+DC_API dc_tensor *dc_sum_over(dc_tensor *x, dc_axes axes, bool keepdims) {
+    dc__reduction r;
+    x = dc__prepare("dc_sum", x, axes, keepdims, &r);
+    return dc__apply1(&dc__sum_op, x, &r, sizeof r);
+}
+
+DC_API dc_tensor *dc_mean_over(dc_tensor *x, dc_axes axes, bool keepdims) {
+    dc__reduction r;
+    x = dc__prepare("dc_mean", x, axes, keepdims, &r);
+    dc__not_empty("dc_mean", x, &r);
+    r.divisor = (dc_real)r.n;
+    return dc__apply1(&dc__mean_op, x, &r, sizeof r);
+}
+
+/* y = max_i x_i,  dx_i = dy / ties where x_i = y */
+static void dc__max_forward(dc_tensor *y) {
+    const dc__reduction *r = y->state;
+    y->ctx->kernels->max(r->outer, r->n, r->inner, y->in[0]->data, y->data);
+}
+
+static void dc__max_backward(dc_tensor *y) {
+    const dc__reduction *r = y->state;
+    y->ctx->kernels->max_backward(r->outer, r->n, r->inner, y->in[0]->data, y->data, y->grad,
+                                  dc_grad_data(y->in[0]));
+}
+
+DC__OP(max, "dx_i = dy where x_i is the largest", dc__reduced_shape);
+
+DC_API dc_tensor *dc_max_over(dc_tensor *x, dc_axes axes, bool keepdims) {
+    dc__reduction r;
+    x = dc__prepare("dc_max", x, axes, keepdims, &r);
+    dc__not_empty("dc_max", x, &r);
+    return dc__apply1(&dc__max_op, x, &r, sizeof r);
+}
+
+DC_API dc_tensor *dc_min_over(dc_tensor *x, dc_axes axes, bool keepdims) {
+    dc__reduction r;
+    x = dc__prepare("dc_min", x, axes, keepdims, &r);
+    dc__not_empty("dc_min", x, &r);
+    return dc_neg(dc__apply1(&dc__max_op, dc_neg(x), &r, sizeof r));
+}
+
+/* y = prod_i x_i,  dx_i = dy prod_(j != i) x_j */
+static void dc__prod_forward(dc_tensor *y) {
+    const dc__reduction *r = y->state;
+    y->ctx->kernels->prod(r->outer, r->n, r->inner, y->in[0]->data, y->data);
+}
+
+static void dc__prod_backward(dc_tensor *y) {
+    const dc__reduction *r = y->state;
+    y->ctx->kernels->prod_backward(r->outer, r->n, r->inner, y->in[0]->data, y->grad,
+                                   dc_grad_data(y->in[0]));
+}
+
+DC__OP(prod, "dx_i = dy prod_(j != i) x_j", dc__reduced_shape);
+
+DC_API dc_tensor *dc_prod_over(dc_tensor *x, dc_axes axes, bool keepdims) {
+    dc__reduction r;
+    x = dc__prepare("dc_prod", x, axes, keepdims, &r);
+    return dc__apply1(&dc__prod_op, x, &r, sizeof r);
+}
+
+/* The square root of a sum of squares: its slope 1 / 2y is infinite at 0, where 0 is as good as any. */
+static void dc__root_backward(dc_tensor *y) {
+    dc_real *dx = dc_grad_data(y->in[0]);
+    for (int64_t i = 0; i < y->size; i++)
+        dx[i] += y->data[i] == 0 ? 0 : y->grad[i] * DC__C(0.5) / y->data[i];
+}
+
+static const dc_op dc__root_op = {
+    "root", "dx = dy / 2y, 0 at 0", dc__same_shape_as_x, dc__sqrt_forward, dc__root_backward, false
+};
+
+DC_API dc_tensor *dc_norm_over(dc_tensor *x, dc_axes axes, bool keepdims) {
+    dc__reduction r;
+    x = dc__prepare("dc_norm", x, axes, keepdims, &r);
+    return dc__apply1(&dc__root_op, dc__apply1(&dc__sum_op, dc_square(x), &r, sizeof r), NULL, 0);
+}
+
+/* var = sum (x - mean)^2 / (n - correction) */
+DC_API dc_tensor *dc_var_over(dc_tensor *x, dc_axes axes, bool keepdims, int correction) {
+    dc__reduction r;
+    dc__prepare("dc_var", x, axes, keepdims, &r);
+    if (r.n <= correction)
+        dc_fail(x->ctx, "dc_var: of %lld elements with correction %d; more elements than that are needed",
+                (long long)r.n, correction);
+    dc_tensor *squares = dc_square(dc_sub(x, dc_mean_over(x, axes, true)));
+    squares = dc__prepare("dc_var", squares, axes, keepdims, &r);
+    r.divisor = (dc_real)(r.n - correction);
+    return dc__apply1(&dc__mean_op, squares, &r, sizeof r);
+}
+
+DC_API dc_tensor *dc_std_over(dc_tensor *x, dc_axes axes, bool keepdims, int correction) {
+    return dc__apply1(&dc__root_op, dc_var_over(x, axes, keepdims, correction), NULL, 0);
+}
+
+DC_API dc_tensor *dc_sum (dc_tensor *x) { return dc_sum_over (x, dc__all_axes(x), false); }
+DC_API dc_tensor *dc_mean(dc_tensor *x) { return dc_mean_over(x, dc__all_axes(x), false); }
+DC_API dc_tensor *dc_max (dc_tensor *x) { return dc_max_over (x, dc__all_axes(x), false); }
+DC_API dc_tensor *dc_min (dc_tensor *x) { return dc_min_over (x, dc__all_axes(x), false); }
+DC_API dc_tensor *dc_prod(dc_tensor *x) { return dc_prod_over(x, dc__all_axes(x), false); }
+DC_API dc_tensor *dc_norm(dc_tensor *x) { return dc_norm_over(x, dc__all_axes(x), false); }
+DC_API dc_tensor *dc_var (dc_tensor *x, int correction) { return dc_var_over(x, dc__all_axes(x), false, correction); }
+DC_API dc_tensor *dc_std (dc_tensor *x, int correction) { return dc_std_over(x, dc__all_axes(x), false, correction); }
+
+static void dc__argmax_forward(dc_tensor *y) {
+    const dc__reduction *r = y->state;
+    y->ctx->kernels->argmax(r->outer, r->n, r->inner, y->in[0]->data, y->data);
+}
+
+static const dc_op dc__argmax_op = {
+    "argmax", "no gradient", dc__reduced_shape, dc__argmax_forward, NULL, false
+};
+
+DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis) {
+    dc__reduction r;
+    x = dc__prepare("dc_argmax", x, DC_AXES(axis), false, &r);
+    dc__not_empty("dc_argmax", x, &r);
+    return dc__apply1(&dc__argmax_op, x, &r, sizeof r);
+}
+
+DC_API dc_tensor *dc_argmin(dc_tensor *x, int axis) { return dc_argmax(dc_neg(x), axis); }
+
+/* y_i = x_0 + ... + x_i,  dx_i = dy_i + ... + dy_(n-1) */
+static void dc__cumsum_forward(dc_tensor *y) {
+    const dc__reduction *r = y->state;
+    y->ctx->kernels->cumsum(r->outer, r->n, r->inner, y->in[0]->data, y->data, false);
+}
+
+static void dc__cumsum_backward(dc_tensor *y) {
+    const dc__reduction *r = y->state;
+    y->ctx->kernels->cumsum(r->outer, r->n, r->inner, y->grad, dc_grad_data(y->in[0]), true);
+}
+
+DC__OP(cumsum, "dx_i = dy_i + ... + dy_(n-1)", dc__same_shape_as_x);
+
+DC_API dc_tensor *dc_cumsum(dc_tensor *x, int axis) {
+    dc__reduction r;
+    x = dc__prepare("dc_cumsum", x, DC_AXES(axis), false, &r);
+    return dc__apply1(&dc__cumsum_op, x, &r, sizeof r);
+}
+
+/* --- reading by index --- */
+
+/* Indices are whole numbers held in dc_real: 0 .. n-1, or the program is stopped. */
+static void dc__check_index(const char *function, const dc_tensor *index, int64_t n) {
+    for (int64_t i = 0; i < index->size; i++) {
+        dc_real v = index->data[i];
+        if (!(v >= 0 && v < (dc_real)n) || v != (dc_real)(int64_t)v)
+            dc_fail(index->ctx, "%s: element %lld of the index is %g; whole numbers from 0 to %lld are wanted",
+                    function, (long long)i, (double)v, (long long)n - 1);
+    }
+}
+
+/* y[i, ...] = table[rows[i], ...],  dtable[rows[i], ...] += dy[i, ...] */
+static dc_shape dc__gather_shape(const dc_tensor *y) {
+    dc_shape table = y->in[0]->shape, s = y->in[1]->shape;
+    if (!table.rank || s.rank + table.rank - 1 > DC_MAX_RANK)
+        dc_fail(y->ctx, "dc_gather: rows %s of a table %s", DC__SHAPE_TEXT(s), DC__SHAPE_TEXT(table));
+    dc__check_index("dc_gather", y->in[1], table.dim[0]);
+    for (int i = 1; i < table.rank; i++) s.dim[s.rank++] = table.dim[i];
+    return s;
+}
+
+static void dc__gather_forward(dc_tensor *y) {
+    dc_tensor *table = y->in[0], *rows = y->in[1];
+    if (rows->size) y->ctx->kernels->gather(rows->size, y->size / rows->size, table->data, rows->data, y->data);
+}
+
+static void dc__gather_backward(dc_tensor *y) {
+    dc_tensor *table = y->in[0], *rows = y->in[1];
+    if (rows->size)
+        y->ctx->kernels->scatter(rows->size, y->size / rows->size, y->grad, rows->data, dc_grad_data(table));
+}
+
+DC__OP(gather, "dtable[rows_i] += dy_i", dc__gather_shape);
+
+DC_API dc_tensor *dc_gather(dc_tensor *table, dc_tensor *rows) {
+    dc__context_of("dc_gather", DC_TENSORS(table, rows));
+    return dc__apply2(&dc__gather_op, table, dc_detach(rows), NULL, 0);
+}
+
+/* y[o, i, j] = x[o, index[o, i, j], j],  dx[o, index[o, i, j], j] += dy[o, i, j] */
+typedef struct dc__take_state { int64_t outer, n, m, inner; } dc__take_state;
+
+static dc_shape dc__take_shape(const dc_tensor *y) { return y->in[1]->shape; }
+
+static void dc__take_forward(dc_tensor *y) {
+    const dc__take_state *s = y->state;
+    y->ctx->kernels->take(s->outer, s->n, s->m, s->inner, y->in[0]->data, y->in[1]->data, y->data);
+}
+
+static void dc__take_backward(dc_tensor *y) {
+    const dc__take_state *s = y->state;
+    y->ctx->kernels->put(s->outer, s->n, s->m, s->inner, y->grad, y->in[1]->data, dc_grad_data(y->in[0]));
+}
+
+static const dc_op dc__take_op = {
+    "take_along", "dx[index_i] += dy_i", dc__take_shape, dc__take_forward, dc__take_backward, false
+};
+
+DC_API dc_tensor *dc_take_along(dc_tensor *x, dc_tensor *index, int axis) {
+    dc_context *ctx = dc__context_of("dc_take_along", DC_TENSORS(x, index));
+    axis = dc__axis_of("dc_take_along", x, axis, 0);
+    dc__take_state s = { 1, x->shape.dim[axis], 0, 1 };
+    dc_shape aligned = index->shape;
+    if (aligned.rank == x->shape.rank) s.m = aligned.dim[axis], aligned.dim[axis] = s.n;
+    if (!dc__same_shape(aligned, x->shape))
+        dc_fail(ctx, "dc_take_along: an index %s for %s; all sizes but that of axis %d must agree",
+                DC__SHAPE_TEXT(index->shape), DC__SHAPE_TEXT(x->shape), axis);
+    for (int i = 0; i < axis; i++) s.outer *= x->shape.dim[i];
+    for (int i = axis + 1; i < x->shape.rank; i++) s.inner *= x->shape.dim[i];
+    dc__check_index("dc_take_along", index, s.n);
+    return dc__apply2(&dc__take_op, x, dc_detach(index), &s, sizeof s);
+}
+
+DC_API dc_tensor *dc_one_hot(dc_tensor *labels, int64_t classes) {
+    dc__check("dc_one_hot", 1, labels);
+    dc_shape shape = labels->shape;
+    if (shape.rank == DC_MAX_RANK || classes < 1)
+        dc_fail(labels->ctx, "dc_one_hot: labels %s of %lld classes", DC__SHAPE_TEXT(shape),
+                (long long)classes);
+    dc__check_index("dc_one_hot", labels, classes);
+    shape.dim[shape.rank++] = classes;
+    dc_tensor *y = dc_zeros(labels->ctx, shape);
+    for (int64_t i = 0; i < labels->size; i++) y->data[i * classes + (int64_t)labels->data[i]] = 1;
+    return y;
+}
+
+/* --- matrix product: C = A B,  dA = dC B^T,  dB = A^T dC --- */
+
+typedef struct dc__matmul_state { bool transpose_a, transpose_b; } dc__matmul_state;
+
+/* The last two axes of a tensor as a matrix: rows, columns and how to step, transposed if asked for. */
+typedef struct dc__matrix_view { int64_t rows, columns; dc__matrix at; } dc__matrix_view;
+
+static dc__matrix_view dc__as_matrix(const dc_tensor *t, const dc_real *data, bool transposed) {
+    int64_t rows = t->shape.dim[t->shape.rank - 2], columns = t->shape.dim[t->shape.rank - 1];
+    if (transposed) return (dc__matrix_view){ columns, rows, { data, 1, columns } };
+    return (dc__matrix_view){ rows, columns, { data, columns, 1 } };
+}
+
+static dc__matrix dc__flipped(dc__matrix m) { return (dc__matrix){ m.data, m.column, m.row }; }
+
+static dc_shape dc__matmul_shape(const dc_tensor *c) {
+    const dc__matmul_state *s = c->state;
+    dc_tensor *a = c->in[0], *b = c->in[1];
+    dc__matrix_view ma = dc__as_matrix(a, NULL, s->transpose_a), mb = dc__as_matrix(b, NULL, s->transpose_b);
+    if (ma.columns != mb.rows)
+        dc_fail(c->ctx, "dc_matmul: cannot multiply %s%s by %s%s; the inner sizes must agree (%lld and %lld)",
+                DC__SHAPE_TEXT(a->shape), s->transpose_a ? " transposed" : "", DC__SHAPE_TEXT(b->shape),
+                s->transpose_b ? " transposed" : "", (long long)ma.columns, (long long)mb.rows);
+    dc_tensor lead_a = { .shape = a->shape, .ctx = c->ctx }, lead_b = { .shape = b->shape, .ctx = c->ctx };
+    lead_a.shape.rank -= 2, lead_b.shape.rank -= 2;
+    dc_shape shape = dc__common_shape("dc_matmul", &lead_a, &lead_b);
+    shape.dim[shape.rank++] = ma.rows, shape.dim[shape.rank++] = mb.columns;
+    return shape;
+}
+
+/* The leading axes as a walk that counts matrices, with a last axis of 1 that dc__next_row does not touch.
+ * Many matrices times a single one are one product with more rows. */
+static dc__walk dc__batches_of(const dc_tensor *c, int64_t *rows) {
+    const dc__matmul_state *s = c->state;
+    dc_shape a = c->in[0]->shape, b = c->in[1]->shape, lead = c->shape;
+    dc__walk w = { .rank = 1, .dim = { 1 } };
+    a.rank -= 2, b.rank -= 2, lead.rank -= 2;
+    if (b.rank == 0 && !s->transpose_a) {
+        for (int i = 0; i < a.rank; i++) *rows *= a.dim[i];
+        return w;
+    }
+    w.rank = lead.rank;
+    memcpy(w.dim, lead.dim, sizeof w.dim);
+    dc__strides(lead, a, w.x_stride);
+    dc__strides(lead, b, w.y_stride);
+    w = dc__merge(&w);
+    w.dim[w.rank] = 1, w.x_stride[w.rank] = w.y_stride[w.rank] = 0;
+    w.rank++;
+    return w;
+}
+
+static void dc__matmul_forward(dc_tensor *c) {
+    const dc__matmul_state *s = c->state;
+    dc__matrix_view a = dc__as_matrix(c->in[0], c->in[0]->data, s->transpose_a);
+    dc__matrix_view b = dc__as_matrix(c->in[1], c->in[1]->data, s->transpose_b);
+    int64_t x = 0, y = 0, index[DC_MAX_RANK] = { 0 }, a_size = a.rows * a.columns, b_size = b.rows * b.columns;
+    dc__walk w = dc__batches_of(c, &a.rows);
+    dc_real *out = c->data;
+    if (!c->size) return;
+    do {
+        dc__matrix ma = a.at, mb = b.at;
+        ma.data += x * a_size, mb.data += y * b_size;
+        c->ctx->kernels->gemm(a.rows, b.columns, a.columns, ma, mb, out, b.columns, false);
+        out += a.rows * b.columns;
+    } while (dc__next_row(&w, index, &x, &y));
+}
+
+static void dc__matmul_backward(dc_tensor *c) {
+    const dc__matmul_state *s = c->state;
+    dc__matrix_view a = dc__as_matrix(c->in[0], c->in[0]->data, s->transpose_a);
+    dc__matrix_view b = dc__as_matrix(c->in[1], c->in[1]->data, s->transpose_b);
+    int64_t x = 0, y = 0, index[DC_MAX_RANK] = { 0 }, a_size = a.rows * a.columns, b_size = b.rows * b.columns;
+    dc__walk w = dc__batches_of(c, &a.rows);
+    dc_real *da = dc_grad_data(c->in[0]), *db = dc_grad_data(c->in[1]);
+    dc__matrix dc = { c->grad, b.columns, 1 };
+    int64_t m = a.rows, k = a.columns, n = b.columns;
+    void (*gemm)(int64_t, int64_t, int64_t, dc__matrix, dc__matrix, dc_real *, int64_t, bool)
+        = c->ctx->kernels->gemm;
+    if (!c->size) return;
+    do {
+        dc__matrix ma = a.at, mb = b.at;
+        ma.data += x * a_size, mb.data += y * b_size;
+        dc_real *to_a = da ? da + x * a_size : NULL, *to_b = db ? db + y * b_size : NULL;
+        if (to_a && !s->transpose_a) gemm(m, k, n, dc, dc__flipped(mb), to_a, k, true);
+        if (to_a &&  s->transpose_a) gemm(k, m, n, mb, dc__flipped(dc), to_a, m, true);
+        if (to_b && !s->transpose_b) gemm(k, n, m, dc__flipped(ma), dc, to_b, n, true);
+        if (to_b &&  s->transpose_b) gemm(n, k, m, dc__flipped(dc), ma, to_b, k, true);
+        dc.data += m * n;
+    } while (dc__next_row(&w, index, &x, &y));
+}
+
+DC__OP(matmul, "dA = dC B^T, dB = A^T dC", dc__matmul_shape);
+
+/* A vector is a row on the left and a column on the right, as in NumPy. */
+DC_API dc_tensor *dc_matmul_with(dc_tensor *a, bool transpose_a, dc_tensor *b, bool transpose_b) {
+    dc_context *ctx = dc__context_of("dc_matmul", DC_TENSORS(a, b));
+    dc__matmul_state s = { transpose_a, transpose_b };
+    bool row = a->shape.rank == 1, column = b->shape.rank == 1;
+    if (!a->shape.rank || !b->shape.rank || (row && transpose_a) || (column && transpose_b))
+        dc_fail(ctx, "dc_matmul: %s by %s: matrices (or vectors, not transposed) are wanted; for numbers "
+                "there is dc_mul", DC__SHAPE_TEXT(a->shape), DC__SHAPE_TEXT(b->shape));
+    if (row) a = dc_unsqueeze(a, 0);
+    if (column) b = dc_unsqueeze(b, 1);
+    dc_tensor *c = dc__apply2(&dc__matmul_op, a, b, &s, sizeof s);
+    if (column) c = dc_squeeze(c, -1);
+    return row ? dc_squeeze(c, column ? -1 : -2) : c;
+}
+
+DC_API dc_tensor *dc_matmul(dc_tensor *a, dc_tensor *b) { return dc_matmul_with(a, false, b, false); }
+
+DC_API dc_tensor *dc_linear(dc_tensor *x, dc_tensor *w, dc_tensor *b) {
+    dc_tensor *y = dc_matmul(x, w);
+    return b ? dc_add(y, b) : y;
+}
+
+DC_API dc_tensor *dc_dot(dc_tensor *a, dc_tensor *b) {
+    dc_context *ctx = dc__context_of("dc_dot", DC_TENSORS(a, b));
+    if (a->shape.rank != 1 || !dc__same_shape(a->shape, b->shape))
+        dc_fail(ctx, "dc_dot: two vectors of one length are wanted, not %s and %s",
+                DC__SHAPE_TEXT(a->shape), DC__SHAPE_TEXT(b->shape));
+    return dc_sum(dc_mul(a, b));
+}
+
+DC_API dc_tensor *dc_outer(dc_tensor *a, dc_tensor *b) {
+    dc_context *ctx = dc__context_of("dc_outer", DC_TENSORS(a, b));
+    if (a->shape.rank != 1 || b->shape.rank != 1)
+        dc_fail(ctx, "dc_outer: two vectors are wanted, not %s and %s", DC__SHAPE_TEXT(a->shape),
+                DC__SHAPE_TEXT(b->shape));
+    return dc_mul(dc_unsqueeze(a, 1), b);
+}
+
+/* --- softmax and its family, over the last axis --- */
+
+static int64_t dc__last(const dc_tensor *x) { return x->shape.dim[x->shape.rank - 1]; }
+static int64_t dc__rows(const dc_tensor *x) { return x->size ? x->size / dc__last(x) : 0; }
+
+static dc_shape dc__rows_shape(const dc_tensor *y) {
+    const dc_tensor *x = y->in[0];
+    if (!x->shape.rank || !dc__last(x))
+        dc_fail(y->ctx, "dc_%s: works on the last axis, which %s does not have", y->op->name,
+                DC__SHAPE_TEXT(x->shape));
+    return x->shape;
+}
+
+#define DC__DEFINE(NAME, FORMULA)                                                                  \
+    static void dc__##NAME##_forward(dc_tensor *y)                                                 \
+    {                                                                                              \
+        y->ctx->kernels->NAME(dc__rows(y), dc__last(y), y->in[0]->data, y->data);                  \
+    }                                                                                              \
+    static void dc__##NAME##_backward(dc_tensor *y)                                                \
+    {                                                                                              \
+        y->ctx->kernels->NAME##_backward(dc__rows(y), dc__last(y), y->data, y->grad,               \
+                                         dc_grad_data(y->in[0]));                                  \
+    }                                                                                              \
+    static const dc_op dc__##NAME##_op = { #NAME, FORMULA, dc__rows_shape, dc__##NAME##_forward,   \
+                                           dc__##NAME##_backward, false };                         \
+    DC_API dc_tensor *dc_##NAME(dc_tensor *x) { return dc__apply1(&dc__##NAME##_op, x, NULL, 0); }
+DC__DEFINE(softmax, "dx_i = y_i (dy_i - sum_j dy_j y_j)")
+DC__DEFINE(log_softmax, "dx_i = dy_i - e^y_i sum_j dy_j")
+#undef DC__DEFINE
+
+static dc_shape dc__logsumexp_shape(const dc_tensor *y) {
+    dc_shape s = dc__rows_shape(y);
+    s.rank--;
+    return s;
+}
+
+static void dc__logsumexp_forward(dc_tensor *y) {
+    dc_tensor *x = y->in[0];
+    y->ctx->kernels->logsumexp(dc__rows(x), dc__last(x), x->data, y->data);
+}
+
+/* dx_i = dy e^(x_i - y), a softmax. */
+static void dc__logsumexp_backward(dc_tensor *y) {
+    dc_tensor *x = y->in[0];
+    dc_real *dx = dc_grad_data(x), *p = dc__temporary(y->ctx, (size_t)x->size * sizeof *p);
+    y->ctx->kernels->softmax(dc__rows(x), dc__last(x), x->data, p);
+    for (int64_t r = 0; r < y->size; r++)
+        y->ctx->kernels->axpy(dc__last(x), y->grad[r], p + r * dc__last(x), dx + r * dc__last(x));
+}
+
+DC__OP(logsumexp, "dx_i = dy softmax(x)_i", dc__logsumexp_shape);
+DC_API dc_tensor *dc_logsumexp(dc_tensor *x) { return dc__apply1(&dc__logsumexp_op, x, NULL, 0); }
+
+/* --- normalisation --- */
+
+/* y = (x - mean) scale by row or by column; the state keeps scale for the way back. */
+typedef struct dc__norm_state { dc_real epsilon, *mean, *scale; } dc__norm_state;
+
+static void dc__layer_norm_forward(dc_tensor *y) {
+    dc__norm_state *s = y->state;
+    int64_t rows = dc__rows(y);
+    s->mean = dc__temporary(y->ctx, (size_t)rows * sizeof(dc_real));
+    s->scale = dc__temporary(y->ctx, (size_t)rows * sizeof(dc_real));
+    y->ctx->kernels->layer_norm(rows, dc__last(y), y->in[0]->data, y->data, s->mean, s->scale, s->epsilon);
+}
+
+static void dc__layer_norm_backward(dc_tensor *y) {
+    const dc__norm_state *s = y->state;
+    y->ctx->kernels->layer_norm_backward(dc__rows(y), dc__last(y), y->data, s->scale, y->grad,
+                                         dc_grad_data(y->in[0]));
+}
+
+static const dc_op dc__layer_norm_op = {
+    "layer_norm_op", "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape, dc__layer_norm_forward,
+    dc__layer_norm_backward, false
+};
+
+static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bias) {
+    if (gain) y = dc_mul(y, gain);
+    return bias ? dc_add(y, bias) : y;
+}
+
+DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_real epsilon)
+{
+    dc__norm_state s = { .epsilon = epsilon };
+    return dc__gain_and_bias(dc__apply1(&dc__layer_norm_op, x, &s, sizeof s), gain, bias);
+}
+
+/* By column, the statistics from the rows. x - mean and its square are taken row by row. */
+static void dc__batch_norm_forward(dc_tensor *y) {
+    dc__norm_state *s = y->state;
+    const dc__kernels *k = y->ctx->kernels;
+    int64_t rows = dc__rows(y), n = dc__last(y);
+    dc_mark mark;
+    s->mean = dc__temporary(y->ctx, 2 * (size_t)n * sizeof(dc_real));
+    s->scale = dc__temporary(y->ctx, (size_t)n * sizeof(dc_real));
+    k->sum(1, rows, n, y->in[0]->data, s->mean, (dc_real)rows);
+    for (int64_t r = 0; r < rows; r++)
+        k->sub.forward(n, y->in[0]->data + r * n, s->mean, y->data + r * n, 0);
+    mark = dc_begin(y->ctx);
+    dc_real *squares = dc__temporary(y->ctx, (size_t)y->size * sizeof *squares), *var = s->mean + n;
+    k->square.forward(y->size, y->data, squares, 0, 0);
+    k->sum(1, rows, n, squares, var, (dc_real)rows);
+    dc_end(y->ctx, mark);
+    k->shift.forward(n, var, s->scale, s->epsilon, 0);
+    for (int64_t i = 0; i < n; i++) s->scale[i] = 1 / DC__SQRT(s->scale[i]);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < n; i++) y->data[r * n + i] *= s->scale[i];
+}
+
+static void dc__batch_norm_backward(dc_tensor *y) {
+    const dc__norm_state *s = y->state;
+    const dc__kernels *k = y->ctx->kernels;
+    int64_t rows = dc__rows(y), n = dc__last(y);
+    dc_real *dx = dc_grad_data(y->in[0]), *means = dc__temporary(y->ctx, 2 * (size_t)n * sizeof *means);
+    dc_real *products = dc__temporary(y->ctx, (size_t)y->size * sizeof *products);
+    k->mul.forward(y->size, y->grad, y->data, products, 0);
+    k->sum(1, rows, n, y->grad, means, (dc_real)rows);
+    k->sum(1, rows, n, products, means + n, (dc_real)rows);
+    k->batch_norm_backward(rows, n, y->data, s->scale, y->grad, means, means + n, dx);
+}
+
+static const dc_op dc__batch_norm_op = {
+    "batch_norm_op", "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape, dc__batch_norm_forward,
+    dc__batch_norm_backward, false
+};
+
+/* running = (1 - momentum) running + momentum batch; the running variance is the unbiased one. */
+static void dc__update_running(dc_tensor *y, dc_tensor *mean, dc_tensor *var, dc_real momentum) {
+    const dc__norm_state *s = y->state;
+    int64_t n = dc__last(y), rows = dc__rows(y);
+    dc_real unbiased = rows > 1 ? (dc_real)rows / (dc_real)(rows - 1) : 1;
+    for (int64_t i = 0; i < n; i++) {
+        mean->data[i] = (1 - momentum) * mean->data[i] + momentum * s->mean[i];
+        var->data[i] = (1 - momentum) * var->data[i] + momentum * (s->mean[n + i] * unbiased);
+    }
+    mean->base->version++, var->base->version++;
+}
+
+DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_tensor *running_mean,
+                                   dc_tensor *running_var, dc_real momentum, dc_real epsilon) {
+    dc_context *ctx = dc__context_of("dc_batch_norm_op", DC_TENSORS(x, running_mean, running_var));
+    int64_t features = x->shape.rank ? dc__last(x) : 0;
+    if (running_mean->size != features || running_var->size != features)
+        dc_fail(ctx, "dc_batch_norm_op: x %s has %lld features, the running statistics %s and %s",
+                DC__SHAPE_TEXT(x->shape), (long long)features, DC__SHAPE_TEXT(running_mean->shape),
+                DC__SHAPE_TEXT(running_var->shape));
+    if (!ctx->training) {
+        dc_tensor *scale = dc_rsqrt(dc_shift(dc_detach(running_var), epsilon));
+        return dc__gain_and_bias(dc_mul(dc_sub(x, dc_detach(running_mean)), scale), gain, bias);
+    }
+    if (dc__rows(x) < 2)
+        dc_fail(ctx, "dc_batch_norm_op: a batch of one sample (%s) has no variance; train with larger batches",
+                DC__SHAPE_TEXT(x->shape));
+    dc__norm_state s = { .epsilon = epsilon };
+    dc_tensor *y = dc__apply1(&dc__batch_norm_op, x, &s, sizeof s);
+    dc__update_running(y, running_mean, running_var, momentum);
+    return dc__gain_and_bias(y, gain, bias);
+}
+
+/* --- dropout --- */
+
+typedef struct dc__dropout_state { dc__random random; dc_real rate; } dc__dropout_state;
+
+static void dc__dropout_forward(dc_tensor *y) {
+    const dc__dropout_state *s = y->state;
+    y->ctx->kernels->dropout(y->size, &s->random, s->rate, y->in[0]->data, y->data, false);
+}
+
+static void dc__dropout_backward(dc_tensor *y) {
+    const dc__dropout_state *s = y->state;
+    y->ctx->kernels->dropout(y->size, &s->random, s->rate, y->grad, dc_grad_data(y->in[0]), true);
+}
+
+static const dc_op dc__dropout_op = {
+    "dropout_op", "dx = dy mask / (1 - rate)", dc__same_shape_as_x, dc__dropout_forward, dc__dropout_backward,
+    false
+};
+
+/* The mask's address: the layer, how often it ran since the last step, the step. */
+static dc_tensor *dc__dropout(dc_tensor *x, dc_real rate, uint32_t owner, uint32_t call) {
+    dc_context *ctx = x->ctx;
+    if (!(rate >= 0 && rate < 1))
+        dc_fail(ctx, "dc_dropout: a rate of %g; it must be in [0, 1)", (double)rate);
+    if (!ctx->training || rate == 0) return x;
+    dc__dropout_state s = { dc__stream(ctx, DC__FOR_DROPOUT, owner, call, ctx->steps), rate };
+    return dc__apply1(&dc__dropout_op, x, &s, sizeof s);
+}
+
+DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate) {
+    dc__check("dc_dropout_op", 1, x);
+    return dc__dropout(x, rate, 0, x->ctx->training ? x->ctx->calls++ : 0);
+}
+
+/* ============================================================================================== */
+/* @impl-losses                                                                                   */
+/* ============================================================================================== */
+
+/* A loss says in one number how far predictions are from targets. Each is a formula for one
+ * element or one sample, and a way of putting those together: their mean, their sum, or not at
+ * all. */
+
+static const dc_loss_options dc__mean_loss;            /* All zero: the mean. */
+
+static dc_tensor *dc__reduce(dc_tensor *each, const dc_loss_options *o) {
+    return o->reduction == DC_NONE ? each : o->reduction == DC_SUM ? dc_sum(each) : dc_mean(each);
+}
+
+/* Prediction and target must have one shape. [n] and [n, 1] may meet; any other broadcast would
+ * be a mistake that trains: [n] against [n, 1] would compare each with each. */
+static dc_tensor *dc__target_like(const char *function, dc_tensor *y, dc_shape wanted, dc_tensor *t)
+{
+    dc_context *ctx = dc__context_of(function, DC_TENSORS(y, t));
+    dc_shape a = { 0 }, b = { 0 };
+    for (int i = 0; i < wanted.rank; i++) if (wanted.dim[i] != 1) a.dim[a.rank++] = wanted.dim[i];
+    for (int i = 0; i < t->shape.rank; i++) if (t->shape.dim[i] != 1) b.dim[b.rank++] =
+        t->shape.dim[i];
+    if (!dc__same_shape(a, b))
+        dc_fail(ctx, "%s: prediction %s and target %s do not fit; the target should be %s",
+                function,
+                DC__SHAPE_TEXT(y->shape), DC__SHAPE_TEXT(t->shape), DC__SHAPE_TEXT(wanted));
+    return dc__same_shape(t->shape, wanted) ? t : dc_reshape(t, wanted);
+}
+
+/* --- element by element: the table of @impl-arithmetic --- */
+
+static dc_tensor *dc__elementwise_loss(const char *function, const dc_op *op, dc_tensor *y,
+                                       dc_tensor *t,
+                                       const dc_loss_options *o) {
+    dc__check(function, 1, y);
+    dc__ab s = { o->delta > 0 ? o->delta : 1, 0 };
+    t = dc__target_like(function, y, y->shape, t);
+    return dc__reduce(dc__apply2(op, y, t, &s, sizeof s), o);
+}
+
+#define DC__DEFINE(NAME, OP)                                                                       \
+    DC_API dc_tensor *dc_##NAME##_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options) \
+    {                                                                                              \
+        return dc__elementwise_loss("dc_" #NAME, &dc__##OP##_op, y, t, options);                   \
+    }
+DC__DEFINE(mse, squared_error)
+DC__DEFINE(mae, absolute_error)
+DC__DEFINE(huber, huber_error)
+DC__DEFINE(bce_with_logits, bce_logits)
+DC__DEFINE(bce, bce_error)
+DC__DEFINE(hinge, hinge_error)
+#undef DC__DEFINE
+
+/* --- by sample, over the last axis --- */
+
+static void dc__needs_classes(const char *function, const dc_tensor *y) {
+    dc__check(function, 1, y);
+    if (!y->shape.rank || !dc__last(y))
+        dc_fail(y->ctx, "%s: a prediction of shape %s has no axis of classes", function,
+                DC__SHAPE_TEXT(y->shape));
+}
+
+static void dc__check_class_weights(const char *function, const dc_tensor *y,
+                                    const dc_loss_options *o) {
+    if (!(o->label_smoothing >= 0 && o->label_smoothing < 1))
+        dc_fail(y->ctx, "%s: label_smoothing %g; it must be in [0, 1)", function,
+                (double)o->label_smoothing);
+    if (o->class_weights && o->class_weights->size != dc__last(y))
+        dc_fail(y->ctx, "%s: %lld class weights for %lld classes", function,
+                (long long)o->class_weights->size, (long long)dc__last(y));
+}
+
+static dc_tensor *dc__sum_last(dc_tensor *x) { return dc_sum_over(x, DC_AXES(-1), false); }
+
+/* -w[label] log_p[label], of each sample; *weights receives w[label], or stays NULL. */
+static dc_tensor *dc__pick(const char *function, dc_tensor *log_p, dc_tensor *labels,
+                           const dc_loss_options *o, dc_tensor **weights) {
+    dc_shape samples = log_p->shape;
+    samples.rank--;
+    labels = dc__target_like(function, log_p, samples, labels);
+    dc__check_class_weights(function, log_p, o);
+    dc__check_index(function, labels, dc__last(log_p));
+    dc_tensor *picked = dc_neg(dc_squeeze(dc_take_along(log_p, dc_unsqueeze(labels, -1), -1), -1));
+    if (!o->class_weights) return picked;
+    *weights = dc_gather(dc_reshape(o->class_weights, DC_SHAPE(o->class_weights->size)), labels);
+    return dc_mul(picked, *weights);
+}
+
+/* With weights, the mean divides by their sum, so that they only count against each other. */
+static dc_tensor *dc__reduce_weighted(dc_tensor *each, dc_tensor *weights, const dc_loss_options *o)
+{
+    if (!weights || o->reduction != DC_MEAN) return dc__reduce(each, o);
+    return dc_div(dc_sum(each), dc_sum(weights));
+}
+
+DC_API dc_tensor *dc_nll_with(dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *o) {
+    dc_tensor *weights = NULL;
+    dc__needs_classes("dc_nll", log_p);
+    dc_tensor *each = dc__pick("dc_nll", log_p, labels, o, &weights);
+    return dc__reduce_weighted(each, weights, o);
+}
+
+/* Smoothing moves the part s of each target from its class to all C of them (Szegedy et al. 2015,
+ * arXiv:1512.00567): (1 - s) (-log_p[label]) + s/C sum_c (-log_p[c]). */
+DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *logits, dc_tensor *labels,
+                                        const dc_loss_options *o) {
+    dc_tensor *weights = NULL;
+    dc__needs_classes("dc_cross_entropy", logits);
+    dc_tensor *log_p = dc_log_softmax(logits);
+    dc_tensor *each = dc__pick("dc_cross_entropy", log_p, labels, o, &weights);
+    if (o->label_smoothing > 0) {
+        dc_tensor *all = o->class_weights ? dc_mul(log_p, o->class_weights) : log_p;
+        dc_real share = o->label_smoothing / (dc_real)dc__last(logits);
+        each = dc_sub(dc_scale(each, 1 - o->label_smoothing), dc_scale(dc__sum_last(all), share));
+    }
+    return dc__reduce_weighted(each, weights, o);
+}
+
+DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *logits, dc_tensor *t,
+                                             const dc_loss_options *o) {
+    dc__needs_classes("dc_soft_cross_entropy", logits);
+    dc__check_class_weights("dc_soft_cross_entropy", logits, o);
+    t = dc__target_like("dc_soft_cross_entropy", logits, logits->shape, t);
+    if (o->label_smoothing > 0)
+        t = dc_shift(dc_scale(t, 1 - o->label_smoothing),
+                     o->label_smoothing / (dc_real)dc__last(logits));
+    if (o->class_weights) t = dc_mul(t, o->class_weights);
+    return dc__reduce(dc_neg(dc__sum_last(dc_mul(t, dc_log_softmax(logits)))), o);
+}
+
+DC_API dc_tensor *dc_kl_div_with(dc_tensor *log_p, dc_tensor *t, const dc_loss_options *o) {
+    dc__needs_classes("dc_kl_div", log_p);
+    t = dc__target_like("dc_kl_div", log_p, log_p->shape, t);
+    return dc__reduce(dc__sum_last(dc__apply2(&dc__kl_error_op, log_p, t, NULL, 0)), o);
+}
+
+DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {
+    dc__needs_classes("dc_cosine_loss", y);
+    t = dc__target_like("dc_cosine_loss", y, y->shape, t);
+    dc_tensor *least = dc_scalar(y->ctx, DC__C(1e-8));
+    dc_tensor *lengths = dc_mul(dc_maximum(dc_norm_over(y, DC_AXES(-1), false), least),
+                                dc_maximum(dc_norm_over(t, DC_AXES(-1), false), least));
+    return dc__reduce(dc_shift(dc_neg(dc_div(dc__sum_last(dc_mul(y, t)), lengths)), 1), o);
+}
+
+/* --- the short names, and the records for dc_compile --- */
+
+/*     NAME                 RECORD                 IS CLASSIFIER */
+#define DC__LOSSES(X)                                                                              \
+    X( mse,                "mse",                  false )                                         \
+    X( mae,                "mae",                  false )                                         \
+    X( huber,              "huber",                false )                                         \
+    X( bce_with_logits,    "bce_with_logits",      true  )                                         \
+    X( bce,                "bce",                  true  )                                         \
+    X( cross_entropy,      "cross_entropy",        true  )                                         \
+    X( soft_cross_entropy, "soft_cross_entropy",   true  )                                         \
+    X( nll,                "nll",                  true  )                                         \
+    X( kl_div,             "kl_div",               false )                                         \
+    X( hinge,              "hinge",                true  )                                         \
+    X( cosine_loss,        "cosine",               false )
+
+#define DC__DEFINE(NAME, RECORD, IS_CLASSIFIER)                                                    \
+    DC_API dc_tensor *dc_##NAME(dc_tensor *y, dc_tensor *t)                                        \
+    {                                                                                              \
+        return dc_##NAME##_with(y, t, &dc__mean_loss);                                             \
+    }
+DC__LOSSES(DC__DEFINE)
+#undef DC__DEFINE
+
+DC_API dc_loss dc_loss_named(const char *name) {
+#define DC__RECORD(NAME, RECORD, IS_CLASSIFIER) { RECORD, dc_##NAME##_with, IS_CLASSIFIER, { 0 } },
+    static const dc_loss record[] = { DC__LOSSES(DC__RECORD) };
+#undef DC__RECORD
+    for (size_t i = 0; i < sizeof record / sizeof *record; i++)
+        if (!strcmp(record[i].name, name)) return record[i];
+    return (dc_loss){ .name = name };
+}
+
+/* ============================================================================================== */
+/* @impl-explain                                                                                  */
+/* ============================================================================================== */
+
+/* The tape, written out. A node's local derivative is found by asking its own backward: with a
+ * gradient of one at the result and zero at the operands, what arrives at the operands is the
+ * derivative itself. */
+
+/* "0.25" for one number, else "mean 0.1, norm 3.2". */
+static dc__words dc__values_text(const dc_real *data, int64_t n) {
+    dc__words w;
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)data[i], squares +=
+        (double)data[i] * (double)data[i];
+    if (n == 1) dc__number_text((double)data[0], 6, w.text, sizeof w.text);
+    else snprintf(w.text, sizeof w.text, "mean %.60s, norm %.60s",
+                  DC__NUMBER(sum / (double)(n ? n : 1), 4),
+                  DC__NUMBER(sqrt(squares), 4));
+    return w;
+}
+
+/* The derivatives of y for each operand, as text: " 0.5 3". */
+static void dc__local_derivatives(dc_tensor *y, char *out, size_t size) {
+    dc_context *ctx = y->ctx;
+    dc_mark mark = dc_begin(ctx);
+    dc_real *kept = y->grad, **kept_in = dc__temporary(ctx, (size_t)y->inputs * sizeof *kept_in);
+    uint32_t *kept_pass = dc__temporary(ctx, (size_t)y->inputs * sizeof *kept_pass), pass =
+        ctx->pass;
+    size_t used = 0;
+    for (int i = 0; i < y->inputs; i++) kept_in[i] = y->in[i]->grad, kept_pass[i] = y->in[i]->pass;
+    for (int i = 0; i < y->inputs; i++) {
+        dc_tensor *x = y->in[i];
+        x->grad = memset(dc__temporary(ctx, (size_t)x->size * sizeof(dc_real)), 0,
+                         (size_t)x->size * sizeof(dc_real));
+        x->pass = pass;                            /* Reached already: dc_grad_data leaves it be. */
+    }
+    y->grad = dc__temporary(ctx, (size_t)y->size * sizeof(dc_real));
+    ctx->kernels->fill(y->size, 1, y->grad);
+    y->op->backward(y);
+    out[0] = 0;
+    for (int i = 0; i < y->inputs && used + 1 < size; i++) {
+        dc_tensor *x = y->in[i];
+        int n = x->needs_grad ? snprintf(out + used, size - used, "%s%s", i ? "; " : "",
+                                         dc__values_text(x->grad, x->size).text)
+                              : snprintf(out + used, size - used, "%sconstant", i ? "; " : "");
+        used += n > 0 ? (size_t)n : 0;
+    }
+    for (int i = y->inputs - 1; i >= 0; i--) y->in[i]->grad = kept_in[i], y->in[i]->pass =
+        kept_pass[i];
+    y->grad = kept;
+    dc_end(ctx, mark);
+}
+
+typedef struct dc__nodes { dc_tensor **node; int64_t count; } dc__nodes;
+
+static int64_t dc__index_of(const dc__nodes *nodes, const dc_tensor *t) {
+    for (int64_t i = 0; i < nodes->count; i++)
+        if (nodes->node[i] == t) return i;
+    return -1;
+}
+
+/* Everything the loss depends on, operands first. The tape is walked backwards from the loss,
+ * and a tensor is taken when something already taken uses it. */
+static dc__nodes dc__reachable(dc_tensor *loss) {
+    dc__nodes all = { NULL, 1 };
+    int64_t room = 1;
+    for (dc_tensor *t = loss; t; t = t->made_before) room += 1 + t->inputs;
+    all.node = dc__temporary(loss->ctx, (size_t)room * sizeof *all.node);
+    all.node[0] = loss;
+    for (dc_tensor *t = loss; t; t = t->made_before) {
+        if (dc__index_of(&all, t) < 0) continue;
+        for (int i = 0; i < t->inputs; i++)
+            if (dc__index_of(&all, t->in[i]) < 0) all.node[all.count++] = t->in[i];
+    }
+    for (int64_t i = 0; i < all.count / 2; i++) {
+        dc_tensor *kept = all.node[i];
+        all.node[i] = all.node[all.count - 1 - i], all.node[all.count - 1 - i] = kept;
+    }
+    return all;
+}
+
+static void dc__explain_node(dc__text *out, const dc__nodes *nodes, int64_t i,
+                             dc_explain_format format) {
+    dc_tensor *t = nodes->node[i];
+    char local[512] = "";
+    bool is_dot = format == DC_DOT, has_grad = t->grad && t->pass && t->needs_grad;
+    const char *what = t->inputs ? t->op->name : t->needs_grad ? "parameter" : "constant";
+    if (t->inputs) dc__local_derivatives(t, local, sizeof local);
+    dc__text_add(out, is_dot ? "  n%lld [label=\"%s" : "%3lld  %s", (long long)i, what);
+    if (t->name) dc__text_add(out, is_dot ? "\\n%s" : " '%s'", t->name);
+    dc__text_add(out, is_dot ? "\\n%s" : " %s", DC__SHAPE_TEXT(t->shape));
+    for (int k = 0; !is_dot && k < t->inputs; k++)
+        dc__text_add(out, "%s%lld", k ? ", " : " of ", (long long)dc__index_of(nodes, t->in[k]));
+    dc__text_add(out, is_dot ? "\\nvalue %s" : "\n       value      %s",
+                 dc__values_text(t->data, t->size).text);
+    if (has_grad)
+        dc__text_add(out, is_dot ? "\\ngradient %s" : "\n       gradient   %s",
+                     dc__values_text(t->grad, t->size).text);
+    if (t->inputs)
+        dc__text_add(out, is_dot ? "\\nlocal %s" : "\n       local      %s", local);
+    if (t->inputs && !is_dot) dc__text_add(out, "\n       rule       %s", t->op->derivative);
+    dc__text_add(out, is_dot ? "\" shape=%s];\n" : "%s\n", is_dot ? t->inputs ? "ellipse" : "box"
+                 : "");
+    for (int k = 0; is_dot && k < t->inputs; k++)
+        dc__text_add(out, "  n%lld -> n%lld;\n", (long long)dc__index_of(nodes, t->in[k]),
+                     (long long)i);
+}
+
+DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *path) {
+    dc__check("dc_explain", 1, loss);
+    dc_context *ctx = loss->ctx;
+    dc_mark mark = dc_begin(ctx);
+    dc__nodes nodes = dc__reachable(loss);
+    dc__text out = { .ctx = ctx };
+    if (format == DC_DOT) dc__text_add(&out, "digraph tape {\n  rankdir=LR;\n");
+    for (int64_t i = 0; i < nodes.count; i++) dc__explain_node(&out, &nodes, i, format);
+    if (format == DC_DOT) dc__text_add(&out, "}\n");
+    bool ok = !out.failed;
+    if (ok && path) ok = dc__write_file(ctx, path, out.data, out.used);
+    else if (ok) fwrite(out.data, 1, out.used, stdout);
+    dc__text_free(&out);
+    dc_end(ctx, mark);
+    return ok;
+}
+
+/* --- checking gradients --- */
+
+static double dc__value_of(dc_context *ctx, dc_scalar_function f, dc_tensors inputs, void *user) {
+    dc_mark mark = dc_begin(ctx);
+    double value = (double)dc_item(f(inputs, user));
+    dc_end(ctx, mark);
+    return value;
+}
+
+/* (f(x + h) - f(x - h)) / 2h has an error of h^2 f''' / 6 from the formula and e |f| / h from
+ * rounding; they are equal near h = e^(1/3). Two such differences, with h and 2h, give a formula
+ * of error h^4 (Richardson 1911), for which the best h is near e^(1/5). */
+static double dc__numeric_slope(dc_context *ctx, dc_scalar_function f, dc_tensors inputs,
+                                void *user,
+                                dc_real *element) {
+    dc_real x = *element;
+    double scale = x < -1 ? -(double)x : x > 1 ? (double)x : 1, slope[2];
+    for (int i = 0; i < 2; i++) {
+        dc_real h = (dc_real)(scale * (sizeof(dc_real) == 8 ? 0x1p-11 : 0x1p-6) * (i + 1));
+        volatile dc_real up = x + h, down = x - h;
+        *element = up;
+        double above = dc__value_of(ctx, f, inputs, user);
+        *element = down;
+        double below = dc__value_of(ctx, f, inputs, user);
+        slope[i] = (above - below) / ((double)up - (double)down);
+        *element = x;
+    }
+    return (4 * slope[0] - slope[1]) / 3;
+}
+
+DC_API double dc_gradcheck(dc_context *ctx, dc_scalar_function f, dc_tensors inputs, void *user) {
+    double worst = 0;
+    for (int i = 0; i < inputs.count; i++) {
+        dc__check("dc_gradcheck", i + 1, inputs.tensor[i]);
+        dc_require_grad(inputs.tensor[i]);
+        dc_zero_grad(inputs.tensor[i]);
+    }
+    dc_mark mark = dc_begin(ctx);
+    dc_backward(f(inputs, user));
+    dc_end(ctx, mark);
+    for (int i = 0; i < inputs.count; i++)
+        for (int64_t k = 0; k < inputs.tensor[i]->size; k++) {
+            dc_tensor *x = inputs.tensor[i];
+            double analytic = x->pass ? (double)x->grad[k] : 0;
+            double numeric = dc__numeric_slope(ctx, f, inputs, user, &x->data[k]);
+            double size = fmax(1, fmax(fabs(analytic), fabs(numeric)));
+            double error = fabs(analytic - numeric) / size;
+            if (!(error <= worst) && !isnan(worst)) worst = error;
+        }
+    for (int i = 0; i < inputs.count; i++) dc_zero_grad(inputs.tensor[i]);
+    return worst;
+}
+
+/* ================================================================================================ */
+/* @impl-optimizers                                                                                  */
+/* ================================================================================================ */
+
+/* The gradient says which way is down, an optimiser how far to go. Two of them differ in one kernel
+ * (@impl-kernels) and in how many numbers they remember for each weight. Rates, schedules, clipping
+ * and groups are the same for all, and reach the kernel as a dozen numbers. */
+
+typedef struct dc__slot {
+    dc_tensor *param;
+    dc_real   *state[3];                   /* Moments, as large as the parameter, or NULL. */
+    double     rate_factor, weight_decay;  /* Its group's. */
+} dc__slot;
+
+struct dc_optimizer {
+    dc_context       *ctx;
+    dc_optimizer_spec spec;
+    int               count;
+    dc__slot         *slot;                /* One a parameter. */
+    int64_t           t, calls;            /* Updates applied; calls of dc_step. */
+    double            power1, power2;      /* beta1^t, beta2^t */
+    double            mu_product;          /* Nadam: mu_1 mu_2 ... mu_t */
+    double            plateau_best, plateau_factor;
+    int               plateau_bad;         /* Reports in a row without improvement. */
+};
+
+/* --- specifications --- */
+
+DC_API dc_optimizer_spec dc_sgd(double rate)
+{
+    return (dc_optimizer_spec){ .name = "sgd", .rate = rate };
+}
+
+DC_API dc_optimizer_spec dc_momentum(double rate, double momentum)
+{
+    return (dc_optimizer_spec){ .name = "sgd", .rate = rate, .momentum = momentum };
+}
+
+DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum)
+{
+    dc_optimizer_spec s = dc_momentum(rate, momentum);
+    s.nesterov = true;
+    return s;
+}
+
+DC_API dc_optimizer_spec dc_rmsprop(double rate)
+{
+    return (dc_optimizer_spec){ .name = "rmsprop", .rate = rate, .rho = 0.99, .epsilon = 1e-8 };
+}
+
+DC_API dc_optimizer_spec dc_adagrad(double rate)
+{
+    return (dc_optimizer_spec){ .name = "adagrad", .rate = rate, .epsilon = 1e-10 };
+}
+
+DC_API dc_optimizer_spec dc_adadelta(double rate)
+{
+    return (dc_optimizer_spec){ .name = "adadelta", .rate = rate, .rho = 0.9, .epsilon = 1e-6 };
+}
+
+static dc_optimizer_spec dc__adam_family(const char *name, double rate)
+{
+    return (dc_optimizer_spec){
+        .name = name, .rate = rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8
+    };
+}
+
+DC_API dc_optimizer_spec dc_adam (double rate) { return dc__adam_family("adam", rate); }
+DC_API dc_optimizer_spec dc_nadam(double rate) { return dc__adam_family("nadam", rate); }
+
+DC_API dc_optimizer_spec dc_adamw(double rate)
+{
+    dc_optimizer_spec s = dc__adam_family("adamw", rate);
+    s.weight_decay = 0.01, s.decoupled = true;
+    return s;
+}
+
+/* The sign makes every step equally long, so decay within g would be lost: Lion's is decoupled. */
+DC_API dc_optimizer_spec dc_lion(double rate)
+{
+    return (dc_optimizer_spec){
+        .name = "lion", .rate = rate, .beta1 = 0.9, .beta2 = 0.99, .decoupled = true
+    };
+}
+
+/* --- schedules --- */
+
+DC_API dc_schedule dc_step_decay(int64_t every, double factor)
+{
+    return (dc_schedule){ .kind = DC_STEP_DECAY, .steps = every, .factor = factor };
+}
+
+DC_API dc_schedule dc_exponential_decay(double factor)
+{
+    return (dc_schedule){ .kind = DC_EXPONENTIAL_DECAY, .factor = factor };
+}
+
+DC_API dc_schedule dc_polynomial_decay(int64_t steps, double power, double final)
+{
+    return (dc_schedule){
+        .kind = DC_POLYNOMIAL_DECAY, .steps = steps, .power = power, .final = final
+    };
+}
+
+DC_API dc_schedule dc_cosine_decay(int64_t steps, double final)
+{
+    return (dc_schedule){ .kind = DC_COSINE_DECAY, .steps = steps, .final = final };
+}
+
+DC_API dc_schedule dc_one_cycle(int64_t steps)
+{
+    return (dc_schedule){ .kind = DC_ONE_CYCLE, .steps = steps };
+}
+
+DC_API dc_schedule dc_reduce_on_plateau(double factor, int patience)
+{
+    return (dc_schedule){ .kind = DC_REDUCE_ON_PLATEAU, .factor = factor, .patience = patience };
+}
+
+DC_API dc_schedule dc_with_warmup(dc_schedule schedule, int64_t steps)
+{
+    schedule.warmup = steps;
+    return schedule;
+}
+
+/* x^n by squaring, which unlike pow gives the same bits everywhere. */
+static double dc__whole_power(double x, int64_t n)
+{
+    double y = 1;
+    for (; n > 0; n /= 2, x *= x)
+        if (n % 2) y *= x;
+    return y;
+}
+
+static double dc__power(double x, double exponent)
+{
+    int64_t whole = exponent < 1e9 ? (int64_t)exponent : 0;
+    if (exponent == (double)whole) return dc__whole_power(x, whole);
+    return (double)dc__pow_plain((dc_real)x, (dc_real)exponent);
+}
+
+/* From `start` to `end` along half a cosine, as x goes from 0 to 1. (1 + cos(pi x)) / 2 is
+ * sin^2(pi (1 - x) / 2), which keeps all its digits near the end. */
+static double dc__cosine(double start, double end, double x)
+{
+    double sine = (double)dc__sin_plain((dc_real)(1.5707963267948966 * (1 - x)));
+    return end + (start - end) * sine * sine;
+}
+
+/* As PyTorch's OneCycleLR: the top and the end are reached, not passed, hence the -1. */
+static double dc__one_cycle_at(int64_t steps, int64_t t)
+{
+    double top = 0.3 * (double)steps - 1, last = (double)(steps - 1), now = (double)t;
+    if (now >= last) return 1.0 / 250000;
+    if (now <= top) return dc__cosine(1.0 / 25, 1, now / top);
+    return dc__cosine(1, 1.0 / 250000, (now - top) / (last - top));
+}
+
+DC_API double dc_schedule_at(dc_schedule s, int64_t t)
+{
+    if (t < 0) t = 0;
+    if (t < s.warmup) {
+        double part = (double)(t + 1) / (double)s.warmup;
+        s.warmup = 0;
+        return part * dc_schedule_at(s, 0);
+    }
+    t -= s.warmup;
+    double x = t < s.steps ? (double)t / (double)s.steps : 1;
+    switch (s.kind) {
+    case DC_STEP_DECAY:        return dc__whole_power(s.factor, s.steps > 0 ? t / s.steps : 0);
+    case DC_EXPONENTIAL_DECAY: return dc__whole_power(s.factor, t);
+    case DC_POLYNOMIAL_DECAY:  return s.final + (1 - s.final) * dc__power(1 - x, s.power);
+    case DC_COSINE_DECAY:      return dc__cosine(1, s.final, x);
+    case DC_ONE_CYCLE:         return dc__one_cycle_at(s.steps, t);
+    case DC_CONSTANT:
+    case DC_REDUCE_ON_PLATEAU: break;
+    }
+    return 1;
+}
+
+/* --- making an optimiser --- */
+
+typedef struct dc__rule {
+    const char     *name;
+    dc__step_kernel step;
+    int             states;
+    bool            has_betas;             /* beta1 and beta2; the others: momentum and rho. */
+    bool            divides;               /* By something that epsilon must keep from 0. */
+} dc__rule;
+
+/* The rule of that name on this device; .name is NULL when there is none. */
+static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *spec)
+{
+    const dc__kernels *k = ctx->kernels;
+    const int momentum = spec->momentum > 0;
+    const dc__rule rules[] = {
+        { "sgd",      k->sgd,      momentum,     false, false },
+        { "rmsprop",  k->rmsprop,  1 + momentum, false, true  },
+        { "adagrad",  k->adagrad,  1,            false, true  },
+        { "adadelta", k->adadelta, 2,            false, true  },
+        { "adam",     k->adam,     2,            true,  true  },
+        { "adamw",    k->adam,     2,            true,  true  },
+        { "nadam",    k->nadam,    2,            true,  true  },
+        { "lion",     k->lion,     1,            true,  false },
+    };
+    for (size_t i = 0; spec->name && i < sizeof rules / sizeof *rules; i++)
+        if (!strcmp(spec->name, rules[i].name)) return rules[i];
+    return (dc__rule){ 0 };
+}
+
+/* x must be a finite number, from `low` on. No NaN is. */
+static void dc__check_number(dc_context *ctx, const char *who, const char *what, double x,
+                             double low, const char *rule)
+{
+    if (x >= low && x < INFINITY) return;
+    dc_fail(ctx, "%s: %s is %s; it must be %s", who, what, DC__NUMBER(x, 6), rule);
+}
+
+static void dc__check_part(dc_context *ctx, const char *who, const char *what, double x)
+{
+    if (x >= 0 && x < 1) return;
+    dc_fail(ctx, "%s: %s is %s; it must be in [0, 1)", who, what, DC__NUMBER(x, 6));
+}
+
+static void dc__check_schedule(dc_context *ctx, const char *who, dc_schedule s)
+{
+    const bool decays = s.kind == DC_STEP_DECAY || s.kind == DC_EXPONENTIAL_DECAY ||
+                        s.kind == DC_REDUCE_ON_PLATEAU;
+    const bool ends = s.kind == DC_POLYNOMIAL_DECAY || s.kind == DC_COSINE_DECAY ||
+                      s.kind == DC_ONE_CYCLE;
+    if ((unsigned)s.kind > DC_REDUCE_ON_PLATEAU)
+        dc_fail(ctx, "%s: there is no schedule of kind %d; use dc_cosine_decay or its like", who,
+                (int)s.kind);
+    if ((ends || s.kind == DC_STEP_DECAY) && s.steps < 1)
+        dc_fail(ctx, "%s: the schedule's steps are %lld; they must be at least 1", who,
+                (long long)s.steps);
+    if (s.warmup < 0)
+        dc_fail(ctx, "%s: the warm-up's steps are %lld; they must be 0 or more", who,
+                (long long)s.warmup);
+    if (s.patience < 0)
+        dc_fail(ctx, "%s: the schedule's patience is %d; it must be 0 or more", who, s.patience);
+    if (decays)
+        dc__check_number(ctx, who, "the schedule's factor", s.factor, DBL_MIN, "greater than 0");
+    if (s.kind == DC_POLYNOMIAL_DECAY)
+        dc__check_number(ctx, who, "the schedule's power", s.power, DBL_MIN, "greater than 0");
+    if (ends) dc__check_number(ctx, who, "the schedule's final", s.final, 0, "0 or more");
+}
+
+static void dc__check_spec(dc_context *ctx, const char *who, const dc_optimizer_spec *s)
+{
+    const dc__rule rule = dc__rule_of(ctx, s);
+    if (!rule.name)
+        dc_fail(ctx, "%s: there is no optimizer \"%s\"; start from dc_sgd, dc_adam or their like "
+                "and change what they return", who, s->name ? s->name : "(NULL)");
+    dc__check_number(ctx, who, "the rate", s->rate, DBL_MIN, "greater than 0");
+    dc__check_part(ctx, who, "momentum", s->momentum);
+    dc__check_part(ctx, who, "beta1", s->beta1);
+    dc__check_part(ctx, who, "beta2", s->beta2);
+    dc__check_part(ctx, who, "rho", s->rho);
+    if (rule.divides)
+        dc__check_number(ctx, who, "epsilon", s->epsilon, 1e-16,
+                         "at least 1e-16, for it is the divisor where gradients are 0");
+    dc__check_number(ctx, who, "weight_decay", s->weight_decay, 0, "0 or more");
+    dc__check_number(ctx, who, "clip_value", s->clip_value, 0, "greater than 0, or 0 for none");
+    dc__check_number(ctx, who, "clip_norm", s->clip_norm, 0, "greater than 0, or 0 for none");
+    if (s->accumulate < 0)
+        dc_fail(ctx, "%s: accumulate is %d; it counts calls of dc_step", who, s->accumulate);
+    if (s->nesterov && !(s->momentum > 0))
+        dc_fail(ctx, "%s: nesterov looks ahead along the momentum, but that is 0; set it too", who);
+    dc__check_schedule(ctx, who, s->schedule);
+}
+
+/* The parameter's slot, or NULL. */
+static dc__slot *dc__slot_of(const dc_optimizer *o, const dc_tensor *param)
+{
+    for (int i = 0; i < o->count; i++)
+        if (o->slot[i].param == param) return &o->slot[i];
+    return NULL;
+}
+
+static void dc__add_slot(dc_optimizer *o, const char *who, dc_tensor *p, int states)
+{
+    const int i = o->count;
+    if (!p) dc_fail(o->ctx, "%s: parameter %d is NULL", who, i + 1);
+    dc__check(who, i + 1, p);
+    if (p->ctx != o->ctx) dc_fail(o->ctx, "%s: parameter %d is of another context", who, i + 1);
+    if (p->op)
+        dc_fail(o->ctx, "%s: tensor %d is the result of dc_%s; it wants parameters (dc_param)", who,
+                i + 1, p->op->name);
+    if (dc__slot_of(o, p)) dc_fail(o->ctx, "%s: parameter %d is in the list twice", who, i + 1);
+    dc__slot *s = &o->slot[o->count++];
+    *s = (dc__slot){ .param = p, .rate_factor = 1, .weight_decay = o->spec.weight_decay };
+    for (int k = 0; k < states; k++)
+        s->state[k] = dc__permanent_zeros(o->ctx, (size_t)p->size * sizeof(dc_real));
+}
+
+/* who: the public function that was called, for messages. */
+static dc_optimizer *dc__make_optimizer(dc_context *ctx, const char *who, dc_optimizer_spec spec,
+                                        dc_tensors params)
+{
+    dc__check_spec(ctx, who, &spec);
+    if (params.count < 1)
+        dc_fail(ctx, "%s: there is no parameter; make the model before its optimizer", who);
+    const dc__rule rule = dc__rule_of(ctx, &spec);
+    spec.name = rule.name;                 /* The program's own text need not live as long. */
+    dc_optimizer *o = dc__permanent(ctx, sizeof *o);
+    *o = (dc_optimizer){ .ctx = ctx, .spec = spec, .power1 = 1, .power2 = 1, .mu_product = 1,
+                         .plateau_best = INFINITY, .plateau_factor = 1 };
+    o->slot = dc__permanent(ctx, (size_t)params.count * sizeof *o->slot);
+    for (int i = 0; i < params.count; i++)
+        dc__add_slot(o, who, params.tensor[i], rule.states);
+    return o;
+}
+
+DC_API dc_optimizer *dc_optimize(dc_context *ctx, dc_optimizer_spec spec)
+{
+    return dc__make_optimizer(ctx, "dc_optimize", spec, dc_make_tensors(ctx->params, ctx->param));
+}
+
+DC_API dc_optimizer *dc_optimize_these(dc_context *ctx, dc_optimizer_spec spec, dc_tensors params)
+{
+    return dc__make_optimizer(ctx, "dc_optimize_these", spec, params);
+}
+
+DC_API void dc_set_group(dc_optimizer *o, dc_tensors params, double rate_factor,
+                         double weight_decay)
+{
+    const char *who = "dc_set_group";
+    dc__check_number(o->ctx, who, "rate_factor", rate_factor, 0, "0 or more");
+    dc__check_number(o->ctx, who, "weight_decay", weight_decay, 0, "0 or more");
+    for (int i = 0; i < params.count; i++) {
+        dc__slot *s = dc__slot_of(o, params.tensor[i]);
+        if (!s) dc_fail(o->ctx, "%s: parameter %d is not one of this optimizer's", who, i + 1);
+        s->rate_factor = rate_factor, s->weight_decay = weight_decay;
+    }
+}
+
+/* --- stepping --- */
+
+DC_API double dc_rate(const dc_optimizer *o)
+{
+    return o->spec.rate * dc_schedule_at(o->spec.schedule, o->t) * o->plateau_factor;
+}
+
+DC_API void dc_set_rate(dc_optimizer *o, double rate)
+{
+    dc__check_number(o->ctx, "dc_set_rate", "the rate", rate, DBL_MIN, "greater than 0");
+    o->spec.rate = rate;
+}
+
+/* As PyTorch's ReduceLROnPlateau: an improvement is one by a factor of at least 1e-4. */
+DC_API void dc_plateau(dc_optimizer *o, double loss)
+{
+    const dc_schedule *s = &o->spec.schedule;
+    if (s->kind != DC_REDUCE_ON_PLATEAU) return;
+    if (loss < o->plateau_best * (1 - 1e-4)) {
+        o->plateau_best = loss, o->plateau_bad = 0;
+    } else if (++o->plateau_bad > s->patience) {
+        o->plateau_factor *= s->factor, o->plateau_bad = 0;
+    }
+}
+
+/* The gradient that a step would apply; NULL when backward has not reached p, or p is frozen. */
+static const dc_real *dc__gradient_of(const dc_tensor *p)
+{
+    return p->needs_grad && p->pass ? p->grad : NULL;
+}
+
+/* Eight sums side by side, always in the same way: the compiler may add them at once. */
+static double dc__sum_of_squares(int64_t n, const dc_real *x)
+{
+    double sum[8] = { 0 };
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int k = 0; k < 8; k++) sum[k] += (double)x[i + k] * (double)x[i + k];
+    for (; i < n; i++) sum[i % 8] += (double)x[i] * (double)x[i];
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+DC_API double dc_grad_norm(const dc_optimizer *o)
+{
+    double sum = 0;
+    for (int i = 0; i < o->count; i++) {
+        const dc_real *g = dc__gradient_of(o->slot[i].param);
+        if (g) sum += dc__sum_of_squares(o->slot[i].param->size, g);
+    }
+    return sqrt(sum);
+}
+
+/* By which gradients are multiplied: for the mean over accumulated calls, then for clip_norm. A NaN
+ * stays one; the 1e-6 is PyTorch's. */
+static double dc__gradient_scale(const dc_optimizer *o)
+{
+    double mean = o->spec.accumulate > 1 ? 1.0 / o->spec.accumulate : 1;
+    if (!(o->spec.clip_norm > 0)) return mean;
+    double factor = o->spec.clip_norm / (mean * dc_grad_norm(o) + 1e-6);
+    return factor > 1 ? mean : mean * factor;
+}
+
+/* Nadam's momentum grows from beta1 / 2 to beta1: mu_t = beta1 (1 - 0.96^(t / 250) / 2). */
+static double dc__nadam_mu(const dc_optimizer *o, int64_t t)
+{
+    return o->spec.beta1 * (1 - 0.5 * dc__whole_power(0.9998367253526753, t));
+}
+
+/* What the kernel is told for one parameter, once o->t and the products are those of this update.
+ * Moments start at 0, so they are too small at first: Adam and Nadam divide this bias out. */
+static dc__step_numbers dc__numbers(const dc_optimizer *o, const dc__rule *rule,
+                                    const dc__slot *slot, double rate, double scale)
+{
+    const dc_optimizer_spec *s = &o->spec;
+    rate *= slot->rate_factor;
+    double beta1 = rule->has_betas ? s->beta1 : s->momentum;
+    double beta2 = rule->has_betas ? s->beta2 : s->rho;
+    double keep = s->decoupled ? 1 - rate * slot->weight_decay : 1, rate_of_g = 0;
+    if (rule->step == o->ctx->kernels->adam) rate /= 1 - o->power1;
+    if (rule->step == o->ctx->kernels->nadam) {
+        double mu = dc__nadam_mu(o, o->t), next = dc__nadam_mu(o, o->t + 1);
+        rate_of_g = rate * (1 - mu) / (1 - o->mu_product);
+        rate *= next / (1 - o->mu_product * next);
+    }
+    return (dc__step_numbers){
+        .scale = DC__C(scale), .limit = DC__C(s->clip_value > 0 ? s->clip_value : INFINITY),
+        .l2 = DC__C(s->decoupled ? 0 : slot->weight_decay), .keep = DC__C(keep),
+        .rate = DC__C(rate), .rate_of_g = DC__C(rate_of_g),
+        .beta1 = DC__C(beta1), .rest1 = DC__C(1 - beta1),
+        .beta2 = DC__C(beta2), .rest2 = DC__C(1 - beta2),
+        .unbias = DC__C(1 / sqrt(1 - o->power2)), .epsilon = DC__C(s->epsilon),
+        .nesterov = s->nesterov,
+    };
+}
+
+DC_API void dc_step(dc_optimizer *o)
+{
+    const dc_optimizer_spec *s = &o->spec;
+    o->ctx->steps++, o->ctx->calls = 0;
+    o->calls++;
+    if (s->accumulate > 1 && o->calls % s->accumulate) return;   /* The gradients keep adding up. */
+
+    const dc__rule rule = dc__rule_of(o->ctx, s);
+    const double rate = dc_rate(o), scale = dc__gradient_scale(o);
+    o->t++, o->power1 *= s->beta1, o->power2 *= s->beta2;
+    o->mu_product *= dc__nadam_mu(o, o->t);
+    for (int i = 0; i < o->count; i++) {
+        dc__slot *slot = &o->slot[i];
+        dc_tensor *p = slot->param;
+        const dc_real *g = dc__gradient_of(p);
+        if (g) {
+            const dc__step_numbers numbers = dc__numbers(o, &rule, slot, rate, scale);
+            rule.step(p->size, p->data, g, slot->state, &numbers);
+            p->version++;
+        }
+        dc_zero_grad(p);
+    }
+}
+
+/* ============================================================================================== */
+/* @impl-layers                                                                                   */
+/* ============================================================================================== */
+
+/* A layer is a specification that has been given parameters. A kind of layer is a record of two
+ * functions, as an op is: build makes the parameters when the shape of the input is known, call
+ * runs ops on them. */
+
+struct dc_model {
+    dc_context        *ctx;
+    dc_layer       *first, *newest; /* All layers, those inside others too, in order of creation. */
+    int                layers;
+    dc_layer         **chain;               /* Sequential: what runs after what. */
+    int                chain_count;
+    dc_shape           input;               /* Of one sample. */
+    dc_model_function  function;            /* Functional. */
+    void              *user;
+    bool               is_traced, is_compiled;
+    dc_tensor        **param;               /* Room for dc_params. */
+    dc_loss            loss;
+    dc_optimizer_spec  optimizer_spec;
+    dc_optimizer      *optimizer;
+    dc_metric          metric[DC_MAX_METRICS];
+    int                metrics;
+};
+
+/* --- activations --- */
+
+static const struct { const char *name; dc_tensor *(*apply)(dc_tensor *x); } dc__activations[] = {
+    [DC_LINEAR]       = { "linear", NULL },           [DC_RELU]      = { "relu", dc_relu },
+    [DC_LEAKY_RELU]   = { "leaky_relu", NULL },       [DC_ELU]       = { "elu", NULL },
+    [DC_SELU]         = { "selu", dc_selu },          [DC_GELU]      = { "gelu", dc_gelu },
+    [DC_GELU_TANH]    = { "gelu_tanh", dc_gelu_tanh }, [DC_SILU]     = { "silu", dc_silu },
+    [DC_MISH]         = { "mish", dc_mish },          [DC_SOFTPLUS]  = { "softplus", dc_softplus },
+    [DC_SOFTSIGN]     = { "softsign", dc_softsign },  [DC_HARDSIGMOID] =
+        { "hardsigmoid", dc_hardsigmoid },
+    [DC_HARDSWISH]    = { "hardswish", dc_hardswish }, [DC_TANH]     = { "tanh", dc_tanh },
+    [DC_SIGMOID]      = { "sigmoid", dc_sigmoid },    [DC_SOFTMAX]   = { "softmax", dc_softmax },
+};
+enum { DC__ACTIVATIONS = sizeof dc__activations / sizeof *dc__activations };
+
+DC_API dc_tensor *dc_activate(dc_tensor *x, dc_activation activation) {
+    dc__check("dc_activate", 1, x);
+    if ((int)activation < 0 || (int)activation >= DC__ACTIVATIONS)
+        dc_fail(x->ctx, "dc_activate: there is no activation %d", (int)activation);
+    if (activation == DC_LINEAR) return x;
+    if (activation == DC_LEAKY_RELU) return dc_leaky_relu(x, DC__C(0.01));
+    if (activation == DC_ELU) return dc_elu(x, 1);
+    return dc__activations[activation].apply(x);
+}
+
+/* --- what a kind's build uses --- */
+
+static dc_tensor *dc__add_tensor(dc_layer *layer, const char *name, dc_tensor *t) {
+    char full[256];
+    if (layer->tensors == DC_MAX_LAYER_TENSORS)
+        dc_fail(layer->ctx, "layer %s: more than %d tensors", layer->name, DC_MAX_LAYER_TENSORS);
+    snprintf(full, sizeof full, "%.120s.%.120s", layer->name, name);
+    t->name = dc__permanent_text(layer->ctx, full);
+    return layer->tensor[layer->tensors++] = t;
+}
+
+DC_API dc_tensor *dc_layer_param(dc_layer *layer, const char *name, dc_init init, dc_shape shape) {
+    dc_tensor *t = dc__empty_permanent(layer->ctx, shape);
+    dc__random r = dc__stream(layer->ctx, DC__FOR_INIT, (uint32_t)layer->ordinal,
+                              (uint32_t)layer->tensors, 0);
+    dc__init(t, init, &r);
+    return dc__add_tensor(layer, name, dc__list_param(t));
+}
+
+DC_API dc_tensor *dc_layer_buffer(dc_layer *layer, const char *name, dc_real value, dc_shape shape)
+{
+    dc_tensor *t = dc__empty_permanent(layer->ctx, shape);
+    layer->ctx->kernels->fill(t->size, value, t->data);
+    return dc__add_tensor(layer, name, t);
+}
+
+static int64_t dc__layer_features(const dc_layer *layer, dc_shape input) {
+    if (input.rank < 2)
+        dc_fail(layer->ctx, "layer %s: needs an axis of features behind the batch axis, and got %s",
+                layer->name, DC__SHAPE_TEXT(input));
+    return input.dim[input.rank - 1];
+}
+
+/* --- the kinds --- */
+
+static dc_tensor *dc__input_call(dc_layer *layer, dc_tensor *x) { (void)layer; return x; }
+static int64_t dc__no_flops(const dc_layer *layer) { (void)layer; return 0; }
+
+/* y = f(x W + b) */
+static void dc__dense_build(dc_layer *layer, dc_shape input) {
+    int64_t in = dc__layer_features(layer, input), out = layer->spec.units;
+    if (out < 1) dc_fail(layer->ctx, "dc_dense: %lld units; at least 1 is needed", (long long)out);
+    dc_layer_param(layer, "weight", layer->spec.init, DC_SHAPE(in, out));
+    if (!layer->spec.without_bias) dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(out));
+}
+
+static dc_tensor *dc__dense_call(dc_layer *layer, dc_tensor *x) {
+    dc_tensor *bias = layer->spec.without_bias ? NULL : layer->tensor[1];
+    return dc_activate(dc_linear(x, layer->tensor[0], bias), layer->spec.activation);
+}
+
+static int64_t dc__outputs(const dc_layer *layer)    /* Elements of the last output, a sample. */
+{
+    int64_t n = 1;
+    for (int i = 1; i < layer->out_shape.rank; i++) n *= layer->out_shape.dim[i];
+    return n;
+}
+
+static int64_t dc__dense_flops(const dc_layer *layer) {
+    return dc__outputs(layer) * 2 * layer->tensor[0]->shape.dim[0];
+}
+
+static dc_tensor *dc__activation_call(dc_layer *layer, dc_tensor *x) {
+    return dc_activate(x, layer->spec.activation);
+}
+
+static dc_tensor *dc__dropout_call(dc_layer *layer, dc_tensor *x) {
+    if (!layer->ctx->training) return x;
+    return dc__dropout(x, layer->spec.rate, (uint32_t)layer->ordinal + 1, layer->ctx->calls++);
+}
+
+static dc_tensor *dc__flatten_call(dc_layer *layer, dc_tensor *x) {
+    (void)layer;
+    return dc_flatten_op(x);
+}
+
+static dc_tensor *dc__reshape_call(dc_layer *layer, dc_tensor *x) {
+    dc_shape s = { .rank = layer->spec.shape.rank + 1, .dim = { x->shape.dim[0] } };
+    if (s.rank > DC_MAX_RANK) dc_fail(layer->ctx, "layer %s: at most %d axes", layer->name,
+                                      DC_MAX_RANK - 1);
+    memcpy(s.dim + 1, layer->spec.shape.dim, (size_t)layer->spec.shape.rank * sizeof *s.dim);
+    return dc_reshape(x, s);
+}
+
+static void dc__batch_norm_build(dc_layer *layer, dc_shape input) {
+    int64_t n = dc__layer_features(layer, input);
+    dc_layer_param(layer, "weight", DC_ONES, DC_SHAPE(n));
+    dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(n));
+    dc_layer_buffer(layer, "running_mean", 0, DC_SHAPE(n));
+    dc_layer_buffer(layer, "running_var", 1, DC_SHAPE(n));
+}
+
+static dc_tensor *dc__batch_norm_call(dc_layer *layer, dc_tensor *x) {
+    dc_tensor **t = layer->tensor;
+    return dc_batch_norm_op(x, t[0], t[1], t[2], t[3], layer->spec.momentum, layer->spec.epsilon);
+}
+
+static void dc__layer_norm_build(dc_layer *layer, dc_shape input) {
+    int64_t n = dc__layer_features(layer, input);
+    dc_layer_param(layer, "weight", DC_ONES, DC_SHAPE(n));
+    dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(n));
+}
+
+static dc_tensor *dc__layer_norm_call(dc_layer *layer, dc_tensor *x) {
+    return dc_layer_norm_op(x, layer->tensor[0], layer->tensor[1], layer->spec.epsilon);
+}
+
+/* (x - mean) / std; without a data set (a model that is being loaded) 0 and 1, to be
+ * overwritten. */
+static void dc__standardize_build(dc_layer *layer, dc_shape input) {
+    int64_t n = dc__layer_features(layer, input);
+    dc_tensor *mean = dc_layer_buffer(layer, "mean", 0, DC_SHAPE(n));
+    dc_tensor *std = dc_layer_buffer(layer, "std", 1, DC_SHAPE(n));
+    if (!layer->spec.data) return;
+    dc_scaler scaler = dc_standardizer(layer->spec.data);
+    if (scaler.features != n)
+        dc_fail(layer->ctx, "dc_standardize: its data set has %lld features, the input %s %lld",
+                (long long)scaler.features, DC__SHAPE_TEXT(input), (long long)n);
+    dc_write(mean, scaler.shift);
+    dc_write(std, scaler.scale);
+}
+
+static dc_tensor *dc__standardize_call(dc_layer *layer, dc_tensor *x) {
+    return dc_div(dc_sub(x, layer->tensor[0]), layer->tensor[1]);
+}
+
+static dc_tensor *dc__run(dc_layer **layer, int count, dc_tensor *x) {
+    for (int i = 0; i < count; i++) x = dc_call(layer[i], x);
+    return x;
+}
+
+static dc_tensor *dc__residual_call(dc_layer *layer, dc_tensor *x) {
+    dc_tensor *y = dc__run(layer->child, layer->children, x);
+    if (!dc__same_shape(x->shape, y->shape))
+        dc_fail(layer->ctx, "layer %s: x + f(x) needs f to keep the shape; %s became %s",
+                layer->name,
+                DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(y->shape));
+    return dc_add(x, y);
+}
+
+static dc_tensor *dc__branches_call(dc_layer *layer, dc_tensor *x) {
+    dc_tensor **part = dc__temporary(layer->ctx, (size_t)layer->spec.list_count * sizeof *part);
+    dc_layer **child = layer->child;
+    for (int i = 0; i < layer->spec.list_count; i++) {
+        part[i] = dc__run(child, layer->spec.lists[i].count, x);
+        child += layer->spec.lists[i].count;
+    }
+    return dc_concat(dc_make_tensors(layer->spec.list_count, part), -1);
+}
+
+static const dc_layer_kind
+    dc__input_kind       = { "input",       NULL, dc__input_call, dc__no_flops },
+    dc__dense_kind       = { "dense",       dc__dense_build, dc__dense_call, dc__dense_flops },
+    dc__activation_kind  = { "activation",  NULL, dc__activation_call, NULL },
+    dc__dropout_kind     = { "dropout",     NULL, dc__dropout_call, dc__no_flops },
+    dc__flatten_kind     = { "flatten",     NULL, dc__flatten_call, dc__no_flops },
+    dc__reshape_kind     = { "reshape",     NULL, dc__reshape_call, dc__no_flops },
+    dc__batch_norm_kind  = { "batch_norm",  dc__batch_norm_build, dc__batch_norm_call, NULL },
+    dc__layer_norm_kind  = { "layer_norm",  dc__layer_norm_build, dc__layer_norm_call, NULL },
+    dc__standardize_kind = { "standardize", dc__standardize_build, dc__standardize_call, NULL },
+    dc__residual_kind    = { "residual",    NULL, dc__residual_call, NULL },
+    dc__branches_kind    = { "branches",    NULL, dc__branches_call, dc__no_flops };
+
+static const dc_layer_kind *dc__kind_named(dc_context *ctx, const char *name) {
+    static const dc_layer_kind *const builtin[] = {
+        &dc__input_kind, &dc__dense_kind, &dc__activation_kind, &dc__dropout_kind,
+            &dc__flatten_kind,
+        &dc__reshape_kind, &dc__batch_norm_kind, &dc__layer_norm_kind, &dc__standardize_kind,
+        &dc__residual_kind, &dc__branches_kind,
+    };
+    for (size_t i = 0; i < sizeof builtin / sizeof *builtin; i++)
+        if (!strcmp(builtin[i]->name, name)) return builtin[i];
+    for (int i = 0; i < ctx->kinds; i++)
+        if (!strcmp(ctx->kind[i]->name, name)) return ctx->kind[i];
+    return NULL;
+}
+
+DC_API void dc_register_layer(dc_context *ctx, const dc_layer_kind *kind) {
+    const dc_layer_kind **larger = dc__permanent(ctx, ((size_t)ctx->kinds + 1) * sizeof *larger);
+    if (dc__kind_named(ctx, kind->name))
+        dc_fail(ctx, "dc_register_layer: there is a kind '%s' already", kind->name);
+    if (ctx->kinds) memcpy(larger, ctx->kind, (size_t)ctx->kinds * sizeof *larger);
+    larger[ctx->kinds++] = kind;
+    ctx->kind = larger;
+}
+
+/* --- specifications --- */
+
+DC_API dc_layer_spec dc_input_shaped(dc_shape shape) {
+    return (dc_layer_spec){ .kind = &dc__input_kind, .shape = shape };
+}
+
+DC_API dc_layer_spec dc_dense(int64_t units, dc_activation activation) {
+    return (dc_layer_spec){ .kind = &dc__dense_kind, .units = units, .activation = activation };
+}
+
+DC_API dc_layer_spec dc_activation_layer(dc_activation activation) {
+    return (dc_layer_spec){ .kind = &dc__activation_kind, .activation = activation };
+}
+
+DC_API dc_layer_spec dc_dropout(dc_real rate) {
+    return (dc_layer_spec){ .kind = &dc__dropout_kind, .rate = rate };
+}
+
+DC_API dc_layer_spec dc_flatten(void) { return (dc_layer_spec){ .kind = &dc__flatten_kind }; }
+
+DC_API dc_layer_spec dc_reshape_layer(dc_shape shape) {
+    return (dc_layer_spec){ .kind = &dc__reshape_kind, .shape = shape };
+}
+
+DC_API dc_layer_spec dc_batch_norm(void) {
+    return (dc_layer_spec){ .kind = &dc__batch_norm_kind, .momentum = DC__C(0.1), .epsilon =
+                            DC__C(1e-5) };
+}
+
+DC_API dc_layer_spec dc_layer_norm(void) {
+    return (dc_layer_spec){ .kind = &dc__layer_norm_kind, .epsilon = DC__C(1e-5) };
+}
+
+DC_API dc_layer_spec dc_standardize(dc_dataset *training) {
+    return (dc_layer_spec){ .kind = &dc__standardize_kind, .data = training };
+}
+
+/* The list is copied when the layer is made; until then it is the caller's. One list needs no
+ * array. */
+DC_API dc_layer_spec dc_residual(dc_layer_list inside) {
+    return (dc_layer_spec){ .kind = &dc__residual_kind, .list = inside, .list_count = 1 };
+}
+
+DC_API dc_layer_spec dc_branches(int count, const dc_layer_list *inside) {
+    return (dc_layer_spec){ .kind = &dc__branches_kind, .lists = inside, .list_count = count };
+}
+
+DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user) {
+    return (dc_layer_spec){ .kind = kind, .user = user };
+}
+
+DC_API dc_layer_spec dc_with_name(dc_layer_spec spec, const char *name) {
+    spec.name = name;
+    return spec;
+}
+DC_API dc_layer_spec dc_with_init(dc_layer_spec spec, dc_init init) {
+    spec.init = init;
+    return spec;
+}
+DC_API dc_layer_spec dc_without_bias(dc_layer_spec spec) { spec.without_bias = true; return spec; }
+
+DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec) {
+    return (dc_layer_list){ count, spec };
+}
+
+DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line) {
+    spec.file = file, spec.line = line;
+    return spec;
+}
+
+/* ============================================================================================== */
+/* @impl-models                                                                                   */
+/* ============================================================================================== */
+
+/* A model owns layers and says in which order they run: a chain, or a C function that calls
+ * them. Either is run once on zeros when it is made, so that every shape error shows at once and
+ * all parameters exist. */
+
+static dc_layer *dc__layer_named(const dc_model *model, const char *name) {
+    for (dc_layer *l = model->first; l; l = l->next)
+        if (!strcmp(l->name, name)) return l;
+    return NULL;
+}
+
+/* "dense_1", "dense_2", ...: the first that is free. */
+static const char *dc__number_name(dc_model *model, const char *kind) {
+    char name[64];
+    for (int i = 1; ; i++) {
+        snprintf(name, sizeof name, "%.40s_%d", kind, i);
+        if (!dc__layer_named(model, name)) return dc__permanent_text(model->ctx, name);
+    }
+}
+
+static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec);
+
+/* Copies the lists of a specification and makes the layers in them. */
+static void dc__make_children(dc_layer *layer) {
+    dc_context *ctx = layer->ctx;
+    dc_layer_spec *s = &layer->spec;
+    dc_layer_list *lists = dc__permanent(ctx, (size_t)s->list_count * sizeof *lists);
+    for (int i = 0; i < s->list_count; i++) {
+        lists[i] = s->lists ? s->lists[i] : s->list;
+        layer->children += lists[i].count;
+    }
+    layer->child = dc__permanent(ctx, (size_t)layer->children * sizeof *layer->child);
+    for (int i = 0, to = 0; i < s->list_count; i++) {
+        dc_layer_spec *specs = dc__permanent(ctx, (size_t)lists[i].count * sizeof *specs);
+        for (int k = 0; k < lists[i].count; k++) {
+            layer->child[to] = dc__make_layer(layer->model, lists[i].spec[k]);
+            specs[k] = layer->child[to++]->spec;
+        }
+        lists[i].spec = specs;
+    }
+    s->lists = lists;
+}
+
+static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec) {
+    dc_context *ctx = model->ctx;
+    if (!spec.kind) dc_fail(ctx,
+                            "a layer specification without a kind; make it by dc_dense or its "
+                            "like");
+    dc_layer *layer = dc__permanent_zeros(ctx, sizeof *layer);
+    layer->spec = spec, layer->model = model, layer->ctx = ctx;
+    layer->name = spec.name ? dc__permanent_text(ctx, spec.name)
+        : dc__number_name(model, spec.kind->name);
+    if (dc__layer_named(model, layer->name))
+        dc_fail(ctx, "two layers are named '%s'; names must differ, or one layer be called twice",
+                layer->name);
+    layer->spec.name = layer->name;
+    layer->ordinal = ctx->layers++;
+    if (model->newest) model->newest->next = layer;
+    else model->first = layer;
+    model->newest = layer;
+    model->layers++;
+    if (spec.list_count) dc__make_children(layer);
+    return layer;
+}
+
+/* While a layer runs, an error names the place where the layer was written. */
+DC_API dc_tensor *dc_call(dc_layer *layer, dc_tensor *x) {
+    dc__check("dc_call", 1, x);
+    const char *file = dc__here.file;
+    int line = dc__here.line;
+    if (layer->spec.file) dc__at(layer->spec.file, layer->spec.line);
+    if (!layer->is_built) {
+        if (layer->spec.kind->build) layer->spec.kind->build(layer, x->shape);
+        layer->is_built = true;
+    }
+    layer->in_shape = x->shape;
+    dc_tensor *y = layer->spec.kind->call(layer, x);
+    layer->out_shape = y->shape;
+    layer->calls++;
+    dc__at(file, line);
+    return y;
+}
+
+DC_API dc_tensor *dc_forward(dc_model *model, dc_tensor *x) {
+    dc__check("dc_forward", 1, x);
+    dc_shape sample = { .rank = x->shape.rank - 1 };
+    for (int i = 0; i < sample.rank; i++) sample.dim[i] = x->shape.dim[i + 1];
+    if (!dc__same_shape(sample, model->input))
+        dc_fail(model->ctx, "the model takes batches of %s, a batch axis before them; got %s",
+                DC__SHAPE_TEXT(model->input), DC__SHAPE_TEXT(x->shape));
+    return model->function ? model->function(model, x, model->user)
+                           : dc__run(model->chain, model->chain_count, x);
+}
+
+/* One run on a sample of zeros. */
+static void dc__trace(dc_model *model) {
+    dc_context *ctx = model->ctx;
+    dc_shape shape = { .rank = model->input.rank + 1, .dim = { 1 } };
+    if (shape.rank > DC_MAX_RANK)
+        dc_fail(ctx, "a model's input has at most %d axes, not %d", DC_MAX_RANK - 1,
+                model->input.rank);
+    memcpy(shape.dim + 1, model->input.dim, (size_t)model->input.rank * sizeof *shape.dim);
+    bool training = dc_set_training(ctx, false), grad = dc_set_grad(ctx, false);
+    dc_mark mark = dc_begin(ctx);
+    dc_forward(model, dc_zeros(ctx, shape));
+    dc_end(ctx, mark);
+    dc_set_training(ctx, training);
+    dc_set_grad(ctx, grad);
+    model->is_traced = true;
+}
+
+static dc_model *dc__new_model(dc_context *ctx, dc_shape input) {
+    dc_model *model = dc__permanent_zeros(ctx, sizeof *model);
+    model->ctx = ctx, model->input = input;
+    return model;
+}
+
+DC_API dc_model *dc_sequential(dc_context *ctx, dc_layer_list layers) {
+    if (layers.count < 1 || layers.spec[0].kind != &dc__input_kind)
+        dc_fail(ctx,
+                "dc_sequential: the first layer must be dc_input(...), the shape of one sample");
+    dc_model *model = dc__new_model(ctx, layers.spec[0].shape);
+    model->chain = dc__permanent(ctx, (size_t)layers.count * sizeof *model->chain);
+    for (int i = 0; i < layers.count; i++) model->chain[i] = dc__make_layer(model, layers.spec[i]);
+    model->chain_count = layers.count;
+    dc__trace(model);
+    return model;
+}
+
+DC_API dc_model *dc_functional(dc_context *ctx, dc_shape input, dc_model_function f, void *user) {
+    dc_model *model = dc__new_model(ctx, input);
+    model->function = f, model->user = user;
+    dc__trace(model);
+    return model;
+}
+
+DC_API dc_layer *dc_use(dc_model *model, const char *name, dc_layer_spec spec) {
+    dc_layer *layer = dc__layer_named(model, name);
+    if (layer) return layer;
+    if (model->is_traced)
+        dc_fail(model->ctx,
+                "dc_use: the model has no layer '%s'; all layers must be used in the first call, "
+                "which builds the model", name);
+    spec.name = name;
+    return dc__make_layer(model, spec);
+}
+
+/* --- looking at a model --- */
+
+/* All parameters and buffers, in order; out may be NULL, to count them. */
+static int dc__model_tensors(dc_model *model, dc_tensor **out) {
+    int n = 0;
+    for (dc_layer *l = model->first; l; l = l->next)
+        for (int i = 0; i < l->tensors; i++, n++)
+            if (out) out[n] = l->tensor[i];
+    return n;
+}
+
+DC_API dc_tensors dc_params(dc_model *model) {
+    int n = 0, all = dc__model_tensors(model, NULL);
+    if (!model->param) model->param = dc__permanent(model->ctx, (size_t)all * sizeof *model->param);
+    for (dc_layer *l = model->first; l; l = l->next)
+        for (int i = 0; i < l->tensors; i++)
+            if (l->tensor[i]->needs_grad) model->param[n++] = l->tensor[i];
+    return dc_make_tensors(n, model->param);
+}
+
+DC_API dc_tensor *dc_find(dc_model *model, const char *name) {
+    for (dc_layer *l = model->first; l; l = l->next)
+        for (int i = 0; i < l->tensors; i++)
+            if (!strcmp(l->tensor[i]->name, name)) return l->tensor[i];
+    return NULL;
+}
+
+/* Parameters have room for a gradient, buffers have none. */
+DC_API void dc_freeze(dc_model *model, const char *prefix, bool frozen) {
+    bool found = false;
+    for (dc_layer *l = model->first; l; l = l->next)
+        for (int i = 0; i < l->tensors; i++) {
+            if (strncmp(l->tensor[i]->name, prefix, strlen(prefix)) || !l->tensor[i]->grad)
+                continue;
+            l->tensor[i]->needs_grad = !frozen;
+            found = true;
+        }
+    if (!found) dc_fail(model->ctx, "dc_freeze: no parameter's name begins with '%s'", prefix);
+}
+
+static int64_t dc__layer_params(const dc_layer *layer, bool trainable) {
+    int64_t n = 0;
+    for (int i = 0; i < layer->tensors; i++)
+        if (layer->tensor[i]->needs_grad == trainable) n += layer->tensor[i]->size;
+    return n;
+}
+
+DC_API int64_t dc_param_count(dc_model *model) {
+    int64_t n = 0;
+    for (dc_layer *l = model->first; l; l = l->next) n += dc__layer_params(l, true);
+    return n;
+}
+
+/* "[N, 128]" */
+static dc__words dc__batch_words(dc_shape s) {
+    dc__words w;
+    size_t n = (size_t)snprintf(w.text, sizeof w.text, "[N");
+    for (int i = 1; i < s.rank; i++)
+        n += (size_t)snprintf(w.text + n, sizeof w.text - n, ", %lld", (long long)s.dim[i]);
+    snprintf(w.text + n, sizeof w.text - n, "]");
+    return w;
+}
+
+DC_API void dc_summary(dc_model *model) {
+    int64_t trained = 0, fixed = 0, flops = 0, bytes = 0;
+    dc__trace(model);
+    printf("%-24s %-18s %12s %14s %12s\n", "layer", "output", "parameters", "FLOPs/sample",
+           "bytes/sample");
+    for (dc_layer *l = model->first; l; l = l->next) {
+        int64_t own = dc__layer_params(l, true) + dc__layer_params(l, false), out = dc__outputs(l);
+        int64_t work = l->spec.kind->flops ? l->spec.kind->flops(l) : out;
+        int64_t size = out * (int64_t)sizeof(dc_real);
+        printf("%-24s %-18s %12lld %14lld %12lld\n", l->name, dc__batch_words(l->out_shape).text,
+               (long long)own, (long long)work, (long long)size);
+        trained += dc__layer_params(l, true), fixed += dc__layer_params(l, false);
+        flops += work, bytes += size;
+    }
+    printf("%-24s %-18s %12lld %14lld %12lld\n", "total", "", (long long)(trained + fixed),
+           (long long)flops,
+           (long long)bytes);
+    printf("%lld parameters are trained, %lld are not; they take %lld bytes\n", (long long)trained,
+           (long long)fixed, (long long)((trained + fixed) * (int64_t)sizeof(dc_real)));
+}
+
+/* FNV-1a (Fowler, Noll & Vo) over the bits of every element, all NaNs being one. */
+DC_API uint64_t dc_fingerprint_of(dc_tensors tensors) {
+    uint64_t hash = 0xCBF29CE484222325;
+    for (int i = 0; i < tensors.count; i++)
+        for (int64_t k = 0; k < tensors.tensor[i]->size; k++) {
+            dc_real x = tensors.tensor[i]->data[k];
+            uint64_t bits = 0;
+            if (x == x) memcpy(&bits, &x, sizeof x);
+            else bits = UINT64_MAX;
+            for (size_t byte = 0; byte < sizeof x; byte++, bits >>= 8)
+                hash = (hash ^ (bits & 0xFF)) * 0x100000001B3;
+        }
+    return hash;
+}
+
+DC_API uint64_t dc_fingerprint(dc_model *model) {
+    dc_mark mark = dc_begin(model->ctx);
+    int n = dc__model_tensors(model, NULL);
+    dc_tensor **all = dc__temporary(model->ctx, (size_t)n * sizeof *all);
+    dc__model_tensors(model, all);
+    uint64_t hash = dc_fingerprint_of(dc_make_tensors(n, all));
+    dc_end(model->ctx, mark);
+    return hash;
+}
+
+/* --- making it ready for training --- */
+
+DC_API void dc_compile(dc_model *model, dc_loss loss, dc_optimizer_spec optimizer) {
+    if (!loss.compute)
+        dc_fail(model->ctx, "dc_compile: there is no loss '%s'", loss.name ? loss.name : "(null)");
+    model->optimizer = dc_optimize_these(model->ctx, optimizer, dc_params(model));
+    model->loss = loss, model->optimizer_spec = optimizer;
+    model->is_compiled = true;
+}
+
+DC_API void dc_metrics(dc_model *model, int count, const dc_metric *metrics) {
+    if (count < 0 || count > DC_MAX_METRICS)
+        dc_fail(model->ctx, "dc_metrics: %d metrics; at most %d", count, DC_MAX_METRICS);
+    for (int i = 0; i < count; i++) model->metric[i] = metrics[i];
+    model->metrics = count;
+}
+
+DC_API dc_optimizer *dc_optimizer_of(dc_model *model) { return model->optimizer; }
+
+/* ============================================================================================== */
+/* @impl-data                                                                                     */
+/* ============================================================================================== */
+
+/* Training visits the samples in another order every epoch, holds some back, repeats the rare ones.
+ * None of this moves a sample: a data set is a storage that is never changed, shared by all sets
+ * made from it, and a list that says which of its rows are the samples. Numbers are made as a
+ * batch is put together, so that bytes stay bytes, and a stream's samples need not all exist. */
+struct dc_dataset {
+    dc_context      *ctx;
+    int64_t          count;
+    const int64_t   *row;                  /* Sample i is row[i] of the storage; NULL: first + i. */
+    int64_t          first;
+    dc_shape         x_shape, y_shape;     /* Of one sample; */
+    int64_t          x_size, y_size;       /* their elements. */
+    int              classes;
+
+    const dc_real   *x, *y;                /* The storage: numbers (y NULL: x is its own target), */
+    const uint8_t   *x_bytes, *y_bytes;    /* or bytes, */
+    dc_fetch         fetch;                /* or a function. */
+    void            *user;
+
+    const dc_scaler *scaler;               /* Applied to x on its way out, or NULL. */
+    const char     **class_name, **feature_name;
+};
+
+static void dc__need_data(const dc_dataset *d, const char *who)
+{
+    if (!d) dc_fail(NULL, "%s: the data set is NULL; the call that should have made it did not"
+                    " work, and dc_error(ctx) says why", who);
+}
+
+/* The number of elements of one sample; there must be room for the batch axis. */
+static int64_t dc__sample_size(dc_context *ctx, const char *who, dc_shape s)
+{
+    if (s.rank < 0 || s.rank >= DC_MAX_RANK)
+        dc_fail(ctx, "%s: a sample has 0 to %d axes, not %d", who, DC_MAX_RANK - 1, s.rank);
+    int64_t size = 1;
+    for (int i = 0; i < s.rank; i++)
+        if (s.dim[i] < 1 || __builtin_mul_overflow(size, s.dim[i], &size))
+            dc_fail(ctx, "%s: a sample of shape %s; sizes are 1 or more, and their product must be "
+                    "a number of bytes", who, DC__SHAPE_TEXT(s));
+    return size;
+}
+
+static dc_dataset *dc__new_dataset(dc_context *ctx, const char *who, int64_t count,
+                                   dc_shape x_shape, dc_shape y_shape, int classes)
+{
+    if (count < 1 || count > UINT32_MAX)
+        dc_fail(ctx, "%s: %lld samples; there must be 1 to 4294967295", who, (long long)count);
+    if (classes < 0 || classes > 1 << 24)
+        dc_fail(ctx, "%s: %d classes; there may be 0 (y is a quantity) to 16777216", who, classes);
+    if (classes && y_shape.rank)
+        dc_fail(ctx, "%s: with classes, y is one class number a sample (DC_SCALAR), but its shape "
+                "is %s", who, DC__SHAPE_TEXT(y_shape));
+    int64_t x_size = dc__sample_size(ctx, who, x_shape);
+    int64_t y_size = dc__sample_size(ctx, who, y_shape);
+    if (x_size > INT64_MAX / 64 / count || y_size > INT64_MAX / 64 / count)
+        dc_fail(ctx, "%s: %lld samples of %s and %s are more than fit into memory", who,
+                (long long)count, DC__SHAPE_TEXT(x_shape), DC__SHAPE_TEXT(y_shape));
+    dc_dataset *d = dc__permanent(ctx, sizeof *d);
+    *d = (dc_dataset){ .ctx = ctx, .count = count, .x_shape = x_shape, .y_shape = y_shape,
+                       .x_size = x_size, .y_size = y_size, .classes = classes };
+    return d;
+}
+
+static bool dc__is_label(dc_real y, int classes)
+{
+    return y >= 0 && y < (dc_real)classes && (dc_real)(int)y == y;
+}
+
+static void *dc__permanent_copy(dc_context *ctx, const void *from, size_t size)
+{
+    return memcpy(dc__permanent(ctx, size), from, size);
+}
+
+DC_API dc_dataset *dc_from_arrays(dc_context *ctx, int64_t count, dc_shape x_shape,
+                                  const dc_real *x, dc_shape y_shape, const dc_real *y, int classes)
+{
+    if (!y && classes)
+        dc_fail(ctx, "dc_from_arrays: y is NULL, so x is its own target, which has no classes");
+    if (!y) y_shape = x_shape;
+    dc_dataset *d = dc__new_dataset(ctx, "dc_from_arrays", count, x_shape, y_shape, classes);
+    for (int64_t i = 0; i < count && classes; i++)
+        if (!dc__is_label(y[i], classes))
+            dc_fail(ctx, "dc_from_arrays: the label of sample %lld is %s; labels are whole numbers "
+                    "from 0 to %d", (long long)i, DC__NUMBER((double)y[i], 9), classes - 1);
+    d->x = dc__permanent_copy(ctx, x, (size_t)(count * d->x_size) * sizeof *x);
+    if (y) d->y = dc__permanent_copy(ctx, y, (size_t)(count * d->y_size) * sizeof *y);
+    return d;
+}
+
+DC_API dc_dataset *dc_from_bytes(dc_context *ctx, int64_t count, dc_shape x_shape, const uint8_t *x,
+                                 const uint8_t *labels, int classes)
+{
+    if (!labels != !classes)
+        dc_fail(ctx, "dc_from_bytes: %d classes %s labels; 0 classes and no labels make x its own "
+                "target", classes, labels ? "but" : "without");
+    dc_dataset *d = dc__new_dataset(ctx, "dc_from_bytes", count, x_shape,
+                                    labels ? DC_SCALAR : x_shape, classes);
+    for (int64_t i = 0; i < count && labels; i++)
+        if (labels[i] >= classes)
+            dc_fail(ctx, "dc_from_bytes: the label of sample %lld is %d; labels are 0 to %d",
+                    (long long)i, labels[i], classes - 1);
+    d->x_bytes = dc__permanent_copy(ctx, x, (size_t)(count * d->x_size));
+    if (labels) d->y_bytes = dc__permanent_copy(ctx, labels, (size_t)count);
+    return d;
+}
+
+DC_API dc_dataset *dc_stream(dc_context *ctx, int64_t count, dc_shape x_shape, dc_shape y_shape,
+                             int classes, dc_fetch fetch, void *user)
+{
+    if (!fetch) dc_fail(ctx, "dc_stream: needs a function that makes a sample, but fetch is NULL");
+    dc_dataset *d = dc__new_dataset(ctx, "dc_stream", count, x_shape, y_shape, classes);
+    d->fetch = fetch, d->user = user;
+    return d;
+}
+
+DC_API int64_t dc_count(const dc_dataset *d)
+{
+    dc__need_data(d, "dc_count");
+    return d->count;
+}
+
+DC_API int dc_classes(const dc_dataset *d)
+{
+    dc__need_data(d, "dc_classes");
+    return d->classes;
+}
+
+DC_API dc_shape dc_x_shape(const dc_dataset *d)
+{
+    dc__need_data(d, "dc_x_shape");
+    return d->x_shape;
+}
+
+DC_API dc_shape dc_y_shape(const dc_dataset *d)
+{
+    dc__need_data(d, "dc_y_shape");
+    return d->y_shape;
+}
+
+/* Features are what the last axis counts: the columns of a table, the colours of an image. */
+static int64_t dc__features(const dc_dataset *d)
+{
+    return d->x_shape.rank ? d->x_shape.dim[d->x_shape.rank - 1] : 1;
+}
+
+DC_API const char *dc_class_name(const dc_dataset *d, int cls)
+{
+    dc__need_data(d, "dc_class_name");
+    return d->class_name && cls >= 0 && cls < d->classes ? d->class_name[cls] : NULL;
+}
+
+DC_API const char *dc_feature_name(const dc_dataset *d, int feature)
+{
+    dc__need_data(d, "dc_feature_name");
+    bool known = d->feature_name && feature >= 0 && feature < dc__features(d);
+    return known ? d->feature_name[feature] : NULL;
+}
+
+static int64_t dc__storage_row(const dc_dataset *d, int64_t i)
+{
+    return d->row ? d->row[i] : d->first + i;
+}
+
+/* x = bytes / 255. Compilers make vector code of blocks of known size; measured three times as fast
+ * as a table of the 256 quotients. */
+static void dc__unit_range(int64_t n, const uint8_t *restrict bytes, dc_real *restrict x)
+{
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < 16; k++) x[i + k] = (dc_real)bytes[i + k] / 255;
+    for (; i < n; i++) x[i] = (dc_real)bytes[i] / 255;
+}
+
+static bool dc__fetch_sample(const dc_dataset *d, int64_t row, dc_real *x, dc_real *y)
+{
+    if (!d->fetch(row, x, y, d->user))
+        return dc__error(d->ctx, "the data set's fetch function failed at row %lld",
+                         (long long)row);
+    if (d->classes && !dc__is_label(y[0], d->classes))
+        return dc__error(d->ctx, "the data set's fetch function gave row %lld the label %s; labels "
+                         "are whole numbers from 0 to %d", (long long)row,
+                         DC__NUMBER((double)y[0], 9), d->classes - 1);
+    return true;
+}
+
+/* x and y of sample i. False (and dc_error) when a stream has none. */
+static bool dc__read_sample(const dc_dataset *d, int64_t i, dc_real *x, dc_real *y)
+{
+    int64_t row = dc__storage_row(d, i), n = d->x_size, m = d->y_size;
+    if (d->fetch && !dc__fetch_sample(d, row, x, y)) return false;
+    if (d->x_bytes) dc__unit_range(n, d->x_bytes + row * n, x);
+    else if (d->x) memcpy(x, d->x + row * n, (size_t)n * sizeof *x);
+    if (d->scaler) {
+        const dc_real *shift = d->scaler->shift, *scale = d->scaler->scale;
+        int64_t features = d->scaler->features;
+        for (int64_t k = 0; k < n; k += features)
+            for (int64_t j = 0; j < features; j++) x[k + j] = (x[k + j] - shift[j]) / scale[j];
+    }
+    if (d->y_bytes) y[0] = d->y_bytes[row];
+    else if (d->y) memcpy(y, d->y + row * m, (size_t)m * sizeof *y);
+    else if (!d->fetch) memcpy(y, x, (size_t)n * sizeof *x);
+    return true;
+}
+
+/* --- sets from sets --- */
+
+static dc_dataset *dc__same(const dc_dataset *d)
+{
+    return dc__permanent_copy(d->ctx, d, sizeof *d);
+}
+
+/* The samples rows[0..count) of d. The array, from dc__new_rows, becomes part of the new set. */
+static dc_dataset *dc__selected(const dc_dataset *d, int64_t count, int64_t *rows)
+{
+    for (int64_t i = 0; i < count; i++) rows[i] = dc__storage_row(d, rows[i]);
+    dc_dataset *selected = dc__same(d);
+    selected->count = count, selected->row = rows;
+    return selected;
+}
+
+static int64_t *dc__new_rows(dc_context *ctx, int64_t count)
+{
+    return dc__permanent(ctx, (size_t)count * sizeof(int64_t));
+}
+
+/* 0 .. count-1, in an order that depends on r alone. */
+static void dc__shuffled_rows(const dc__random *r, int64_t count, int64_t *rows)
+{
+    for (int64_t i = 0; i < count; i++) rows[i] = i;
+    dc__shuffle(r, count, rows);
+}
+
+DC_API dc_dataset *dc_take(dc_dataset *d, int64_t start, int64_t stop)
+{
+    dc__need_data(d, "dc_take");
+    if (start < 0 || start >= stop || stop > d->count)
+        dc_fail(d->ctx, "dc_take: samples [%lld, %lld) of a set of %lld; they must be at least one,"
+                " and inside the set", (long long)start, (long long)stop, (long long)d->count);
+    dc_dataset *part = dc__same(d);
+    part->count = stop - start;
+    if (d->row) part->row += start;
+    else part->first += start;
+    return part;
+}
+
+DC_API dc_dataset *dc_pick(dc_dataset *d, int64_t count, const int64_t *rows)
+{
+    dc__need_data(d, "dc_pick");
+    if (count < 1 || count > UINT32_MAX)
+        dc_fail(d->ctx, "dc_pick: %lld samples; there must be 1 to 4294967295", (long long)count);
+    for (int64_t i = 0; i < count; i++)
+        if (rows[i] < 0 || rows[i] >= d->count)
+            dc_fail(d->ctx, "dc_pick: rows[%lld] is %lld, but the set has samples 0 to %lld",
+                    (long long)i, (long long)rows[i], (long long)d->count - 1);
+    int64_t *copy = dc__new_rows(d->ctx, count);
+    return dc__selected(d, count, memcpy(copy, rows, (size_t)count * sizeof *rows));
+}
+
+DC_API dc_dataset *dc_shuffled(dc_dataset *d, uint64_t seed)
+{
+    dc__need_data(d, "dc_shuffled");
+    dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 1, 0, 0);
+    r.key[0] = (uint32_t)seed, r.key[1] = (uint32_t)(seed >> 32);
+    int64_t *rows = dc__new_rows(d->ctx, d->count);
+    dc__shuffled_rows(&r, d->count, rows);
+    return dc__selected(d, d->count, rows);
+}
+
+/* Shuffles the sample numbers of d into rows, and returns how many of them, the first ones, are
+ * `fraction` of all. It depends on the seed and on d's count alone: whoever splits the same set
+ * again gets the same parts. */
+static int64_t dc__split_rows(dc_dataset *d, const char *who, dc_real fraction, int64_t *rows)
+{
+    bool inside = fraction > 0 && fraction < 1;
+    int64_t first = inside ? (int64_t)((double)fraction * (double)d->count + 0.5) : 0;
+    if (first < 1 || first >= d->count)
+        dc_fail(d->ctx, "%s: %s of %lld samples leaves one part empty; the fraction must be between"
+                " 0 and 1, with a sample on either side", who, DC__NUMBER((double)fraction, 6),
+                (long long)d->count);
+    dc__random r = dc__stream(d->ctx, DC__FOR_SPLIT, 0, 0, 0);
+    dc__shuffled_rows(&r, d->count, rows);
+    return first;
+}
+
+DC_API void dc_split_data(dc_dataset *d, dc_real fraction, dc_dataset **first, dc_dataset **rest)
+{
+    dc__need_data(d, "dc_split_data");
+    int64_t *rows = dc__new_rows(d->ctx, d->count);
+    int64_t n = dc__split_rows(d, "dc_split_data", fraction, rows);
+    if (first) *first = dc__selected(d, n, rows);
+    if (rest) *rest = dc__selected(d, d->count - n, rows + n);
+}
+
+/* --- class balance --- */
+
+/* All labels of d, as a buffer; NULL (and dc_error) when a stream fails or there is no memory. */
+static int64_t *dc__labels(dc_dataset *d, const char *who)
+{
+    dc__need_data(d, who);
+    if (!d->classes) dc_fail(d->ctx, "%s: the set has no classes; its target is a quantity", who);
+    int64_t *label = dc__buffer_new(d->ctx, (size_t)d->count * sizeof *label);
+    dc_real *x = label ? dc__buffer_new(d->ctx, (size_t)d->x_size * sizeof *x) : NULL, y = 0;
+    bool ok = x;
+    for (int64_t i = 0; i < d->count && ok; i++) {
+        int64_t row = dc__storage_row(d, i);
+        if (d->fetch) ok = dc__fetch_sample(d, row, x, &y);
+        else y = d->y_bytes ? d->y_bytes[row] : d->y[row];
+        label[i] = ok ? (int64_t)y : 0;
+    }
+    dc__buffer_free(x);
+    if (!ok) dc__buffer_free(label);
+    return ok ? label : NULL;
+}
+
+DC_API void dc_class_counts(dc_dataset *d, int64_t *counts)
+{
+    int64_t *label = dc__labels(d, "dc_class_counts");
+    if (!label) dc_fail(d->ctx, "dc_class_counts: %s", d->ctx->error);
+    memset(counts, 0, (size_t)d->classes * sizeof *counts);
+    for (int64_t i = 0; i < d->count; i++) counts[label[i]]++;
+    dc__buffer_free(label);
+}
+
+/* A class without samples has weight 0. */
+DC_API void dc_balanced_weights(dc_dataset *d, dc_real *weights)
+{
+    int64_t *label = dc__labels(d, "dc_balanced_weights");
+    if (!label) dc_fail(d->ctx, "dc_balanced_weights: %s", d->ctx->error);
+    for (int c = 0; c < d->classes; c++) weights[c] = 0;
+    for (int64_t i = 0; i < d->count; i++) weights[label[i]] += 1;
+    for (int c = 0; c < d->classes; c++)
+        if (weights[c] > 0) weights[c] = (dc_real)d->count / ((dc_real)d->classes * weights[c]);
+    dc__buffer_free(label);
+}
+
+/* The samples in their order, then the rare classes again and again, until each has as many as the
+ * largest. A class without samples stays without. */
+DC_API dc_dataset *dc_balanced(dc_dataset *d)
+{
+    int64_t *label = dc__labels(d, "dc_balanced"), most = 0, total = 0, n = d->count;
+    size_t size = (size_t)d->classes * sizeof *label;
+    int64_t *missing = label ? dc__buffer_new(d->ctx, size) : NULL;
+    if (!missing) return dc__buffer_free(label), NULL;
+    memset(missing, 0, size);
+    for (int64_t i = 0; i < n; i++)
+        if (++missing[label[i]] > most) most = missing[label[i]];
+    for (int c = 0; c < d->classes; c++) {
+        total += missing[c] ? most : 0;
+        missing[c] = missing[c] ? most - missing[c] : 0;
+    }
+    if (total > UINT32_MAX)
+        dc_fail(d->ctx, "dc_balanced: %lld samples in each of %d classes are too many",
+                (long long)most, d->classes);
+    int64_t *rows = dc__new_rows(d->ctx, total);
+    for (int64_t i = 0; i < n; i++) rows[i] = i;
+    while (n < total)
+        for (int64_t i = 0; i < d->count; i++)
+            if (missing[label[i]] > 0) missing[label[i]]--, rows[n++] = i;
+    dc__buffer_free(missing);
+    dc__buffer_free(label);
+    return dc__selected(d, total, rows);
+}
+
+/* --- scaling --- */
+
+/* What is to be known of a feature over a whole set, summed in double, sample by sample. */
+typedef struct dc__feature {
+    double sum, mean, squares, low, high;
+} dc__feature;
+
+static void dc__survey_sample(dc__feature *f, int64_t features, const dc_real *x, int64_t size)
+{
+    for (int64_t k = 0; k < size; k += features)
+        for (int64_t j = 0; j < features; j++) {
+            double v = (double)x[k + j], e = v - f[j].mean;
+            f[j].sum += v, f[j].squares += e * e;
+            if (v < f[j].low) f[j].low = v;
+            if (v > f[j].high) f[j].high = v;
+        }
+}
+
+/* In two passes, since sum x^2 - n mean^2 would be the difference of two large numbers. Zeros (and
+ * dc_error) when a stream fails. */
+static dc_scaler dc__fit_scaler(dc_dataset *d, const char *who, bool standardize)
+{
+    dc__need_data(d, who);
+    int64_t features = dc__features(d);
+    double n = (double)d->count * (double)(d->x_size / features);
+    dc__feature *f = dc__buffer_new(d->ctx, (size_t)features * sizeof *f);
+    size_t size = (size_t)(d->x_size + d->y_size) * sizeof(dc_real);
+    dc_real *x = f ? dc__buffer_new(d->ctx, size) : NULL;
+    bool ok = x;
+    for (int64_t j = 0; j < features && ok; j++)
+        f[j] = (dc__feature){ .low = (double)INFINITY, .high = -(double)INFINITY };
+    for (int pass = 0; pass < 2 && ok; pass++) {
+        for (int64_t j = 0; j < features; j++) f[j].mean = f[j].sum / n, f[j].squares = 0;
+        for (int64_t i = 0; i < d->count && ok; i++) {
+            ok = dc__read_sample(d, i, x, x + d->x_size);
+            if (ok) dc__survey_sample(f, features, x, d->x_size);
+        }
+    }
+    dc_scaler scaler = { 0 };
+    if (ok) {
+        dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)features * sizeof *shift);
+        dc_real *scale = shift + features;
+        for (int64_t j = 0; j < features; j++) {
+            shift[j] = (dc_real)(standardize ? f[j].mean : f[j].low);
+            scale[j] = (dc_real)(standardize ? sqrt(f[j].squares / n) : f[j].high - f[j].low);
+            if (scale[j] == 0) scale[j] = 1;
+        }
+        scaler = (dc_scaler){ features, shift, scale };
+    }
+    dc__buffer_free(x);
+    dc__buffer_free(f);
+    return scaler;
+}
+
+DC_API dc_scaler dc_standardizer(dc_dataset *d)
+{
+    return dc__fit_scaler(d, "dc_standardizer", true);
+}
+
+DC_API dc_scaler dc_normalizer(dc_dataset *d)
+{
+    return dc__fit_scaler(d, "dc_normalizer", false);
+}
+
+/* Scaling what is scaled: ((x - s) / c - t) / e = (x - (s + c t)) / (c e). */
+DC_API dc_dataset *dc_scaled(dc_dataset *d, dc_scaler scaler)
+{
+    dc__need_data(d, "dc_scaled");
+    int64_t n = dc__features(d);
+    if (scaler.features != n)
+        dc_fail(d->ctx, "dc_scaled: the scaler is for %lld features, the samples of shape %s have "
+                "%lld", (long long)scaler.features, DC__SHAPE_TEXT(d->x_shape), (long long)n);
+    dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)n * sizeof *shift), *scale = shift + n;
+    for (int64_t j = 0; j < n; j++) {
+        if (scaler.scale[j] == 0)
+            dc_fail(d->ctx, "dc_scaled: the scale of feature %lld is 0", (long long)j);
+        dc_real s = d->scaler ? d->scaler->shift[j] : 0, c = d->scaler ? d->scaler->scale[j] : 1;
+        shift[j] = s + c * scaler.shift[j], scale[j] = c * scaler.scale[j];
+    }
+    dc_dataset *scaled = dc__same(d);
+    scaler = (dc_scaler){ n, shift, scale };
+    scaled->scaler = dc__permanent_copy(d->ctx, &scaler, sizeof scaler);
+    return scaled;
+}
+
+/* --- batches --- */
+
+/* The order of an epoch depends on the seed and on how many epochs this loader has begun before, so
+ * that a loop written by hand sees the batches that dc_fit sees. Everything is made once and lives
+ * as long as what is made now: a loader made inside a step is gone with it. */
+struct dc_loader {
+    dc_dataset *data;
+    int64_t     batch_size, position;
+    int64_t    *rows;                      /* This epoch's order. */
+    bool        shuffle, failed;           /* failed: the last epoch ended early, by an error. */
+    uint32_t    epoch;
+    dc_tensor  *x, *y;
+};
+
+/* [size, ...] for samples of shape s. */
+static dc_shape dc__batch_shape(dc_shape s, int64_t size)
+{
+    dc_shape batch = { .rank = s.rank + 1, .dim = { size } };
+    for (int i = 0; i < s.rank; i++) batch.dim[i + 1] = s.dim[i];
+    return batch;
+}
+
+DC_API dc_loader *dc_batches(dc_dataset *d, int64_t batch_size, bool shuffle)
+{
+    dc__need_data(d, "dc_batches");
+    if (batch_size < 1)
+        dc_fail(d->ctx, "dc_batches: a batch of %lld samples; it must have at least one",
+                (long long)batch_size);
+    if (batch_size > d->count) batch_size = d->count;
+    dc_loader *l = dc__temporary(d->ctx, sizeof *l);
+    *l = (dc_loader){ .data = d, .batch_size = batch_size, .shuffle = shuffle };
+    l->rows = dc__temporary(d->ctx, (size_t)d->count * sizeof *l->rows);
+    for (int64_t i = 0; i < d->count; i++) l->rows[i] = i;
+    l->x = dc_zeros(d->ctx, dc__batch_shape(d->x_shape, batch_size));
+    l->y = dc_zeros(d->ctx, dc__batch_shape(d->y_shape, batch_size));
+    return l;
+}
+
+static bool dc__end_epoch(dc_loader *l, bool failed)
+{
+    l->position = 0, l->epoch++, l->failed = failed;
+    if (!failed) l->data->ctx->error[0] = 0;       /* dc_error tells an end from a failure. */
+    return false;
+}
+
+/* The tensor t now holds n samples of `size` elements. */
+static void dc__refilled(dc_tensor *t, int64_t n, int64_t size)
+{
+    t->shape.dim[0] = n, t->size = n * size, t->version++;
+}
+
+DC_API bool dc_next(dc_loader *l, dc_batch *batch)
+{
+    const dc_dataset *d = l->data;
+    if (l->position == 0 && l->shuffle) {
+        dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 0, 0, l->epoch);
+        dc__shuffled_rows(&r, d->count, l->rows);
+    }
+    int64_t left = d->count - l->position, n = left < l->batch_size ? left : l->batch_size;
+    if (n == 0) return dc__end_epoch(l, false);
+    const int64_t *rows = l->rows + l->position;
+    dc_real *x = l->x->data, *y = l->y->data;
+    for (int64_t i = 0; i < n; i++)
+        if (!dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size))
+            return dc__end_epoch(l, true);
+    dc__refilled(l->x, n, d->x_size);
+    dc__refilled(l->y, n, d->y_size);
+    l->position += n;
+    *batch = (dc_batch){ .x = l->x, .y = l->y, .size = n, .rows = rows };
+    return true;
+}
+
+/* --- generators --- */
+
+/* A set to be filled in, of samples x [features]: y is the class, or with classes 0 a quantity [1].
+ * `place` and `noise` are its two sources of random numbers. */
+typedef struct dc__made {
+    dc_dataset *data;
+    dc_real    *x, *y;
+    dc__random  place, noise;
+} dc__made;
+
+static dc__made dc__make(dc_context *ctx, const char *who, int64_t count, int features, int classes)
+{
+    dc_shape x_shape = DC_SHAPE(features), y_shape = classes ? DC_SCALAR : DC_SHAPE(1);
+    dc__made m = { .data = dc__new_dataset(ctx, who, count, x_shape, y_shape, classes) };
+    m.data->x = m.x = dc__permanent(ctx, (size_t)(count * features) * sizeof(dc_real));
+    m.data->y = m.y = dc__permanent(ctx, (size_t)count * sizeof(dc_real));
+    m.place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations, 0);
+    m.noise = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 1);
+    return m;
+}
+
+/* Moves every point by noise N(0, 1), and returns the finished set. */
+static dc_dataset *dc__blurred(const dc__made *m, dc_real noise)
+{
+    int64_t n = m->data->count * m->data->x_size;
+    for (int64_t i = 0; i < n; i++) m->x[i] += noise * dc__normal_at(&m->noise, (uint64_t)i);
+    return m->data;
+}
+
+static const dc_real dc__pi = DC__C(3.14159265358979323846);
+
+/* Puts sample i on a circle around (x, y). */
+static void dc__on_circle(dc__made *m, int64_t i, dc_real x, dc_real y, dc_real radius,
+                          dc_real angle)
+{
+    m->x[2 * i] = x + radius * dc__cos_plain(angle);
+    m->x[2 * i + 1] = y + radius * dc__sin_plain(angle);
+}
+
+DC_API dc_dataset *dc_make_line(dc_context *ctx, int64_t count, dc_real slope, dc_real intercept,
+                                dc_real noise)
+{
+    dc__made m = dc__make(ctx, "dc_make_line", count, 1, 0);
+    for (int64_t i = 0; i < count; i++) {
+        m.x[i] = dc__uniform_at(&m.place, (uint64_t)i);
+        m.y[i] = slope * m.x[i] + intercept + noise * dc__normal_at(&m.noise, (uint64_t)i);
+    }
+    return m.data;
+}
+
+DC_API dc_dataset *dc_make_sine(dc_context *ctx, int64_t count, dc_real noise)
+{
+    dc__made m = dc__make(ctx, "dc_make_sine", count, 1, 0);
+    for (int64_t i = 0; i < count; i++) {
+        m.x[i] = dc__pi * (2 * dc__uniform_at(&m.place, (uint64_t)i) - 1);
+        m.y[i] = dc__sin_plain(m.x[i]) + noise * dc__normal_at(&m.noise, (uint64_t)i);
+    }
+    return m.data;
+}
+
+DC_API dc_dataset *dc_make_xor(dc_context *ctx)
+{
+    dc__made m = dc__make(ctx, "dc_make_xor", 4, 2, 2);
+    for (int i = 0; i < 4; i++) {
+        int a = i >> 1, b = i & 1;
+        m.x[2 * i] = (dc_real)a, m.x[2 * i + 1] = (dc_real)b, m.y[i] = (dc_real)(a ^ b);
+    }
+    return m.data;
+}
+
+DC_API dc_dataset *dc_make_blobs(dc_context *ctx, int64_t count, int classes, dc_real noise)
+{
+    if (classes < 1) dc_fail(ctx, "dc_make_blobs: %d classes; there must be at least 1", classes);
+    dc__made m = dc__make(ctx, "dc_make_blobs", count, 2, classes);
+    for (int64_t i = 0; i < count; i++) {
+        m.y[i] = (dc_real)(i % classes);
+        dc__on_circle(&m, i, 0, 0, 2, 2 * dc__pi * m.y[i] / (dc_real)classes);
+    }
+    return dc__blurred(&m, noise);
+}
+
+DC_API dc_dataset *dc_make_circles(dc_context *ctx, int64_t count, dc_real noise)
+{
+    dc__made m = dc__make(ctx, "dc_make_circles", count, 2, 2);
+    for (int64_t i = 0; i < count; i++) {
+        m.y[i] = (dc_real)(i % 2);
+        dc_real turn = dc__uniform_at(&m.place, (uint64_t)i);
+        dc__on_circle(&m, i, 0, 0, 1 - m.y[i] / 2, 2 * dc__pi * turn);
+    }
+    return dc__blurred(&m, noise);
+}
+
+/* Two half circles that reach into each other. */
+DC_API dc_dataset *dc_make_moons(dc_context *ctx, int64_t count, dc_real noise)
+{
+    dc__made m = dc__make(ctx, "dc_make_moons", count, 2, 2);
+    for (int64_t i = 0; i < count; i++) {
+        dc_real angle = dc__pi * dc__uniform_at(&m.place, (uint64_t)i);
+        m.y[i] = (dc_real)(i % 2);
+        if (i % 2) dc__on_circle(&m, i, 1, DC__C(0.5), 1, -angle);
+        else dc__on_circle(&m, i, 0, 0, 1, angle);
+    }
+    return dc__blurred(&m, noise);
+}
+
+/* Each arm goes round 1 1/2 times, from the centre to radius 1; the square root puts as many points
+ * on each part of its length. */
+DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_real noise)
+{
+    if (arms < 1) dc_fail(ctx, "dc_make_spirals: %d arms; there must be at least 1", arms);
+    dc__made m = dc__make(ctx, "dc_make_spirals", count, 2, arms);
+    for (int64_t i = 0; i < count; i++) {
+        m.y[i] = (dc_real)(i % arms);
+        dc_real radius = DC__SQRT(dc__uniform_at(&m.place, (uint64_t)i));
+        dc__on_circle(&m, i, 0, 0, radius, dc__pi * (3 * radius + 2 * m.y[i] / (dc_real)arms));
+    }
+    return dc__blurred(&m, noise);
+}
+
+DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells)
+{
+    if (cells < 1 || cells > 1024)
+        dc_fail(ctx, "dc_make_checkerboard: %d cells a side; there must be 1 to 1024", cells);
+    dc__made m = dc__make(ctx, "dc_make_checkerboard", count, 2, 2);
+    for (int64_t i = 0; i < count; i++) {
+        dc_real u = dc__uniform_at(&m.place, (uint64_t)(2 * i));
+        dc_real v = dc__uniform_at(&m.place, (uint64_t)(2 * i + 1));
+        m.x[2 * i] = 2 * u - 1, m.x[2 * i + 1] = 2 * v - 1;
+        m.y[i] = (dc_real)(((int)(u * (dc_real)cells) + (int)(v * (dc_real)cells)) % 2);
+    }
+    return m.data;
+}
+
+/* A font of 5 x 7 dots, one byte a row; the highest of its five bits is on the left. */
+static const uint8_t dc__font[10][7] = {
+    { 0x0E, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0E }, { 0x04, 0x0C, 0x04, 0x04, 0x04, 0x04, 0x0E },
+    { 0x0E, 0x11, 0x01, 0x02, 0x04, 0x08, 0x1F }, { 0x0E, 0x11, 0x01, 0x06, 0x01, 0x11, 0x0E },
+    { 0x02, 0x06, 0x0A, 0x12, 0x1F, 0x02, 0x02 }, { 0x1F, 0x10, 0x1E, 0x01, 0x01, 0x11, 0x0E },
+    { 0x06, 0x08, 0x10, 0x1E, 0x11, 0x11, 0x0E }, { 0x1F, 0x01, 0x02, 0x04, 0x08, 0x08, 0x08 },
+    { 0x0E, 0x11, 0x11, 0x0E, 0x11, 0x11, 0x0E }, { 0x0E, 0x11, 0x11, 0x0F, 0x01, 0x02, 0x0C },
+};
+
+static dc_real dc__dot(int digit, int row, int column)
+{
+    bool inside = row >= 0 && row < 7 && column >= 0 && column < 5;
+    return inside ? (dc_real)(dc__font[digit][row] >> (4 - column) & 1) : 0;
+}
+
+/* The ink at a point of the font, from the four dots around it. */
+static dc_real dc__ink(int digit, dc_real row, dc_real column)
+{
+    int r = (int)(row + 64) - 64, c = (int)(column + 64) - 64;     /* Rounded down. */
+    dc_real down = row - (dc_real)r, right = column - (dc_real)c;
+    return (1 - down) * ((1 - right) * dc__dot(digit, r, c) + right * dc__dot(digit, r, c + 1))
+         + down * ((1 - right) * dc__dot(digit, r + 1, c) + right * dc__dot(digit, r + 1, c + 1));
+}
+
+enum { DC__IMAGE = 28 };
+
+/* For every pixel, where in the font it comes from: shifted by up to 3 pixels, turned by up to 15
+ * degrees, 2.4 to 3.2 pixels a dot. The noise is a sum of four random bytes, nearly normal. */
+static void dc__draw_digit(int digit, const dc_real u[4], const dc__random *noise, uint64_t at,
+                           uint8_t *out)
+{
+    dc_real angle = DC__C(0.52) * (u[0] - DC__C(0.5)), dots = 1 / (DC__C(2.4) + DC__C(0.8) * u[1]);
+    dc_real c = dc__cos_plain(angle) * dots, s = dc__sin_plain(angle) * dots;
+    dc_real half = DC__C(0.5) * (DC__IMAGE - 1);
+    dc_real top = half + 6 * u[2] - 3, left = half + 6 * u[3] - 3;
+    for (int i = 0; i < DC__IMAGE; i++)
+        for (int j = 0; j < DC__IMAGE; j++, at++) {
+            dc_real y = (dc_real)i - top, x = (dc_real)j - left;
+            dc_real ink = dc__ink(digit, 3 + c * y - s * x, 2 + s * y + c * x);
+            uint32_t b = dc__bits_at(noise, at);
+            int sum = (int)((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24)) - 510;
+            dc_real v = 255 * (DC__C(1.8) * ink - DC__C(0.3)) + DC__C(0.15) * (dc_real)sum;
+            *out++ = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+        }
+}
+
+DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count)
+{
+    dc_shape shape = DC_SHAPE(DC__IMAGE, DC__IMAGE, 1);
+    dc_dataset *d = dc__new_dataset(ctx, "dc_make_digits", count, shape, DC_SCALAR, 10);
+    uint8_t *x = dc__permanent(ctx, (size_t)(count * (d->x_size + 1))), *y = x + count * d->x_size;
+    dc__random place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations, 0);
+    dc__random noise = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 1);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t start = i * d->x_size;
+        dc_real u[4];
+        for (int k = 0; k < 4; k++) u[k] = dc__uniform_at(&place, (uint64_t)(4 * i + k));
+        y[i] = (uint8_t)(i % 10);
+        dc__draw_digit(y[i], u, &noise, (uint64_t)start, x + start);
+    }
+    d->x_bytes = x, d->y_bytes = y;
+    return d;
+}
+
+/* ============================================================================================== */
+/* @impl-readers                                                                                  */
+/* ============================================================================================== */
+
+/* What comes from a file is believed only when every number in it has been compared with every
+ * other: sizes with lengths, counts with counts, check sums with contents, labels with classes. So
+ * readers work in three steps: the file into a buffer, all checks, and then permanent memory. */
+
+/* Permanent memory for the content of a file. */
+static void *dc__keep(dc_context *ctx, const char *path, int64_t size)
+{
+    void *memory = dc__take(&ctx->permanent, (size_t)size);
+    if (!memory) dc__error(ctx, "%s: out of memory asking for %lld bytes", path, (long long)size);
+    return memory;
+}
+
+/* --- gzip (RFC 1952) --- */
+
+#if defined(DC__HAS_STB_IMAGE) && !defined(STBI_NO_ZLIB)
+
+/* The sum by which gzip finds damage: the remainder of a division of polynomials. */
+static uint32_t dc__crc32(const uint8_t *bytes, size_t size)
+{
+    uint32_t table[256], crc = 0xFFFFFFFF;
+    for (uint32_t i = 0; i < 256; i++) {
+        table[i] = i;
+        for (int k = 0; k < 8; k++) table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320 : 0);
+    }
+    for (size_t i = 0; i < size; i++) crc = crc >> 8 ^ table[(crc ^ bytes[i]) & 255];
+    return ~crc;
+}
+
+static uint32_t dc__little32(const uint8_t *b)
+{
+    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+/* Where the compressed data begin, behind the optional fields; 0 when there is no such place. */
+static size_t dc__gzip_start(const uint8_t *b, size_t size)
+{
+    size_t at = 10;
+    if (size < 18 || b[2] != 8 || b[3] > 31) return 0;
+    if (b[3] & 4) at += 2 + (size_t)(b[10] | b[11] << 8);
+    for (int field = 8; field <= 16; field *= 2)   /* Name and comment, each up to a zero byte. */
+        if (b[3] & field) {
+            while (at < size && b[at]) at++;
+            at++;
+        }
+    if (b[3] & 2) at += 2;
+    return at + 8 < size ? at : 0;
+}
+
+/* Is the trailer also found further in front, with another member behind it? Only a member equal to
+ * the first would otherwise go unnoticed. */
+static bool dc__has_second_member(const uint8_t *b, size_t start, size_t size)
+{
+    for (size_t i = start; i + 18 <= size; i++)
+        if (!memcmp(b + i, b + size - 8, 8) && b[i + 8] == 0x1F && b[i + 9] == 0x8B) return true;
+    return false;
+}
+
+/* The unpacked file as a buffer; NULL (and dc_error) when anything is wrong with it. stb_image
+ * unpacks, but checks neither length nor sum; and since it looks a few bytes ahead, it gets the
+ * trailer too. The format cannot pack more than 1032 : 1. */
+static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size)
+{
+    size_t start = dc__gzip_start(b, *size);
+    uint32_t sum = start ? dc__little32(b + *size - 8) : 0;
+    uint32_t length = start ? dc__little32(b + *size - 4) : 0;
+    if (!start) {
+        dc__error(ctx, "%s: the gzip header is damaged or cut short", path);
+        return NULL;
+    }
+    if (*size > INT32_MAX || length > INT32_MAX || length / 1032 > *size - start) {
+        dc__error(ctx, "%s: damaged, or above 2 GiB: %zu bytes of gzip are said to hold %lu", path,
+                  *size, (unsigned long)length);
+        return NULL;
+    }
+    uint8_t *out = dc__buffer_new(ctx, (size_t)length + 1);
+    if (!out) return NULL;
+    int got = stbi_zlib_decode_noheader_buffer((char *)out, (int)length, (const char *)b + start,
+                                               (int)(*size - start));
+    if (got != (int)length || dc__crc32(out, length) != sum
+        || dc__has_second_member(b, start, *size)) {
+        dc__buffer_free(out);
+        dc__error(ctx, "%s: damaged (or more than one gzip member): length or check sum are wrong",
+                  path);
+        return NULL;
+    }
+    *size = length;
+    return out;
+}
+#else
+static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size)
+{
+    (void)b, (void)size;
+    dc__error(ctx, "%s: reading gzip needs stb_image.h; unpack it with gzip -d, or install "
+              "libstb-dev and compile again", path);
+    return NULL;
+}
+#endif
+
+/* A file, unpacked if it is gzip, as a buffer. */
+static uint8_t *dc__read_packed_file(dc_context *ctx, const char *path, size_t *size)
+{
+    uint8_t *bytes = (uint8_t *)dc__read_file(ctx, path, size);
+    if (!bytes || *size < 2 || bytes[0] != 0x1F || bytes[1] != 0x8B) return bytes;
+    uint8_t *unpacked = dc__gunzip(ctx, path, bytes, size);
+    dc__buffer_free(bytes);
+    return unpacked;
+}
+
+/* --- IDX, the format of MNIST --- */
+
+static uint32_t dc__big32(const uint8_t *b)
+{
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | (uint32_t)b[3];
+}
+
+typedef struct dc__idx {
+    const char *path;
+    uint8_t    *buffer, *items;            /* The file; what stands behind its header. */
+    int64_t     count, rows, columns;
+} dc__idx;
+
+/* IDX: a magic number (00 00, the type, 08 for bytes, how many axes), the sizes, the bytes. Reads a
+ * file of one axis, labels, or of three, images. */
+static bool dc__read_idx(dc_context *ctx, const char *path, int axes, dc__idx *idx)
+{
+    size_t size = 0, header = 4 + 4 * (size_t)axes;
+    uint8_t *b = dc__read_packed_file(ctx, path, &size);
+    *idx = (dc__idx){ path, b, b, 0, 1, 1 };
+    if (!b) return false;
+    if (size < header)
+        return dc__error(ctx, "%s: cut short: %zu bytes, but the header alone takes %zu", path,
+                         size, header);
+    unsigned long magic = dc__big32(b), wanted = 0x800 + (unsigned long)axes;
+    if (magic != wanted)
+        return dc__error(ctx, "%s: not an IDX file of %s: it begins with %08lx, not %08lx", path,
+                         axes == 1 ? "labels" : "images", magic, wanted);
+    idx->items = b + header, idx->count = dc__big32(b + 4);
+    if (axes == 3) idx->rows = dc__big32(b + 8), idx->columns = dc__big32(b + 12);
+    uint64_t count = (uint64_t)idx->count, there = size - header;
+    uint64_t item = (uint64_t)idx->rows * (uint64_t)idx->columns;
+    const char *wrong = !item || !count ? "empty" : count > there / item ? "cut short"
+                      : count * item != there ? "too long" : NULL;
+    if (wrong)
+        return dc__error(ctx, "%s: %s: the header promises %lld items of %lld x %lld bytes, and "
+                         "%zu bytes follow", path, wrong, (long long)idx->count,
+                         (long long)idx->rows, (long long)idx->columns, size - header);
+    return true;
+}
+
+/* Compares images with labels, and makes the set. classes 0: as many as there are, but two. */
+static dc_dataset *dc__join_idx(dc_context *ctx, const dc__idx *x, const dc__idx *y, int classes)
+{
+    int64_t count = x->count, size = count * x->rows * x->columns;
+    if (count != y->count) {
+        dc__error(ctx, "%s: %lld labels for the %lld images of %s", y->path, (long long)y->count,
+                  (long long)count, x->path);
+        return NULL;
+    }
+    int largest = 1;
+    for (int64_t i = 0; i < count; i++) {
+        if (y->items[i] > largest) largest = y->items[i];
+        if (classes && y->items[i] >= classes) {
+            dc__error(ctx, "%s: the label of image %lld is %d; labels are 0 to %d", y->path,
+                      (long long)i, y->items[i], classes - 1);
+            return NULL;
+        }
+    }
+    uint8_t *kept = dc__keep(ctx, x->path, size + count);
+    if (!kept) return NULL;
+    dc_dataset *d = dc__new_dataset(ctx, "dc_load_idx", count, DC_SHAPE(x->rows, x->columns, 1),
+                                    DC_SCALAR, classes ? classes : largest + 1);
+    d->x_bytes = memcpy(kept, x->items, (size_t)size);
+    d->y_bytes = memcpy(kept + size, y->items, (size_t)count);
+    return d;
+}
+
+static dc_dataset *dc__load_idx(dc_context *ctx, const char *images, const char *labels,
+                                int classes)
+{
+    dc__idx x = { 0 }, y;
+    bool ok = dc__read_idx(ctx, labels, 1, &y) && dc__read_idx(ctx, images, 3, &x);
+    dc_dataset *d = ok ? dc__join_idx(ctx, &x, &y, classes) : NULL;
+    dc__buffer_free(x.buffer);
+    dc__buffer_free(y.buffer);
+    return d;
+}
+
+DC_API dc_dataset *dc_load_idx(dc_context *ctx, const char *images, const char *labels)
+{
+    return dc__load_idx(ctx, images, labels, 0);
+}
+
+enum { DC__PATH = 1024 };
+
+/* Into path: folder/stem-idx3-ubyte, or with a dot as some archives have it, or either with .gz. */
+static bool dc__find_mnist(dc_context *ctx, const char *folder, const char *stem, char *path)
+{
+    for (int i = 0; i < 4; i++) {
+        int axes = strstr(stem, "images") ? 3 : 1;
+        int length = snprintf(path, DC__PATH, "%s/%s%cidx%d-ubyte%s", folder, stem,
+                              i % 2 ? '.' : '-', axes, i / 2 ? ".gz" : "");
+        dc__file *f = length < DC__PATH ? dc__open(ctx, path, "rb") : NULL;
+        if (f) return dc__close(ctx, f);
+    }
+    return dc__error(ctx, "%s: no file %s-idx...-ubyte there that can be opened, with or without "
+                     ".gz", folder, stem);
+}
+
+DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part)
+{
+    char images[DC__PATH], labels[DC__PATH];
+    bool train = part == DC_TRAIN;
+    if (!dc__find_mnist(ctx, folder, train ? "train-images" : "t10k-images", images)) return NULL;
+    if (!dc__find_mnist(ctx, folder, train ? "train-labels" : "t10k-labels", labels)) return NULL;
+    return dc__load_idx(ctx, images, labels, 10);
+}
+
+/* --- CSV (RFC 4180) --- */
+
+/* A table of texts, cut out of the file where it stands: each field ends in a zero byte. Blanks
+ * around a field do not count, nor do empty lines. Then it is read column by column: one whose
+ * first value is a number must hold numbers; any other is categorical. */
+typedef struct dc__column {
+    const char *name;
+    char        number[24];                /* The name, where the file has none. */
+    int64_t     first, categories;         /* category[first ...] are its texts; 0: numbers. */
+    double      fill;                      /* What stands for a missing value. */
+} dc__column;
+
+typedef struct dc__csv {
+    dc_context *ctx;
+    const char *path;
+    char        separator, ended_by;       /* What followed the last field: a newline, or 0. */
+    bool        has_header;
+    char       *bytes, *at;                /* The file, and how far it is read, */
+    long long   now;                       /* up to this line. */
+    char      **field;                     /* [lines, columns] */
+    long long  *line;                      /* The number of each line that is not empty. */
+    int64_t     fields, field_room, lines, line_room, rows, columns;
+    dc__column *column;
+    double     *value;                     /* [rows, columns]: number or category; NaN: missing. */
+    char      **category;
+    int64_t     categories, category_room;
+} dc__csv;
+
+enum { DC__MAX_CATEGORIES = 1000 };        /* A column of more texts is a name or a remark. */
+
+/* Room for another item in the array that `array` is the address of. */
+static bool dc__grow(dc_context *ctx, void *array, int64_t used, int64_t *room, size_t item)
+{
+    if (used < *room) return true;
+    void *bytes;
+    memcpy(&bytes, array, sizeof bytes);
+    bytes = dc__buffer_resize(ctx, bytes, 2 * (size_t)(*room + 64) * item);
+    if (!bytes) return false;
+    memcpy(array, &bytes, sizeof bytes);
+    *room = 2 * (*room + 64);
+    return true;
+}
+
+static bool dc__is_blank(const dc__csv *t, char c)
+{
+    return (c == ' ' || c == '\t') && c != t->separator;
+}
+
+static bool dc__ends_field(const dc__csv *t, char c)
+{
+    return !c || c == t->separator || c == '\n' || c == '\r';
+}
+
+/* Reads one field, and puts a zero byte behind it, which may overwrite what ended it. */
+static bool dc__read_field(dc__csv *t, char **text)
+{
+    char *p = t->at, *out;
+    long long opened = t->now;
+    while (dc__is_blank(t, *p)) p++;
+    *text = out = p;
+    if (*p == '"') {
+        for (p++; *p != '"' || p[1] == '"'; *out++ = *p++) {
+            if (!*p) return dc__error(t->ctx, "%s: line %lld: a quote is opened and never closed",
+                                      t->path, opened);
+            if (*p == '"') p++;
+            t->now += *p == '\n';
+        }
+        for (p++; dc__is_blank(t, *p);) p++;
+        if (!dc__ends_field(t, *p))
+            return dc__error(t->ctx, "%s: line %lld: text after a closing quote (a quote inside "
+                             "quotes is written twice)", t->path, t->now);
+    } else {
+        while (!dc__ends_field(t, *p)) p++;
+        for (out = p; out > *text && dc__is_blank(t, out[-1]);) out--;
+    }
+    t->ended_by = *p == '\r' ? '\n' : *p;
+    t->at = *p == '\r' && p[1] == '\n' ? p + 2 : *p ? p + 1 : p;
+    *out = 0;
+    return true;
+}
+
+static bool dc__read_row(dc__csv *t)
+{
+    int64_t begin = t->fields;
+    if (!dc__grow(t->ctx, &t->line, t->lines, &t->line_room, sizeof *t->line)) return false;
+    t->line[t->lines] = t->now;
+    do {
+        if (!dc__grow(t->ctx, &t->field, t->fields, &t->field_room, sizeof *t->field)) return false;
+        if (!dc__read_field(t, &t->field[t->fields])) return false;
+        t->fields++;
+    } while (t->ended_by && t->ended_by != '\n');
+    t->now++;
+    int64_t found = t->fields - begin;
+    if (found == 1 && !*t->field[begin]) {         /* An empty line. */
+        t->fields = begin;
+        return true;
+    }
+    if (t->lines++ == 0) t->columns = found;
+    if (found == t->columns) return true;
+    return dc__error(t->ctx, "%s: line %lld has %lld fields, but line %lld has %lld", t->path,
+                     t->line[t->lines - 1], (long long)found, t->line[0], (long long)t->columns);
+}
+
+static bool dc__read_table(dc__csv *t)
+{
+    size_t size = 0;
+    t->bytes = t->at = dc__read_file(t->ctx, t->path, &size);
+    if (!t->bytes) return false;
+    if (memchr(t->bytes, 0, size))
+        return dc__error(t->ctx, "%s: not a text file: it has a zero byte", t->path);
+    if (!strncmp(t->at, "\xEF\xBB\xBF", 3)) t->at += 3;          /* A byte order mark. */
+    for (t->now = 1; *t->at;)
+        if (!dc__read_row(t)) return false;
+    t->rows = t->lines - t->has_header;
+    if (t->rows < 1) return dc__error(t->ctx, "%s: there are no samples in it", t->path);
+    if (t->columns < 2)
+        return dc__error(t->ctx, "%s: a single column; a feature and a target are needed, "
+                         "separated by '%c'", t->path, t->separator);
+    t->column = dc__buffer_new(t->ctx, (size_t)t->columns * sizeof *t->column);
+    if (!t->column) return false;
+    for (int64_t c = 0; c < t->columns; c++) {
+        dc__column *column = &t->column[c];
+        *column = (dc__column){ .name = t->has_header ? t->field[c] : column->number };
+        snprintf(column->number, sizeof column->number, "%lld", (long long)c);
+    }
+    t->value = dc__buffer_new(t->ctx, (size_t)(t->rows * t->columns) * sizeof *t->value);
+    return t->value;
+}
+
+static char *dc__field_at(const dc__csv *t, int64_t row, int64_t c)
+{
+    return t->field[(row + t->has_header) * t->columns + c];
+}
+
+static bool dc__refuse_field(const dc__csv *t, int64_t row, int64_t c, const char *why)
+{
+    return dc__error(t->ctx, "%s: line %lld, column \"%.40s\": \"%.40s\" %s", t->path,
+                     t->line[row + t->has_header], t->column[c].name, dc__field_at(t, row, c), why);
+}
+
+static bool dc__is_missing(const char *s)
+{
+    return !*s || !strcmp(s, "?") || !strcmp(s, "NA") || dc__is_word(s, s + strlen(s), "nan");
+}
+
+static bool dc__is_number(const char *s, double *v)
+{
+    return dc__parse_number(s, s + strlen(s), v);
+}
+
+/* The column that is to be the target; -1 (and dc_error) when there is none of that name. */
+static int64_t dc__find_target(const dc__csv *t, const char *label)
+{
+    if (!label) return t->columns - 1;
+    for (int64_t c = 0; c < t->columns; c++)
+        if (!strcmp(t->column[c].name, label)) return c;
+    for (int64_t c = 0; c < t->columns; c++)
+        if (!strcmp(t->column[c].number, label)) return c;
+    return dc__error(t->ctx, "%s: no column \"%.40s\" for the target; there are %lld, \"%.40s\" to "
+                     "\"%.40s\"", t->path, label, (long long)t->columns, t->column[0].name,
+                     t->column[t->columns - 1].name) - 1;
+}
+
+/* Class numbers that are whole, and the smallest of which is 0, stay as they are. Their count, or 0
+ * for other classes, which are numbered in order of appearance. There are always two classes. */
+static int dc__numbered_classes(const dc__csv *t, int64_t c)
+{
+    double smallest = 1, largest = 1, v;
+    for (int64_t r = 0; r < t->rows; r++) {
+        if (!dc__is_number(dc__field_at(t, r, c), &v)) return 0;
+        if (!(v >= 0 && v < DC__MAX_CATEGORIES) || (double)(int)v != v) return 0;
+        smallest = v < smallest ? v : smallest, largest = v > largest ? v : largest;
+    }
+    return smallest == 0 ? (int)largest + 1 : 0;
+}
+
+/* value[row, c] becomes the number of that text among those of its column. */
+static bool dc__categorize(dc__csv *t, int64_t row, int64_t c)
+{
+    dc__column *column = &t->column[c];
+    char *text = dc__field_at(t, row, c);
+    int64_t i = 0, n = column->categories;
+    while (i < n && strcmp(t->category[column->first + i], text)) i++;
+    t->value[row * t->columns + c] = (double)i;
+    if (i < n) return true;
+    if (n == DC__MAX_CATEGORIES)
+        return dc__refuse_field(t, row, c, "is one text too many for a category; at most 1000 are "
+                                "told apart");
+    if (!dc__grow(t->ctx, &t->category, t->categories, &t->category_room, sizeof *t->category))
+        return false;
+    t->category[t->categories++] = text, column->categories++;
+    return true;
+}
+
+typedef enum dc__role { DC__FEATURE, DC__QUANTITY, DC__NUMBERED, DC__NAMED } dc__role;
+
+/* Fills value[.., c]. A target may be a quantity, or classes with numbers or names. */
+static bool dc__read_column(dc__csv *t, int64_t c, dc__role role)
+{
+    const double largest = sizeof(dc_real) == sizeof(double) ? DBL_MAX : (double)FLT_MAX;
+    dc__column *column = &t->column[c];
+    int64_t numbers = 0;
+    double sum = 0;
+    column->first = t->categories;
+    for (int64_t r = 0; r < t->rows; r++) {
+        const char *text = dc__field_at(t, r, c);
+        double v = (double)NAN, *value = &t->value[r * t->columns + c];
+        bool is_missing = dc__is_missing(text), is_number = dc__is_number(text, &v);
+        bool is_first = !numbers && !column->categories;
+        if (is_missing && role != DC__FEATURE)
+            return dc__refuse_field(t, r, c, "is missing, but it is the target");
+        *value = is_missing ? (double)NAN : v;
+        if (is_missing) continue;
+        if (role == DC__NAMED || column->categories
+            || (role == DC__FEATURE && is_first && !is_number)) {
+            if (!dc__categorize(t, r, c)) return false;
+        } else if (!is_number) {
+            return dc__refuse_field(t, r, c, role == DC__QUANTITY
+                ? "is not a number; if the target is a class, set is_classes"
+                : "is not a number, as those before it are");
+        } else if (!(fabs(v) <= largest)) {
+            return dc__refuse_field(t, r, c, "is more than a dc_real can hold");
+        } else {
+            numbers++, sum += v;
+        }
+    }
+    column->fill = numbers ? sum / (double)numbers : (double)NAN;
+    return true;
+}
+
+/* The names of features, "age" or "colour=red", and of classes. */
+static void dc__name_columns(const dc__csv *t, int64_t target, dc_dataset *d)
+{
+    size_t features = (size_t)d->x_size, classes = (size_t)d->classes;
+    const char **name = dc__permanent_zeros(d->ctx, (features + classes) * sizeof *name);
+    d->feature_name = name, d->class_name = name + features;
+    for (int64_t c = 0; c < t->columns; c++) {
+        const dc__column *column = &t->column[c];
+        char *const *text = column->categories ? t->category + column->first : NULL;
+        if (c != target && !column->categories)
+            *name++ = dc__permanent_text(d->ctx, column->name);
+        for (int64_t i = 0; i < column->categories; i++) {
+            if (c == target) {
+                d->class_name[i] = dc__permanent_text(d->ctx, text[i]);
+                continue;
+            }
+            size_t size = strlen(column->name) + strlen(text[i]) + 2;
+            char *both = dc__permanent(d->ctx, size);
+            snprintf(both, size, "%s=%s", column->name, text[i]);
+            *name++ = both;
+        }
+    }
+}
+
+static dc_dataset *dc__build_csv(dc__csv *t, int64_t target, int classes, const dc_csv_options *o)
+{
+    int64_t features = 0;
+    for (int64_t c = 0; c < t->columns; c++) {
+        dc__column *column = &t->column[c];
+        features += c == target ? 0 : column->categories ? column->categories : 1;
+        if (!o->fill_with_mean || isnan(column->fill)) column->fill = (double)o->missing;
+    }
+    dc_real *x = dc__keep(t->ctx, t->path, t->rows * (features + 1) * (int64_t)sizeof *x);
+    if (!x) return NULL;
+    dc_real *y = x + t->rows * features, *to = x;
+    const double *v = t->value;
+    for (int64_t r = 0; r < t->rows; r++)
+        for (int64_t c = 0; c < t->columns; c++, v++) {
+            const dc__column *column = &t->column[c];
+            if (c == target) y[r] = (dc_real)*v;
+            else if (!column->categories) *to++ = (dc_real)(isnan(*v) ? column->fill : *v);
+            else for (int64_t i = 0; i < column->categories; i++) *to++ = (double)i == *v ? 1 : 0;
+        }
+    dc_dataset *d = dc__new_dataset(t->ctx, "dc_load_csv", t->rows, DC_SHAPE(features),
+                                    classes ? DC_SCALAR : DC_SHAPE(1), classes);
+    d->x = x, d->y = y;
+    dc__name_columns(t, target, d);
+    return d;
+}
+
+static dc_dataset *dc__load_table(dc__csv *t, const dc_csv_options *o)
+{
+    int64_t target = dc__read_table(t) ? dc__find_target(t, o->label) : -1;
+    if (target < 0) return NULL;
+    int classes = o->is_classes ? dc__numbered_classes(t, target) : 0;
+    dc__role role = !o->is_classes ? DC__QUANTITY : classes ? DC__NUMBERED : DC__NAMED;
+    for (int64_t c = 0; c < t->columns; c++)
+        if (!dc__read_column(t, c, c == target ? role : DC__FEATURE)) return NULL;
+    int named = (int)t->column[target].categories;
+    return dc__build_csv(t, target, role != DC__NAMED ? classes : named < 2 ? 2 : named, o);
+}
+
+DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_options *options)
+{
+    dc_csv_options o = options ? *options : (dc_csv_options){ 0 };
+    dc__csv t = { .ctx = ctx, .path = path, .separator = o.separator ? o.separator : ',',
+                  .has_header = !o.no_header };
+    if (strchr("\"\r\n", t.separator))
+        dc_fail(ctx, "dc_load_csv: a quote or the end of a line cannot be the separator");
+    dc_dataset *d = dc__load_table(&t, &o);
+    void *buffer[] = { t.bytes, t.field, t.line, t.column, t.value, t.category };
+    for (int i = 0; i < 6; i++) dc__buffer_free(buffer[i]);
+    return d;
+}
+
+/* ============================================================================================== */
+/* @impl-metrics                                                                                  */
+/* ============================================================================================== */
+
+/* A metric looks at all predictions of a set at once and gives one number. Most only ask which
+ * class was said and which was true; these two questions are answered first, for one output and for
+ * many, for class numbers and for one-hot targets, and the rest is counting. */
+
+static int64_t dc__largest(const dc_real *v, int64_t n)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (v[i] > v[best]) best = i;
+    return best;
+}
+
+static int64_t dc__said(const dc_predictions *p, int64_t i)
+{
+    const dc_real *y = p->y + i * p->outputs;
+    return p->outputs > 1 ? dc__largest(y, p->outputs) : y[0] > p->threshold;
+}
+
+/* The true class; -1 when the target is none of them. One output may have targets -1 and 1. */
+static int64_t dc__truth(const dc_predictions *p, int64_t i)
+{
+    const dc_real *t = p->t + i * p->targets;
+    if (p->targets > 1) return dc__largest(t, p->targets);
+    if (p->outputs == 1) return t[0] > DC__C(0.5);
+    return t[0] >= 0 && t[0] < (dc_real)p->outputs ? (int64_t)t[0] : -1;
+}
+
+static int64_t dc__count_right(const dc_predictions *p)
+{
+    int64_t right = 0;
+    for (int64_t i = 0; i < p->count; i++) right += dc__said(p, i) == dc__truth(p, i);
+    return right;
+}
+
+static double dc__accuracy(const dc_predictions *p, const dc_metric *self)
+{
+    (void)self;
+    return (double)dc__count_right(p) / (double)p->count;
+}
+
+/* The place of the true class when the outputs are sorted: ties go to the lower number, as for the
+ * largest. A NaN is larger than nothing. */
+static int64_t dc__place(const dc_real *y, int64_t n, int64_t truth)
+{
+    int64_t before = 0;
+    for (int64_t j = 0; j < n; j++)
+        before += j < truth ? !(y[j] < y[truth]) : j > truth && !(y[j] <= y[truth]);
+    return before;
+}
+
+static double dc__top_k(const dc_predictions *p, const dc_metric *self)
+{
+    int64_t right = 0;
+    for (int64_t i = 0; i < p->count; i++) {
+        int64_t truth = dc__truth(p, i);
+        int64_t place = p->outputs == 1 ? truth != dc__said(p, i) : truth < 0 ? p->outputs
+                      : dc__place(p->y + i * p->outputs, p->outputs, truth);
+        right += place < self->k;
+    }
+    return (double)right / (double)p->count;
+}
+
+/* Precision, recall and F1 divide how often a class was rightly said by how often it was said, how
+ * often it was true, or the mean of the two: 2 TP / (2 TP + FP + FN) = TP / ((said + true) / 2).
+ * The mean over classes is over those that occur, as in scikit-learn. */
+static double dc__rightly(const dc_predictions *p, int cls, double by_said, double by_truth)
+{
+    int64_t classes = p->outputs > 1 ? p->outputs : 2;
+    int64_t first = cls < 0 ? 0 : cls, stop = cls < 0 ? classes : cls + 1;
+    if (cls >= classes)
+        dc_fail(p->ctx, "a metric asks for class %d, but there are only %lld: 0 to %lld", cls,
+                (long long)classes, (long long)(classes - 1));
+    dc_mark mark = dc_begin(p->ctx);
+    int64_t *right = dc_alloc(p->ctx, 3 * (size_t)classes * sizeof *right);
+    int64_t *said = right + classes, *truth = said + classes, present = 0;
+    for (int64_t i = 0; i < p->count; i++) {
+        int64_t s = dc__said(p, i), t = dc__truth(p, i);
+        said[s]++;
+        if (t >= 0 && t < classes) truth[t]++, right[t] += s == t;
+    }
+    double sum = 0;
+    for (int64_t c = first; c < stop; c++) {
+        double whole = by_said * (double)said[c] + by_truth * (double)truth[c];
+        if (whole > 0) sum += (double)right[c] / whole;
+        present += said[c] + truth[c] > 0;
+    }
+    dc_end(p->ctx, mark);
+    return cls < 0 && present ? sum / (double)present : sum;
+}
+
+/* For the metrics that fit into a line. */
+typedef const dc_predictions *dc__p;
+typedef const dc_metric *dc__m;
+static double dc__precision(dc__p p, dc__m self) { return dc__rightly(p, self->k, 1, 0); }
+static double dc__recall   (dc__p p, dc__m self) { return dc__rightly(p, self->k, 0, 1); }
+static double dc__f1       (dc__p p, dc__m self) { return dc__rightly(p, self->k, 0.5, 0.5); }
+
+/* Sorts index by key, merging sorted runs into longer ones. Equal keys keep their order. */
+static int64_t *dc__sort(const dc_real *key, int64_t *index, int64_t *other, int64_t n)
+{
+    for (int64_t run = 1; run < n; run *= 2) {
+        for (int64_t start = 0; start < n; start += 2 * run) {
+            int64_t middle = start + run < n ? start + run : n;
+            int64_t stop = middle + run < n ? middle + run : n, a = start, b = middle;
+            for (int64_t k = start; k < stop; k++) {
+                bool second = a == middle || (b < stop && key[index[b]] < key[index[a]]);
+                other[k] = index[second ? b++ : a++];
+            }
+        }
+        int64_t *swap = index;
+        index = other, other = swap;
+    }
+    return index;
+}
+
+/* The area under the ROC curve is the chance that a random sample of class 1 scores higher than a
+ * random one of class 0. In order of score, each positive beats the negatives before it and half of
+ * those that tie with it: counted twice, to stay whole. NaN when a class or a score is missing. */
+static double dc__auc(const dc_predictions *p, const dc_metric *self)
+{
+    (void)self;
+    if (p->outputs > 2) return (double)NAN;
+    int64_t n = p->count, positives = 0, twice = 0, below = 0;
+    dc_mark mark = dc_begin(p->ctx);
+    dc_real *score = dc_alloc(p->ctx, (size_t)n * sizeof *score);
+    int64_t *index = dc_alloc(p->ctx, 2 * (size_t)n * sizeof *index);
+    bool missing = false;
+    for (int64_t i = 0; i < n; i++) {
+        const dc_real *y = p->y + i * p->outputs;
+        score[i] = p->outputs == 2 ? y[1] - y[0] : y[0];
+        missing = missing || score[i] != score[i];
+        index[i] = i;
+    }
+    index = dc__sort(score, index, index + n, n);
+    for (int64_t i = 0; i < n; ) {
+        int64_t tied[2] = { 0, 0 }, from = i;
+        for (; i < n && !(score[index[i]] > score[index[from]]); i++)
+            tied[dc__truth(p, index[i]) == 1]++;
+        twice += tied[1] * (2 * below + tied[0]);
+        positives += tied[1], below += tied[0];
+    }
+    dc_end(p->ctx, mark);
+    return missing ? (double)NAN : (double)twice / (2.0 * (double)positives * (double)below);
+}
+
+/* The mean of |y - t| or (y - t)^2; NaN when targets are not quantities like the outputs. */
+static double dc__distance(const dc_predictions *p, bool squared)
+{
+    double sum = 0, n = (double)(p->count * p->outputs);
+    if (p->outputs != p->targets) return (double)NAN;
+    for (int64_t i = 0; i < p->count * p->outputs; i++) {
+        double e = (double)p->y[i] - (double)p->t[i];
+        sum += squared ? e * e : e < 0 ? -e : e;
+    }
+    return sum / n;
+}
+
+static double dc__mae (dc__p p, dc__m self) { return (void)self, dc__distance(p, false); }
+static double dc__rmse(dc__p p, dc__m self) { return (void)self, sqrt(dc__distance(p, true)); }
+
+/* Targets that are all equal: 1 for a perfect prediction, else 0, as in scikit-learn. */
+static double dc__r2(const dc_predictions *p, const dc_metric *self)
+{
+    (void)self;
+    double n = (double)(p->count * p->targets), mean = 0, spread = 0;
+    for (int64_t i = 0; i < p->count * p->targets; i++) mean += (double)p->t[i];
+    mean /= n;
+    for (int64_t i = 0; i < p->count * p->targets; i++)
+        spread += ((double)p->t[i] - mean) * ((double)p->t[i] - mean) / n;
+    double distance = dc__distance(p, true);
+    return spread > 0 ? 1 - distance / spread : distance > 0 ? 0 : 1;
+}
+
+DC_API dc_metric dc_accuracy  (void)    { return (dc_metric){ "accuracy", dc__accuracy, 0 }; }
+DC_API dc_metric dc_top_k     (int k)   { return (dc_metric){ "top_k", dc__top_k, k }; }
+DC_API dc_metric dc_precision (int cls) { return (dc_metric){ "precision", dc__precision, cls }; }
+DC_API dc_metric dc_recall    (int cls) { return (dc_metric){ "recall", dc__recall, cls }; }
+DC_API dc_metric dc_f1        (int cls) { return (dc_metric){ "f1", dc__f1, cls }; }
+DC_API dc_metric dc_auc       (void)    { return (dc_metric){ "auc", dc__auc, 0 }; }
+DC_API dc_metric dc_mae_metric(void)    { return (dc_metric){ "mae", dc__mae, 0 }; }
+DC_API dc_metric dc_rmse      (void)    { return (dc_metric){ "rmse", dc__rmse, 0 }; }
+DC_API dc_metric dc_r2        (void)    { return (dc_metric){ "r2", dc__r2, 0 }; }
+
+/* ============================================================================================== */
+/* @impl-training                                                                                 */
+/* ============================================================================================== */
+
+/* dc_fit is the loop that one would write by hand: batch, forward, loss, backward, step. All the
+ * rest is book-keeping around it: what the numbers of an epoch are, who is told, and when to stop.
+ * One idea keeps it short: a tally adds up what batches give, the same one for training and for
+ * evaluation. */
+#ifdef DC__POSIX
+#include <unistd.h>
+#endif
+
+static bool dc__loss_is(const dc_model *m, const char *name)
+{
+    return m->loss.name && !strcmp(m->loss.name, name);
+}
+
+/* Every output is a yes or no of its own. */
+static bool dc__is_binary(const dc_model *m)
+{
+    return dc__loss_is(m, "bce") || dc__loss_is(m, "bce_with_logits") || dc__loss_is(m, "hinge");
+}
+
+/* The shape of the prediction for one sample, [1, ...]: predicts one to see it. */
+static dc_shape dc__output_shape(dc_model *m)
+{
+    dc_context *ctx = m->ctx;
+    dc_mark mark = dc_begin(ctx);
+    bool training = dc_set_training(ctx, false), grad = dc_set_grad(ctx, false);
+    dc_shape one = { .rank = m->input.rank + 1, .dim = { 1 } };
+    for (int i = 0; i < m->input.rank; i++) one.dim[i + 1] = m->input.dim[i];
+    dc_shape s = dc_forward(m, dc_zeros(ctx, one))->shape;
+    dc_set_training(ctx, training), dc_set_grad(ctx, grad);
+    dc_end(ctx, mark);
+    if (s.rank == 0 || s.dim[0] != 1)
+        dc_fail(ctx, "the model turns %s into %s; the first axis must stay the batch",
+                DC__SHAPE_TEXT(one), DC__SHAPE_TEXT(s));
+    return s;
+}
+
+static void dc__check_data(dc_model *m, dc_dataset *data, const char *who)
+{
+    if (!dc__same_shape(dc_x_shape(data), m->input))
+        dc_fail(m->ctx, "%s: the samples are %s but the model takes %s; give dc_input the shape of "
+                "a sample", who, DC__SHAPE_TEXT(dc_x_shape(data)), DC__SHAPE_TEXT(m->input));
+}
+
+/* The set must also have targets that the loss can use. */
+static void dc__check_targets(dc_model *m, dc_dataset *data, const char *who)
+{
+    dc_context *ctx = m->ctx;
+    if (!m->is_compiled)
+        dc_fail(ctx, "%s: the model has no loss and no optimizer yet; call dc_compile first", who);
+    dc__check_data(m, data, who);
+    dc_shape s = dc__output_shape(m);
+    int64_t outputs = s.dim[s.rank - 1], classes = dc_classes(data);
+    bool wants_classes = dc__loss_is(m, "cross_entropy") || dc__loss_is(m, "nll");
+    if (wants_classes && classes == 0 && dc__count(ctx, dc_y_shape(data)) == 1)
+        dc_fail(ctx, "%s: the loss %s needs class numbers, but the targets of this set are "
+                "quantities; say how many classes it has, or use DC_MSE", who, m->loss.name);
+    if (dc__loss_is(m, "hinge") && classes > 0)
+        dc_fail(ctx, "%s: the loss hinge needs targets -1 and 1, but this set has class numbers "
+                "from 0; use DC_BCE_WITH_LOGITS", who);
+    if (wants_classes && classes > 0 && classes != outputs)
+        dc_fail(ctx, "%s: the model has %lld outputs but the set has %lld classes; the last layer "
+                "must have one unit a class", who, (long long)outputs, (long long)classes);
+    if (dc__is_binary(m) && classes > 2)
+        dc_fail(ctx, "%s: the loss %s tells two classes apart, but the set has %lld; use "
+                "DC_CROSS_ENTROPY and one output a class", who, m->loss.name, (long long)classes);
+}
+
+/* --- tallies and evaluation --- */
+
+typedef struct dc__tally {
+    dc_model      *model;
+    double         loss;                   /* Times rows, summed. */
+    int64_t        rows, right;
+    int64_t        y_size, t_size;         /* Numbers a row. */
+    int64_t        decisions;              /* A row: 1, or the length of a sequence. */
+    bool           is_classifier;
+    dc_real       *y, *t;                  /* All rows, where they are wanted. */
+    dc_predictions all;
+} dc__tally;
+
+static dc__tally dc__new_tally(dc_model *m, dc_dataset *data, bool keep)
+{
+    dc_shape one = dc__output_shape(m);
+    int64_t features = one.rank > 1 ? one.dim[one.rank - 1] : 1;
+    dc__tally a = { .model = m, .y_size = dc__count(m->ctx, one), .decisions = 1 };
+    a.t_size = dc__count(m->ctx, dc_y_shape(data));
+    a.is_classifier = m->loss.is_classifier && (!dc__is_binary(m) || a.t_size == 1);
+    dc_predictions *p = &a.all;
+    *p = (dc_predictions){ .outputs = a.y_size, .targets = a.t_size, .ctx = m->ctx };
+    p->threshold = dc__loss_is(m, "bce") ? DC__C(0.5) : 0;
+    if (a.t_size == a.y_size) {            /* A target for each output: 0 or 1, or a quantity. */
+        p->outputs = p->targets = dc__is_binary(m) || features == 0 ? 1 : features;
+        a.decisions = a.y_size / p->outputs;
+    } else if (a.t_size * features == a.y_size) {
+        p->outputs = features, p->targets = 1, a.decisions = a.t_size;
+    }
+    if (keep) {
+        size_t rows = (size_t)dc_count(data) * sizeof(dc_real);
+        p->y = a.y = dc__temporary(m->ctx, rows * (size_t)a.y_size);
+        p->t = a.t = dc__temporary(m->ctx, rows * (size_t)a.t_size);
+    }
+    return a;
+}
+
+static void dc__add_batch(dc__tally *a, const dc_tensor *y, const dc_batch *b, double loss)
+{
+    if (y->size != b->size * a->y_size)
+        dc_fail(y->ctx, "the model gives %s for %lld samples, but %lld values for one",
+                DC__SHAPE_TEXT(y->shape), (long long)b->size, (long long)a->y_size);
+    dc_predictions p = a->all;
+    p.y = y->data, p.t = b->y->data, p.count = b->size * a->decisions;
+    if (a->is_classifier) a->right += dc__count_right(&p);
+    if (a->y) dc_read(y, a->y + a->rows * a->y_size), dc_read(b->y, a->t + a->rows * a->t_size);
+    a->loss += loss * (double)b->size;
+    a->rows += b->size, a->all.count += p.count;
+}
+
+static dc_report dc__report_of(const dc__tally *a, bool with_metrics)
+{
+    dc_report r = { .samples = a->rows, .loss = a->loss / (double)a->rows };
+    r.accuracy = a->is_classifier ? (double)a->right / (double)a->all.count : (double)NAN;
+    if (with_metrics) r.metrics = a->model->metrics;
+    for (int i = 0; i < r.metrics; i++) {
+        const dc_metric *metric = &a->model->metric[i];
+        dc_mark mark = dc_begin(a->model->ctx);
+        r.name[i] = metric->name;
+        r.value[i] = a->rows ? metric->compute(&a->all, metric) : (double)NAN;
+        dc_end(a->model->ctx, mark);
+    }
+    return r;
+}
+
+/* The loss of a batch. With weights [n] it is the mean of weight * loss, as in Keras: a weight
+ * counts a sample several times, but the sum is not divided by the weights. */
+static dc_tensor *dc__batch_loss(dc_model *m, dc_tensor *y, dc_tensor *t, dc_tensor *weights)
+{
+    dc_loss_options options = m->loss.options;
+    if (weights) options.reduction = DC_NONE;
+    dc_tensor *loss = m->loss.compute(y, t, &options);
+    if (weights && (loss->shape.rank == 0 || loss->shape.dim[0] != weights->size))
+        dc_fail(m->ctx, "the loss %s gave %s where weights need one loss for each of %lld samples; "
+                "it must heed options->reduction == DC_NONE", m->loss.name,
+                DC__SHAPE_TEXT(loss->shape), (long long)weights->size);
+    if (!weights) return loss;
+    loss = dc_mean_over(dc_reshape(loss, DC_SHAPE(weights->size, -1)), DC_AXES(1), false);
+    return dc_mean(dc_mul(loss, weights));
+}
+
+/* A pass over a set without training. That rows go through in batches changes no bit of theirs. */
+enum { DC__INFERENCE_ROWS = 256 };
+
+static dc__tally dc__pass(dc_model *m, dc_dataset *data, bool keep, bool with_loss)
+{
+    dc_context *ctx = m->ctx;
+    bool training = dc_set_training(ctx, false), grad = dc_set_grad(ctx, false);
+    dc__tally tally = dc__new_tally(m, data, keep);
+    dc_loader *loader = dc_batches(data, DC__INFERENCE_ROWS, false);
+    for (dc_batch b; dc_next(loader, &b); ) {
+        dc_mark mark = dc_begin(ctx);
+        dc_tensor *y = dc_forward(m, b.x);
+        dc_real loss = with_loss ? dc_item(dc__batch_loss(m, y, b.y, NULL)) : 0;
+        dc__add_batch(&tally, y, &b, (double)loss);
+        dc_end(ctx, mark);
+    }
+    dc_set_training(ctx, training), dc_set_grad(ctx, grad);
+    return tally;
+}
+
+DC_API dc_report dc_evaluate(dc_model *model, dc_dataset *data)
+{
+    dc__check_targets(model, data, "dc_evaluate");
+    dc_mark mark = dc_begin(model->ctx);
+    dc__tally tally = dc__pass(model, data, model->metrics > 0, true);
+    dc_report report = dc__report_of(&tally, true);
+    dc_end(model->ctx, mark);
+    return report;
+}
+
+DC_API dc_tensor *dc_predict_all(dc_model *model, dc_dataset *data)
+{
+    dc__check_data(model, data, "dc_predict_all");
+    dc_shape shape = dc__output_shape(model);
+    shape.dim[0] = dc_count(data);
+    dc_tensor *result = dc_zeros(model->ctx, shape);
+    dc_mark mark = dc_begin(model->ctx);
+    dc__tally tally = dc__pass(model, data, true, false);
+    if (tally.rows == shape.dim[0]) dc_write(result, tally.y);
+    dc_end(model->ctx, mark);
+    return result;
+}
+
+DC_API dc_tensor *dc_predict(dc_model *model, dc_tensor *x)
+{
+    dc_context *ctx = model->ctx;
+    dc__check("dc_predict", 1, x);
+    dc_shape one = { .rank = x->shape.rank - 1 }, shape = dc__output_shape(model);
+    for (int i = 0; i < one.rank; i++) one.dim[i] = x->shape.dim[i + 1];
+    if (!dc__same_shape(one, model->input))
+        dc_fail(ctx, "dc_predict: x is %s but the model takes samples of %s behind a batch axis "
+                "(for one sample: dc_unsqueeze(x, 0))", DC__SHAPE_TEXT(x->shape),
+                DC__SHAPE_TEXT(model->input));
+    int64_t size = dc__count(ctx, shape), rows = shape.dim[0] = x->shape.dim[0];
+    dc_tensor *result = dc_zeros(ctx, shape);
+    bool training = dc_set_training(ctx, false), grad = dc_set_grad(ctx, false);
+    for (int64_t i = 0, stop; i < rows; i = stop) {
+        stop = i + DC__INFERENCE_ROWS < rows ? i + DC__INFERENCE_ROWS : rows;
+        dc_mark mark = dc_begin(ctx);
+        dc_tensor *y = dc_forward(model, dc_slice(x, 0, i, stop));
+        if (y->size != (stop - i) * size)
+            dc_fail(ctx, "dc_predict: the model gives %s for %lld samples, but %lld values for one",
+                    DC__SHAPE_TEXT(y->shape), (long long)(stop - i), (long long)size);
+        dc_read(y, result->data + i * size);
+        dc_end(ctx, mark);
+    }
+    dc_set_training(ctx, training), dc_set_grad(ctx, grad);
+    return result;
+}
+
+DC_API dc_tensor *dc_confusion(dc_model *model, dc_dataset *data)
+{
+    dc_context *ctx = model->ctx;
+    dc__check_data(model, data, "dc_confusion");
+    dc_shape shape = dc__output_shape(model);
+    int64_t outputs = shape.dim[shape.rank - 1], classes = outputs > 1 ? outputs : 2;
+    if (dc_classes(data) != classes)
+        dc_fail(ctx, "dc_confusion: the model tells %lld classes apart, but the set has %d",
+                (long long)classes, dc_classes(data));
+    dc_tensor *result = dc_zeros(ctx, DC_SHAPE(classes, classes));
+    dc_mark mark = dc_begin(ctx);
+    dc__tally tally = dc__pass(model, data, true, false);
+    for (int64_t i = 0; i < tally.all.count; i++) {
+        int64_t truth = dc__truth(&tally.all, i);
+        if (truth >= 0) result->data[truth * classes + dc__said(&tally.all, i)]++;
+    }
+    dc_end(ctx, mark);
+    return result;
+}
+
+/* --- looking for a NaN --- */
+
+static bool dc__is_finite(const dc_real *v, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!(v[i] - v[i] == 0)) return false;          /* inf - inf and nan - nan are NaN. */
+    return true;
+}
+
+DC_API dc_tensor *dc_find_nan(dc_model *model)
+{
+    for (dc_layer *l = model->first; l; l = l->next)
+        for (int i = 0; i < l->tensors; i++) {
+            dc_tensor *t = l->tensor[i];
+            bool has_gradient = t->grad && t->pass;
+            if (!dc__is_finite(t->data, t->size)) return t;
+            if (has_gradient && !dc__is_finite(t->grad, t->size)) return t;
+        }
+    return NULL;
+}
+
+/* --- fit --- */
+
+typedef struct dc__fit {
+    dc_model      *model;
+    dc_context    *ctx;
+    dc_fit_options options;
+    dc_dataset    *train, *validation;     /* validation may be NULL. */
+    dc_loader     *loader;
+    dc_history    *history;
+    dc_callback   *callback;               /* A copy; deepc's own have a dc__watch as user. */
+    dc__tally      tally;
+    dc_report      trained, validated;     /* The epoch's numbers. */
+    int            epoch;
+    int64_t        batches;                /* An epoch. */
+    bool           on_terminal;
+    double         started, drawn;         /* Seconds: the epoch, the bar. */
+    int            width;                  /* Of the bar. */
+    const int64_t *row;                    /* Of data, for each row of train; NULL: the same. */
+    char           trouble[512];           /* What dc_error says afterwards. */
+} dc__fit;
+
+/* The numbers of an epoch, named as in the progress bar and in the log. */
+typedef struct dc__figure {
+    const char *prefix, *name;
+    double      value;
+} dc__figure;
+enum { DC__MAX_FIGURES = 2 * (DC_MAX_METRICS + 2) };
+
+static int dc__figures(const dc__fit *f, const dc_report *trained, bool validated, dc__figure *out)
+{
+    int n = 0;
+    for (int v = 0; v <= validated; v++) {
+        const dc_report *r = v ? &f->validated : trained;
+        const char *prefix = v ? "val_" : "";
+        out[n++] = (dc__figure){ prefix, "loss", r->loss };
+        if (f->tally.is_classifier) out[n++] = (dc__figure){ prefix, "accuracy", r->accuracy };
+        for (int i = 0; i < r->metrics; i++)
+            out[n++] = (dc__figure){ prefix, r->name[i], r->value[i] };
+    }
+    return n;
+}
+
+/* deepc's own callbacks are written as a program writes its own; dc_fit only gives each a state. */
+typedef struct dc__watch {
+    dc__fit    *fit;
+    dc_callback spec;
+    double      best;
+    int         bad;                       /* Epochs since the best. */
+    dc_real    *weights;                   /* The best ones. */
+    bool        failed;
+} dc__watch;
+
+static void dc__complain(dc__fit *f, const char *what, const char *why)
+{
+    snprintf(f->trouble, sizeof f->trouble, "dc_fit: %.200s: %.256s", what, why);
+    fprintf(stderr, "%s%s\n", f->width ? "\n" : "", f->trouble);
+    f->width = 0;
+}
+
+/* Training goes on without a file that cannot be written. */
+static void dc__lose_file(dc__watch *w)
+{
+    dc__complain(w->fit, w->spec.name, dc_error(w->fit->ctx));
+    w->failed = true;
+}
+
+/* What an epoch is judged by. */
+static double dc__watched(const dc__fit *f)
+{
+    return f->validation ? f->validated.loss : f->trained.loss;
+}
+
+/* Copies all of a model's tensors to `values`, or back, and returns their size. NULL: only that. */
+static int64_t dc__copy_weights(dc_model *m, dc_real *values, bool back)
+{
+    int64_t size = 0;
+    for (dc_layer *l = m->first; l; l = l->next)
+        for (int i = 0; i < l->tensors; size += l->tensor[i++]->size) {
+            if (values && back) dc_write(l->tensor[i], values + size);
+            else if (values) dc_read(l->tensor[i], values + size);
+        }
+    return size;
+}
+
+static bool dc__stop_early(dc_model *m, int epoch, const dc_history *history, void *user)
+{
+    (void)epoch, (void)history;
+    dc__watch *w = user;
+    double now = dc__watched(w->fit);
+    if (!(now < w->best - w->spec.min_delta)) return ++w->bad < w->spec.patience;
+    w->best = now, w->bad = 0;
+    dc__copy_weights(m, w->weights, false);
+    return true;
+}
+
+static bool dc__save_best(dc_model *m, int epoch, const dc_history *history, void *user)
+{
+    (void)epoch, (void)history;
+    dc__watch *w = user;
+    if (!(dc__watched(w->fit) < w->best)) return true;
+    w->best = dc__watched(w->fit);
+    if (!w->failed && !dc_save(m, w->spec.path)) dc__lose_file(w);
+    return true;
+}
+
+/* The file is opened for each line, so that the log is complete whenever the program ends. */
+static bool dc__log_epoch(dc_model *m, int epoch, const dc_history *history, void *user)
+{
+    dc__watch *w = user;
+    dc__figure c[DC__MAX_FIGURES];
+    int n = dc__figures(w->fit, &w->fit->trained, w->fit->validation != NULL, c);
+    dc__file *file = w->failed ? NULL : dc__open(m->ctx, w->spec.path, epoch == 0 ? "wb" : "ab");
+    if (file && epoch == 0) {
+        fprintf(file->stream, "epoch,rate");
+        for (int i = 0; i < n; i++) fprintf(file->stream, ",%s%s", c[i].prefix, c[i].name);
+        fprintf(file->stream, "\n");
+    }
+    if (file) {
+        fprintf(file->stream, "%d,%s", epoch + 1, DC__NUMBER(history->rate[epoch], 9));
+        for (int i = 0; i < n; i++) fprintf(file->stream, ",%s", DC__NUMBER(c[i].value, 9));
+        fprintf(file->stream, "\n");
+    }
+    if (!w->failed && (!file || !dc__close(m->ctx, file))) dc__lose_file(w);
+    return true;
+}
+
+DC_API dc_callback dc_early_stopping(int patience, double min_delta)
+{
+    return (dc_callback){ .name = "early stopping", .on_epoch_end = dc__stop_early,
+                          .patience = patience, .min_delta = min_delta };
+}
+
+DC_API dc_callback dc_checkpoint(const char *path)
+{
+    return (dc_callback){ .name = "checkpoint", .on_epoch_end = dc__save_best, .path = path };
+}
+
+DC_API dc_callback dc_csv_log(const char *path)
+{
+    return (dc_callback){ .name = "csv log", .on_epoch_end = dc__log_epoch, .path = path };
+}
+
+static void dc__copy_callbacks(dc__fit *f)
+{
+    int n = f->options.callback_count;
+    f->callback = dc_alloc(f->ctx, (size_t)n * sizeof *f->callback);
+    for (int i = 0; i < n; i++) {
+        dc_callback *c = &f->callback[i];
+        *c = f->options.callbacks[i];
+        bool stops = c->on_epoch_end == dc__stop_early, saves = c->on_epoch_end == dc__save_best;
+        if (!stops && !saves && c->on_epoch_end != dc__log_epoch) continue;
+        dc__watch *w = c->user = dc_alloc(f->ctx, sizeof *w);
+        *w = (dc__watch){ .fit = f, .spec = *c, .best = (double)INFINITY };
+        size_t size = (size_t)dc__copy_weights(f->model, NULL, false) * sizeof(dc_real);
+        if (stops) w->weights = dc_alloc(f->ctx, size);
+    }
+}
+
+static void dc__restore_best(dc__fit *f)
+{
+    for (int i = 0; i < f->options.callback_count; i++) {
+        const dc__watch *w = f->callback[i].user;
+        if (f->callback[i].on_epoch_end == dc__stop_early && w->best < (double)INFINITY)
+            dc__copy_weights(f->model, w->weights, true);
+    }
+}
+
+/* --- progress --- */
+
+static double dc__seconds(void)
+{
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool dc__is_terminal(void)
+{
+#ifdef DC__POSIX
+    return isatty(2);
+#else
+    return false;
+#endif
+}
+
+static int dc__print_time(double seconds)
+{
+    double scale = seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
+    const char *unit = seconds < 1e-3 ? "us" : seconds < 1 ? "ms" : "s";
+    return fprintf(stderr, "%lld%s", (long long)(scale * seconds + 0.5), unit);
+}
+
+/* On a terminal Keras's bar, drawn over the last one; elsewhere one line when the epoch is done. */
+static void dc__draw(dc__fit *f, int64_t step, bool done)
+{
+    enum { WIDTH = 30 };
+    static const char bar[] = "==============================>.............................";
+    double now = dc__seconds(), spent = now - f->started;
+    if (f->options.quiet || (!done && (!f->on_terminal || now - f->drawn < 0.1))) return;
+    int width = 0, full = (int)(step * WIDTH / f->batches);
+    if (!f->on_terminal) fprintf(stderr, "Epoch %d/%d - ", f->epoch + 1, f->options.epochs);
+    else width += fprintf(stderr, "\r%lld/%lld [%.*s] - %s", (long long)step, (long long)f->batches,
+                          WIDTH, bar + WIDTH - full, done ? "" : "ETA: ");
+    width += dc__print_time(done ? spent : spent / (double)step * (double)(f->batches - step));
+    if (done) {
+        width += fprintf(stderr, " ");
+        width += dc__print_time(spent / (double)(step ? step : 1));
+        width += fprintf(stderr, "/step");
+    }
+    dc_report running = done ? f->trained : dc__report_of(&f->tally, false);
+    dc__figure c[DC__MAX_FIGURES];
+    int n = dc__figures(f, &running, done && f->validation, c);
+    for (int i = 0; i < n; i++) {
+        bool small = c[i].value > -1e-3 && c[i].value < 1e-3 && c[i].value != 0;
+        width += fprintf(stderr, " - %s%s: %s", c[i].prefix, c[i].name,
+                         small ? DC__NUMBER(c[i].value, 5) : DC__FIXED(c[i].value, 4));
+    }
+    fprintf(stderr, "%*s%s", width < f->width ? f->width - width : 0, "", done ? "\n" : "");
+    f->drawn = now, f->width = done ? 0 : width;
+}
+
+/* --- the loop --- */
+
+static void dc__stop(dc__fit *f, const char *why)
+{
+    if (!f->history->stopped_by) f->history->stopped_by = why ? why : "callback";
+}
+
+/* Weights for the samples of a batch, [n]; NULL when all count the same. */
+static dc_tensor *dc__batch_weights(dc__fit *f, const dc_batch *b)
+{
+    const dc_real *by_class = f->options.class_weights, *by_sample = f->options.sample_weights;
+    if (!by_class && !by_sample) return NULL;
+    dc_tensor *w = dc_full(f->ctx, DC_SHAPE(b->size), 1);
+    for (int64_t i = 0; i < b->size; i++) {
+        if (by_class) w->data[i] *= by_class[(int64_t)b->y->data[i]];
+        if (by_sample) w->data[i] *= by_sample[f->row ? f->row[b->rows[i]] : b->rows[i]];
+    }
+    return w;
+}
+
+/* Where the first NaN or infinity of a step is: in the samples, in a weight, or in what an op made.
+ * The tensors since `mark` are chained, the newest first. */
+static void dc__name_nan(dc__fit *f, const dc_batch *b, dc_mark mark, char *out, size_t size)
+{
+    int64_t nx = b->x->size / b->size, ny = b->y->size / b->size;
+    for (int64_t i = 0; i < b->size; i++) {
+        bool in_x = !dc__is_finite(b->x->data + i * nx, nx);
+        if (!in_x && dc__is_finite(b->y->data + i * ny, ny)) continue;
+        snprintf(out, size, "the %s of sample %lld holds a NaN or infinity", in_x ? "x" : "target",
+                 (long long)(f->row ? f->row[b->rows[i]] : b->rows[i]));
+        return;
+    }
+    const dc_tensor *first = dc_find_nan(f->model);
+    if (first) {
+        bool in_gradient = dc__is_finite(first->data, first->size);
+        snprintf(out, size, "%s'%.100s' holds a NaN or infinity (a smaller rate, or clip_norm, may "
+                 "help)", in_gradient ? "the gradient of " : "", first->name);
+        return;
+    }
+    for (const dc_tensor *t = f->ctx->last; t && t != mark.last; t = t->made_before)
+        if (!dc__is_finite(t->data, t->size)) first = t;
+    snprintf(out, size, "the first NaN or infinity is in the tensor %s",
+             first ? dc__origin(first).text : "of the loss");
+}
+
+static void dc__stop_at_nan(dc__fit *f, const dc_batch *b, int64_t batch, dc_mark mark, double loss)
+{
+    char what[128], why[256];
+    snprintf(what, sizeof what, "stopped before step %lld of epoch %d, where the loss is %.20s",
+             (long long)batch + 1, f->epoch + 1, DC__NUMBER(loss, 4));
+    dc__name_nan(f, b, mark, why, sizeof why);
+    dc__complain(f, what, why);
+    f->tally.loss += loss;
+    dc__stop(f, "nan");
+}
+
+/* What one would write by hand, and then the book-keeping. */
+static void dc__fit_batch(dc__fit *f, const dc_batch *b, int64_t batch)
+{
+    dc_context *ctx = f->ctx;
+    dc_mark mark = dc_begin(ctx);
+    dc_tensor *y = dc_forward(f->model, b->x);
+    dc_tensor *loss = dc__batch_loss(f->model, y, b->y, dc__batch_weights(f, b));
+    double value = (double)dc_item(loss);
+    if (value - value == 0) {
+        dc_backward(loss);
+        dc_step(f->model->optimizer);
+        dc__add_batch(&f->tally, y, b, value);
+        for (int i = 0; i < f->options.callback_count; i++) {
+            const dc_callback *c = &f->callback[i];
+            if (!c->on_batch_end) continue;
+            if (!c->on_batch_end(f->model, f->epoch, batch, value, c->user)) dc__stop(f, c->name);
+        }
+        dc__draw(f, batch + 1, false);
+    } else {
+        dc__stop_at_nan(f, b, batch, mark, value);
+    }
+    dc_end(ctx, mark);
+}
+
+static void dc__note_epoch(dc__fit *f)
+{
+    dc_history *h = f->history;
+    int e = f->epoch;
+    h->loss[e] = f->trained.loss, h->accuracy[e] = f->trained.accuracy;
+    h->rate[e] = dc_rate(f->model->optimizer);
+    for (int i = 0; i < h->metrics; i++) h->metric[i][e] = f->trained.value[i];
+    if (f->validation) {
+        h->validation_loss[e] = f->validated.loss;
+        h->validation_accuracy[e] = f->validated.accuracy;
+        for (int i = 0; i < h->metrics; i++) h->validation_metric[i][e] = f->validated.value[i];
+    }
+    const double *loss = f->validation ? h->validation_loss : h->loss, best = loss[h->best_epoch];
+    if (loss[e] < best || best != best) h->best_epoch = e;
+    h->epochs = e + 1;
+}
+
+static void dc__fit_epoch(dc__fit *f)
+{
+    dc_context *ctx = f->ctx;
+    dc__tally *a = &f->tally;
+    a->loss = 0, a->rows = a->right = a->all.count = 0;
+    f->started = f->drawn = dc__seconds();
+    if (f->on_terminal && !f->options.quiet)
+        fprintf(stderr, "Epoch %d/%d\n", f->epoch + 1, f->options.epochs);
+
+    bool training = dc_set_training(ctx, true), grad = dc_set_grad(ctx, true);
+    int64_t batch = 0;
+    for (dc_batch b; !f->history->stopped_by && dc_next(f->loader, &b); batch++)
+        dc__fit_batch(f, &b, batch);
+    dc_set_training(ctx, training), dc_set_grad(ctx, grad);
+    if (!f->history->stopped_by && batch < f->batches) {
+        dc__complain(f, "stopped early", dc_error(ctx));
+        dc__stop(f, "data");
+    }
+    f->trained = dc__report_of(a, true);
+    if (f->validation) f->validated = dc_evaluate(f->model, f->validation);
+    dc__note_epoch(f);
+    dc__draw(f, batch, true);
+
+    double judged = dc__watched(f);
+    if (judged - judged == 0) dc_plateau(f->model->optimizer, judged);
+    dc_mark mark = dc_begin(ctx);
+    for (int i = 0; i < f->options.callback_count; i++) {
+        const dc_callback *c = &f->callback[i];
+        if (!c->on_epoch_end) continue;
+        if (!c->on_epoch_end(f->model, f->epoch, f->history, c->user)) dc__stop(f, c->name);
+    }
+    dc_end(ctx, mark);
+}
+
+static dc_history *dc__new_history(dc_model *m, int epochs)
+{
+    size_t count = (size_t)(5 + 2 * m->metrics) * (size_t)epochs;
+    double *v = dc__permanent(m->ctx, count * sizeof *v);
+    for (size_t i = 0; i < count; i++) v[i] = (double)NAN;
+    dc_history *h = dc__permanent_zeros(m->ctx, sizeof *h);
+    h->loss = v, h->validation_loss = v += epochs;
+    h->accuracy = v += epochs, h->validation_accuracy = v += epochs;
+    h->rate = v += epochs;
+    h->metrics = m->metrics;
+    for (int i = 0; i < h->metrics; i++) {
+        h->metric_name[i] = m->metric[i].name;
+        h->metric[i] = v += epochs, h->validation_metric[i] = v += epochs;
+    }
+    return h;
+}
+
+static void dc__check_options(dc_model *m, dc_dataset *data, const dc_fit_options *o)
+{
+    dc_context *ctx = m->ctx;
+    dc__check_targets(m, data, "dc_fit");
+    if (o->epochs < 0 || o->batch_size < 0 || o->callback_count < 0)
+        dc_fail(ctx, "dc_fit: epochs %d, batch_size %d, callback_count %d: none may be negative (0 "
+                "is the default)", o->epochs, o->batch_size, o->callback_count);
+    if (o->callback_count && !o->callbacks)
+        dc_fail(ctx, "dc_fit: callback_count is %d but callbacks is NULL; use DC_CALLBACKS(...)",
+                o->callback_count);
+    if (!(o->validation_split >= 0 && o->validation_split < 1))
+        dc_fail(ctx, "dc_fit: validation_split is %s; it is the part of the data to validate on, "
+                "at least 0 and below 1", DC__NUMBER((double)o->validation_split, 6));
+    if (o->validation_split > 0 && o->validation)
+        dc_fail(ctx, "dc_fit: give either validation_split or a validation set, not both");
+    if (o->validation) dc__check_targets(m, o->validation, "dc_fit (validation)");
+    if (o->class_weights && dc_classes(data) == 0)
+        dc_fail(ctx, "dc_fit: class_weights need a set with classes; this one has quantities");
+    if (m->loss.options.reduction != DC_MEAN)
+        dc_fail(ctx, "dc_fit: the loss must be the mean over a batch (reduction DC_MEAN); other "
+                "reductions are for loops of your own");
+}
+
+DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_options options)
+{
+    dc_context *ctx = model->ctx;
+    dc__check_options(model, data, &options);
+    if (options.epochs == 0) options.epochs = 1;
+    if (options.batch_size == 0) options.batch_size = 32;
+    dc__fit fit = { .model = model, .ctx = ctx, .options = options, .train = data,
+                    .validation = options.validation, .on_terminal = dc__is_terminal() };
+
+    dc_mark mark = dc_begin(ctx);          /* Batches and copies of weights are gone at the end. */
+    if (options.validation_split > 0) {
+        size_t size = (size_t)dc_count(data) * sizeof(int64_t);
+        int64_t *row = dc__temporary(ctx, size), *storage_row = dc__temporary(ctx, size);
+        dc_real part = 1 - options.validation_split;
+        int64_t n = dc__split_rows(data, "dc_fit (validation_split)", part, row);
+        memcpy(storage_row, row, size);
+        fit.train = dc__selected(data, n, storage_row), fit.row = row;
+        fit.validation = dc__selected(data, dc_count(data) - n, storage_row + n);
+    }
+    fit.history = dc__new_history(model, options.epochs);
+    fit.loader = dc_batches(fit.train, options.batch_size, !options.keep_order);
+    fit.batches = (dc_count(fit.train) + options.batch_size - 1) / options.batch_size;
+    fit.tally = dc__new_tally(model, fit.train, model->metrics > 0);
+    dc__copy_callbacks(&fit);
+    for (; fit.epoch < options.epochs && !fit.history->stopped_by; fit.epoch++) dc__fit_epoch(&fit);
+    dc__restore_best(&fit);
+    if (fit.trouble[0]) dc__error(ctx, "%s", fit.trouble);
+    dc_end(ctx, mark);
+    return fit.history;
+}
+
+/* ============================================================================================== */
+/* @impl-files                                                                                    */
+/* ============================================================================================== */
+
+/* A file comes from somewhere else: each number in it is a claim. Whatever is read stands in a
+ * buffer first, every claim is checked there against the size of the file and against the model,
+ * and only then does anything change. A model is even built twice: the first time in a context of
+ * its own, where a description that makes no sense can fail, and use up memory, without harm. */
+
+#include <setjmp.h>
+
+/* --- JSON, RFC 8259 --- */
+
+/* A text becomes one list of values in the order of their appearance; what is inside an object or
+ * array follows it. In an object, keys and values take turns. */
+typedef struct dc__json {
+    char   type;                           /* { [ " t f n, or 0 for a number. */
+    char  *text;                           /* A string, decoded, ending in a zero; or a number. */
+    size_t length;                         /* Of the text. */
+    size_t count;                          /* Members of an object or array. */
+    size_t span;                           /* Values in the list that belong to it, and itself. */
+} dc__json;
+
+enum { DC__JSON_DEPTH = 256 };
+
+typedef struct dc__json_reader {
+    char     *at, *stop;
+    dc__json *value;
+    size_t    values;
+} dc__json_reader;
+
+static void dc__skip_space(dc__json_reader *r)
+{
+    while (r->at < r->stop && memchr(" \t\r\n", *r->at, 4)) r->at++;
+}
+
+static bool dc__take_char(dc__json_reader *r, char c)
+{
+    dc__skip_space(r);
+    return r->at < r->stop && *r->at == c ? r->at++, true : false;
+}
+
+/* The four digits of \u0041; -1 when there are none. */
+static int32_t dc__take_hex(dc__json_reader *r)
+{
+    int32_t code = 0;
+    if (r->stop - r->at < 4) return -1;
+    for (int i = 0; i < 4; i++) {
+        const char *digits = "0123456789abcdef", c = *r->at++;
+        const char *found = memchr(digits, c >= 'A' && c <= 'F' ? c | 32 : c, 16);
+        if (!found) return -1;
+        code = code * 16 + (int32_t)(found - digits);
+    }
+    return code;
+}
+
+/* What stands behind \u, written as UTF-8. Beyond 0xFFFF it is a pair: high and low surrogate. */
+static char *dc__take_unicode(dc__json_reader *r, char *out)
+{
+    int32_t code = dc__take_hex(r);
+    if (code >= 0xD800 && code < 0xDC00) {
+        if (r->stop - r->at < 2 || *r->at++ != '\\' || *r->at++ != 'u') return NULL;
+        int32_t low = dc__take_hex(r);
+        if (low < 0xDC00 || low > 0xDFFF) return NULL;
+        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    } else if (code <= 0 || (code >= 0xDC00 && code <= 0xDFFF)) {
+        return NULL;                       /* A zero would end the text. */
+    }
+    int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    static const int mark[] = { 0, 0xC0, 0xE0, 0xF0 };
+    *out++ = (char)(mark[more] | code >> 6 * more);
+    while (more--) *out++ = (char)(0x80 | (code >> 6 * more & 0x3F));
+    return out;
+}
+
+/* A string is decoded where it stands: nothing is longer than its escape. */
+static bool dc__take_string(dc__json_reader *r, dc__json *v)
+{
+    static const char escape[] = "\"\\/bfnrt", meaning[] = "\"\\/\b\f\n\r\t";
+    char *out = v->text = ++r->at;
+    while (r->at < r->stop && *r->at != '"') {
+        char c = *r->at++;
+        if (c >= 0 && c < ' ') return false;
+        if (c == '\\') {
+            if (r->at == r->stop) return false;
+            const char *found = memchr(escape, c = *r->at++, sizeof escape - 1);
+            if (!found && (c != 'u' || !(out = dc__take_unicode(r, out)))) return false;
+            if (!found) continue;
+            c = meaning[found - escape];
+        }
+        *out++ = c;
+    }
+    if (r->at++ == r->stop) return false;
+    *out = 0;
+    v->length = (size_t)(out - v->text);
+    return true;
+}
+
+static size_t dc__take_digits(dc__json_reader *r)
+{
+    const char *first = r->at;
+    while (r->at < r->stop && *r->at >= '0' && *r->at <= '9') r->at++;
+    return (size_t)(r->at - first);
+}
+
+static bool dc__take_number(dc__json_reader *r, dc__json *v)
+{
+    v->type = '0';
+    if (*r->at == '-') r->at++;
+    const char *first = r->at;
+    size_t digits = dc__take_digits(r);
+    if (!digits || (digits > 1 && *first == '0')) return false;
+    if (r->at < r->stop && *r->at == '.' && (r->at++, !dc__take_digits(r))) return false;
+    if (r->at < r->stop && (*r->at | 32) == 'e') {
+        r->at++;
+        if (r->at < r->stop && (*r->at == '+' || *r->at == '-')) r->at++;
+        if (!dc__take_digits(r)) return false;
+    }
+    v->length = (size_t)(r->at - v->text);
+    return true;
+}
+
+static bool dc__take_word(dc__json_reader *r, const char *word)
+{
+    size_t length = strlen(word);
+    if ((size_t)(r->stop - r->at) < length || memcmp(r->at, word, length)) return false;
+    r->at += length;
+    return true;
+}
+
+static bool dc__take_value(dc__json_reader *r, int depth);
+
+static bool dc__take_members(dc__json_reader *r, dc__json *v, int depth)
+{
+    char end = *r->at++ == '{' ? '}' : ']';
+    if (dc__take_char(r, end)) return true;
+    do {
+        dc__skip_space(r);
+        bool has_key = r->at < r->stop && *r->at == '"';
+        if (end == '}' && !(has_key && dc__take_value(r, depth) && dc__take_char(r, ':')))
+            return false;
+        if (!dc__take_value(r, depth)) return false;
+        v->count++;
+    } while (dc__take_char(r, ','));
+    return dc__take_char(r, end);
+}
+
+static bool dc__take_value(dc__json_reader *r, int depth)
+{
+    dc__skip_space(r);
+    if (r->at == r->stop || depth == DC__JSON_DEPTH) return false;
+    dc__json *v = &r->value[r->values++];
+    *v = (dc__json){ .type = *r->at, .text = r->at };
+    bool ok;
+    switch (v->type) {
+    case '{': case '[': ok = dc__take_members(r, v, depth + 1); break;
+    case '"':           ok = dc__take_string(r, v); break;
+    case 't':           ok = dc__take_word(r, "true"); break;
+    case 'f':           ok = dc__take_word(r, "false"); break;
+    case 'n':           ok = dc__take_word(r, "null"); break;
+    default:            ok = dc__take_number(r, v); break;
+    }
+    v->span = (size_t)(r->value + r->values - v);
+    return ok;
+}
+
+/* Reads [start, stop), which it overwrites; the values point into it. A buffer, or NULL and
+ * dc_error. Every value but the first follows one of [ { , : which says how much room is enough. */
+static dc__json *dc__read_json(dc_context *ctx, const char *what, char *start, char *stop)
+{
+    size_t most = 1;
+    for (const char *p = start; p < stop; p++) most += memchr("[{,:", *p, 4) != NULL;
+    dc__json_reader r = { .at = start, .stop = stop };
+    most = most < SIZE_MAX / sizeof *r.value ? most * sizeof *r.value : SIZE_MAX;
+    r.value = dc__buffer_new(ctx, most);
+    if (!r.value) return NULL;
+    bool ok = dc__take_value(&r, 0);
+    dc__skip_space(&r);
+    if (ok && r.at == stop) return r.value;
+    dc__buffer_free(r.value);
+    dc__error(ctx, "%s is damaged at its byte %zu", what, (size_t)(r.at - start));
+    return NULL;
+}
+
+/* An object's member; NULL when it has none such, or is no object. */
+static const dc__json *dc__member(const dc__json *object, const char *key)
+{
+    if (!object || object->type != '{') return NULL;
+    const dc__json *v = object + 1;
+    for (size_t i = 0; i < object->count; i++, v += 1 + v[1].span)
+        if (!strcmp(v->text, key)) return v + 1;
+    return NULL;
+}
+
+/* A member that is a string, else NULL. */
+static const char *dc__text_member(const dc__json *object, const char *key)
+{
+    const dc__json *v = dc__member(object, key);
+    return v && v->type == '"' ? v->text : NULL;
+}
+
+/* A whole number from 0 to most. */
+static bool dc__read_count(const dc__json *v, uint64_t most, uint64_t *count)
+{
+    *count = 0;
+    if (!v || v->type != '0') return false;
+    for (size_t i = 0; i < v->length; i++) {
+        uint64_t digit = (uint64_t)(unsigned char)v->text[i] - '0';
+        if (digit > 9 || digit > most || *count > (most - digit) / 10) return false;
+        *count = 10 * *count + digit;
+    }
+    return true;
+}
+
+/* An array of sizes whose elements can be addressed; -1 where it may be left open. */
+static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape)
+{
+    uint64_t most = SIZE_MAX / 16, size = 0;
+    *shape = (dc_shape){ 0 };
+    if (!v || v->type != '[' || v->count > DC_MAX_RANK) return false;
+    for (shape->rank = 0; shape->rank < (int)v->count; shape->rank++) {
+        const dc__json *dim = v + 1 + shape->rank;
+        bool is_open = may_be_open && dim->length == 2 && !memcmp(dim->text, "-1", 2);
+        if (!is_open && !dc__read_count(dim, most, &size)) return false;
+        shape->dim[shape->rank] = is_open ? -1 : (int64_t)size;
+        if (!is_open && size > 1) most /= size;
+    }
+    return true;
+}
+
+static void dc__add_string(dc__text *t, const char *text)
+{
+    dc__text_add(t, "\"");
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') dc__text_add(t, "\\%c", *text);
+        else if (*text > 0 && *text < ' ') dc__text_add(t, "\\u%04x", (unsigned)*text);
+        else dc__text_add(t, "%c", *text);
+    }
+    dc__text_add(t, "\"");
+}
+
+/* So many digits that the number comes back; JSON has no infinity, but 1e999 is read as one. */
+static void dc__add_number(dc__text *t, double value)
+{
+    if (isinf(value)) dc__text_add(t, "%s1e999", value < 0 ? "-" : "");
+    else if (isnan(value)) dc__text_add(t, "null");
+    else dc__text_add(t, "%s", DC__NUMBER(value, 17));
+}
+
+/* --- elements as bytes --- */
+
+/* 'f' float, 'g' bfloat16, 'i' and 'u' integers, 'b' bool. */
+typedef struct dc__format { char kind; int size; bool big_endian; } dc__format;
+
+static uint32_t dc__half_to_float(uint32_t h)
+{
+    uint32_t sign = (h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023, bits;
+    float small = (float)fraction * 0x1p-24f;
+    memcpy(&bits, &small, sizeof bits);
+    if (exponent == 31) return sign | 0x7F800000 | fraction << 13;
+    return sign | (exponent ? (exponent + 112) << 23 | fraction << 13 : bits);
+}
+
+static dc_real dc__element(const unsigned char *p, dc__format f)
+{
+    uint64_t bits = 0;
+    for (int i = 0; i < f.size; i++)
+        bits |= (uint64_t)p[f.big_endian ? f.size - 1 - i : i] << 8 * i;
+    if (f.kind == 'u') return (dc_real)bits;
+    if (f.kind == 'b') return bits != 0;
+    if (f.kind == 'i') {
+        int unused = 64 - 8 * f.size;
+        return (dc_real)((int64_t)(bits << unused) >> unused);
+    }
+    if (f.size == 8) {
+        double value;
+        memcpy(&value, &bits, sizeof value);
+        return (dc_real)value;
+    }
+    uint32_t word = (uint32_t)bits;
+    if (f.size == 2) word = f.kind == 'g' ? word << 16 : dc__half_to_float(word);
+    float value;
+    memcpy(&value, &word, sizeof value);
+    return (dc_real)value;
+}
+
+/* The lowest byte first, on any machine. */
+static void dc__put_little(unsigned char *out, uint64_t bits, size_t size)
+{
+    for (size_t i = 0; i < size; i++) out[i] = (unsigned char)(bits >> 8 * i);
+}
+
+static uint64_t dc__get_little(const void *bytes, size_t size)
+{
+    const unsigned char *p = bytes;
+    uint64_t bits = 0;
+    for (size_t i = 0; i < size; i++) bits |= (uint64_t)p[i] << 8 * i;
+    return bits;
+}
+
+static unsigned char *dc__put_elements(unsigned char *out, const dc_real *x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++, out += sizeof *x) {
+        uint64_t wide = 0;
+        uint32_t narrow = 0;
+        memcpy(sizeof *x == 8 ? (void *)&wide : &narrow, x + i, sizeof *x);
+        dc__put_little(out, wide | narrow, sizeof *x);
+    }
+    return out;
+}
+
+/* --- safetensors --- */
+
+/* A file of named tensors. What deepc says about the model stands in its metadata as JSON in a
+ * string. */
+typedef struct dc__entry {
+    const char          *name;
+    dc__format           format;
+    dc_shape             shape;
+    size_t               start, size;      /* In bytes, from the end of the header. */
+} dc__entry;
+
+typedef struct dc__archive {
+    dc_context *ctx;
+    const char *path;
+    char       *file;
+    size_t      file_size;
+    const unsigned char *data;             /* Behind the header. */
+    dc__json   *header, *about;            /* about: what deepc noted, see dc__read_about. */
+    dc__entry  *entry;                     /* In the order of the data. */
+    size_t      entries;
+} dc__archive;
+
+enum { DC__MOST_HEADER = 100000000,        /* As the reference implementation. */
+       DC__MOST_VALUES = 1 << 17 };        /* Names of layers are compared each with each. */
+
+/* Puts the path before what went wrong, unless it stands there already. */
+static void dc__blame(dc_context *ctx, const char *path)
+{
+    char reason[sizeof ctx->error];
+    memcpy(reason, ctx->error, sizeof reason);
+    if (strncmp(reason, path, strlen(path))) dc__error(ctx, "%.250s: %s", path, reason);
+}
+
+/* Returns ok, and when it is false completes dc_error. */
+static bool dc__close_archive(dc__archive *a, bool ok)
+{
+    dc__buffer_free(a->file);
+    dc__buffer_free(a->header);
+    dc__buffer_free(a->about);
+    dc__buffer_free(a->entry);
+    if (!ok) dc__blame(a->ctx, a->path);
+    return ok;
+}
+
+static size_t dc__bytes_of(dc_shape shape, int element)
+{
+    size_t size = (size_t)element;
+    for (int i = 0; i < shape.rank; i++) size *= (size_t)shape.dim[i];
+    return size;
+}
+
+static bool dc__read_entry(const dc__archive *a, const dc__json *key, size_t size, dc__entry *e)
+{
+    static const struct { const char *name; dc__format format; } types[] = {
+        { "F64", { 'f', 8, false } }, { "F32",  { 'f', 4, false } },
+        { "F16", { 'f', 2, false } }, { "BF16", { 'g', 2, false } } };
+    const dc__json *range = dc__member(key + 1, "data_offsets");
+    const char *type = dc__text_member(key + 1, "dtype");
+    uint64_t start, stop;
+    *e = (dc__entry){ .name = key->text };
+    for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
+        if (!strcmp(type, types[i].name)) e->format = types[i].format;
+    if (!e->format.size)
+        return dc__error(a->ctx, "tensor %.80s has elements of type %.20s; only F64, F32, F16 and "
+                         "BF16 can be read", e->name, type ? type : "(none)");
+    if (!dc__read_shape(dc__member(key + 1, "shape"), false, &e->shape))
+        return dc__error(a->ctx, "tensor %.80s has no shape of up to %d sizes", e->name,
+                         DC_MAX_RANK);
+    if (!range || range->type != '[' || range->count != 2 ||
+        !dc__read_count(range + 1, size, &start) || !dc__read_count(range + 2, size, &stop) ||
+        start > stop)
+        return dc__error(a->ctx, "the data of tensor %.80s do not lie in the file, which may have "
+                         "been cut short", e->name);
+    e->start = (size_t)start, e->size = (size_t)(stop - start);
+    if (e->size != dc__bytes_of(e->shape, e->format.size))
+        return dc__error(a->ctx, "tensor %.80s %s has %zu bytes instead of %zu", e->name,
+                         DC__SHAPE_TEXT(e->shape), e->size,
+                         dc__bytes_of(e->shape, e->format.size));
+    return true;
+}
+
+static int dc__compare_entries(const void *left, const void *right)
+{
+    const dc__entry *a = left, *b = right;
+    if (a->start != b->start) return a->start < b->start ? -1 : 1;
+    return (a->size > b->size) - (a->size < b->size);
+}
+
+/* All members of the header but the metadata; together they must cover the data without hole or
+ * overlap. */
+static bool dc__read_entries(dc__archive *a, size_t data_size)
+{
+    const dc__json *key = a->header + 1;
+    if (a->header->count > SIZE_MAX / sizeof *a->entry) return dc__error(a->ctx, "out of memory");
+    a->entry = dc__buffer_new(a->ctx, a->header->count * sizeof *a->entry);
+    if (!a->entry) return false;
+    for (size_t i = 0; i < a->header->count; i++, key += 1 + key[1].span)
+        if (strcmp(key->text, "__metadata__") &&
+            !dc__read_entry(a, key, data_size, &a->entry[a->entries++])) return false;
+    qsort(a->entry, a->entries, sizeof *a->entry, dc__compare_entries);
+    size_t end = 0;
+    for (size_t i = 0; i < a->entries; end += a->entry[i++].size)
+        if (a->entry[i].start != end)
+            return dc__error(a->ctx, "there is a hole or an overlap before the data of tensor "
+                             "%.80s", a->entry[i].name);
+    return end == data_size ||
+           dc__error(a->ctx, "%zu bytes behind the last tensor belong to none", data_size - end);
+}
+
+/* Also when this fails, the archive must be closed. */
+static bool dc__open_archive(dc_context *ctx, const char *path, dc__archive *a)
+{
+    *a = (dc__archive){ .ctx = ctx, .path = path };
+    a->file = dc__read_file(ctx, path, &a->file_size);
+    if (!a->file) return false;
+    uint64_t length = a->file_size > 8 ? dc__get_little(a->file, 8) : 0;
+    if (!length || length > DC__MOST_HEADER || a->file[8] != '{')
+        return dc__error(ctx, "not a safetensors file");
+    if (length > a->file_size - 8)
+        return dc__error(ctx, "cut short: the header has %llu bytes, and only %zu are there",
+                         (unsigned long long)length, a->file_size - 8);
+    char *start = a->file + 8, *stop = start + length;
+    a->header = dc__read_json(ctx, "the header", start, stop);
+    a->data = (const unsigned char *)stop;
+    return a->header && dc__read_entries(a, a->file_size - 8 - (size_t)length);
+}
+
+/* What dc_save (subject "architecture") or dc_save_training ("training") noted in the metadata. */
+static bool dc__read_about(dc__archive *a, const char *subject)
+{
+    const dc__json *metadata = dc__member(a->header, "__metadata__");
+    const dc__json *text = dc__member(metadata, subject);
+    const char *format = dc__text_member(metadata, "format");
+    const char *version = dc__text_member(metadata, "version");
+    if (!format || strcmp(format, "deepc") || !version || !text || text->type != '"')
+        return dc__error(a->ctx, "holds tensors, but not what deepc notes about the %s", subject);
+    if (strcmp(version, "1"))
+        return dc__error(a->ctx, "is of version %.20s, and this deepc reads version 1", version);
+    a->about = dc__read_json(a->ctx, subject, text->text, text->text + text->length);
+    if (a->about && a->about->span > DC__MOST_VALUES)
+        return dc__error(a->ctx, "the %s is too large", subject);
+    return a->about != NULL;
+}
+
+/* What goes into a file or comes out of it: a tensor, or what an optimiser keeps for one. */
+typedef struct dc__record {
+    dc_tensor       *tensor;
+    const char      *suffix;               /* Of the tensor's name: "", ".state0", ... */
+    dc_real         *data;
+    const dc__entry *entry;                /* Where it was found. */
+} dc__record;
+
+static bool dc__is_record(const dc__record *r, const char *name)
+{
+    size_t length = strlen(r->tensor->name);
+    return !strncmp(name, r->tensor->name, length) && !strcmp(name + length, r->suffix);
+}
+
+/* Looked for from where it usually is. */
+static const dc__entry *dc__find_entry(const dc__archive *a, const dc__record *r, size_t usual)
+{
+    for (size_t i = 0; i < a->entries; i++) {
+        const dc__entry *e = &a->entry[(usual + i) % a->entries];
+        if (dc__is_record(r, e->name)) return e;
+    }
+    return NULL;
+}
+
+/* Finds the entry of each record; the first that is missing, different or too many is an error. */
+static bool dc__match(const dc__archive *a, dc__record *record, size_t records)
+{
+    for (size_t i = 0; i < records; i++) {
+        dc__record *r = &record[i];
+        r->entry = dc__find_entry(a, r, i);
+        if (!r->entry)
+            return dc__error(a->ctx, "tensor %.80s%s %s of the model is not in the file",
+                             r->tensor->name, r->suffix, DC__SHAPE_TEXT(r->tensor->shape));
+        if (!dc__same_shape(r->entry->shape, r->tensor->shape))
+            return dc__error(a->ctx, "tensor %.80s is %s in the file and %s in the model",
+                             r->entry->name, DC__SHAPE_TEXT(r->entry->shape),
+                             DC__SHAPE_TEXT(r->tensor->shape));
+    }
+    for (size_t i = 0; a->entries > records && i < a->entries; i++) {
+        const dc__entry *e = &a->entry[i];
+        size_t k = 0;
+        while (k < records && record[k].entry != e) k++;
+        if (k == records)
+            return dc__error(a->ctx, "tensor %.80s %s is not in the model, or twice in the file",
+                             e->name, DC__SHAPE_TEXT(e->shape));
+    }
+    return true;
+}
+
+static void dc__copy_records(const dc__archive *a, const dc__record *record, size_t records)
+{
+    for (const dc__record *r = record; r < record + records; r++) {
+        const unsigned char *from = a->data + r->entry->start;
+        for (int64_t i = 0; i < r->tensor->size; i++, from += r->entry->format.size)
+            r->data[i] = dc__element(from, r->entry->format);
+        if (r->data == r->tensor->data) r->tensor->version++;
+    }
+}
+
+/* Writes a header, which it frees, and behind it the elements of all records. */
+static bool dc__write_records(const char *path, dc__text *head, const dc__record *record,
+                              size_t records)
+{
+    size_t size = head->used;
+    for (size_t i = 0; i < records; i++) size += (size_t)record[i].tensor->size * sizeof(dc_real);
+    unsigned char *bytes = head->failed ? NULL : dc__buffer_new(head->ctx, size), *at = bytes;
+    if (bytes) memcpy(at, head->data, head->used), at += head->used;
+    for (size_t i = 0; bytes && i < records; i++)
+        at = dc__put_elements(at, record[i].data, record[i].tensor->size);
+    bool ok = bytes && dc__write_file(head->ctx, path, bytes, size);
+    dc__buffer_free(bytes);
+    dc__text_free(head);
+    return ok;
+}
+
+/* Frees `about`, what is to be noted about the subject. */
+static bool dc__write_archive(const char *path, const char *subject, dc__text *about,
+                              const dc__record *record, size_t records)
+{
+    dc__text head = { .ctx = about->ctx, .failed = about->failed };
+    size_t start = 0, stop;
+    dc__text_add(&head, "        {\"__metadata__\": {\"format\": \"deepc\", \"version\": \"1\", ");
+    dc__text_add(&head, "\"%s\": ", subject);
+    if (!head.failed) dc__add_string(&head, about->data);
+    dc__text_free(about);
+    dc__text_add(&head, "}");
+    for (const dc__record *r = record; r < record + records; r++, start = stop) {
+        stop = start + (size_t)r->tensor->size * sizeof(dc_real);
+        dc__text_add(&head, ", ");
+        dc__add_string(&head, r->tensor->name);
+        head.used -= !head.failed;         /* The suffix goes before the closing quote. */
+        dc__text_add(&head, "%s\": {\"dtype\": \"F%d\", \"shape\": %s, ", r->suffix,
+                     (int)sizeof(dc_real) * 8, DC__SHAPE_TEXT(r->tensor->shape));
+        dc__text_add(&head, "\"data_offsets\": [%zu, %zu]}", start, stop);
+    }
+    dc__text_add(&head, "}");
+    while (!head.failed && head.used % 8) dc__text_add(&head, " ");
+    if (!head.failed) dc__put_little((unsigned char *)head.data, head.used - 8, 8);
+    return dc__write_records(path, &head, record, records);
+}
+
+/* --- structs as JSON objects --- */
+
+/* A row a field. Zero is the default here too: it is not written, and what is not there is zero. */
+typedef struct dc__field {
+    const char *name;
+    enum { DC__A_REAL, DC__A_DOUBLE, DC__A_BOOL, DC__A_COUNT /* int */, DC__A_LONG /* int64_t */,
+           DC__A_WORD /* uint32_t */, DC__A_SEED /* uint64_t */, DC__A_NAME /* of an enum */,
+           DC__A_SHAPE } type;
+    size_t      at;                        /* Its place in the struct. */
+    const void *table;                     /* An enum's: a row a value, its name in front. */
+    size_t      rows, row_size;
+} dc__field;
+
+#define DC__FIELD(STRUCT, TYPE, MEMBER)  { #MEMBER, DC__##TYPE, offsetof(STRUCT, MEMBER), \
+                                           NULL, 0, 0 }
+#define DC__NAMED(STRUCT, TABLE, MEMBER) { #MEMBER, DC__A_NAME, offsetof(STRUCT, MEMBER), TABLE, \
+                                           sizeof TABLE / sizeof *TABLE, sizeof *TABLE }
+
+static const char *const dc__schedule_names[] = {
+    "constant", "step_decay", "exponential_decay", "polynomial_decay", "cosine_decay", "one_cycle",
+    "reduce_on_plateau" };
+static const char *const dc__reduction_names[] = { "mean", "sum", "none" };
+
+/* The initialiser is not here: a saved model has its weights. */
+static const dc__field dc__layer_fields[] = {
+    DC__FIELD(dc_layer_spec, A_LONG,  units),
+    DC__NAMED(dc_layer_spec, dc__activations, activation),
+    DC__FIELD(dc_layer_spec, A_BOOL, without_bias),
+    DC__FIELD(dc_layer_spec, A_REAL, rate),
+    DC__FIELD(dc_layer_spec, A_REAL, epsilon),
+    DC__FIELD(dc_layer_spec, A_REAL, momentum),
+    DC__FIELD(dc_layer_spec, A_SHAPE, shape),
+    { 0 } };
+
+static const dc__field dc__loss_fields[] = {
+    DC__NAMED(dc_loss_options, dc__reduction_names, reduction),
+    DC__FIELD(dc_loss_options, A_REAL, label_smoothing),
+    DC__FIELD(dc_loss_options, A_REAL, delta),
+    { 0 } };
+
+static const dc__field dc__optimizer_fields[] = {
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, rate),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, momentum),
+    DC__FIELD(dc_optimizer_spec, A_BOOL,   nesterov),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, beta1),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, beta2),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, rho),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, epsilon),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, weight_decay),
+    DC__FIELD(dc_optimizer_spec, A_BOOL,   decoupled),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, clip_value),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, clip_norm),
+    DC__FIELD(dc_optimizer_spec, A_COUNT,  accumulate),
+    DC__NAMED(dc_optimizer_spec, dc__schedule_names, schedule.kind),
+    DC__FIELD(dc_optimizer_spec, A_LONG,   schedule.steps),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, schedule.factor),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, schedule.power),
+    DC__FIELD(dc_optimizer_spec, A_DOUBLE, schedule.final),
+    DC__FIELD(dc_optimizer_spec, A_COUNT,  schedule.patience),
+    DC__FIELD(dc_optimizer_spec, A_LONG,   schedule.warmup),
+    { 0 } };
+
+/* Where training stands. */
+static const dc__field dc__progress_fields[] = {
+    DC__FIELD(dc_optimizer, A_DOUBLE, spec.rate),
+    DC__FIELD(dc_optimizer, A_LONG,   t),
+    DC__FIELD(dc_optimizer, A_LONG,   calls),
+    DC__FIELD(dc_optimizer, A_DOUBLE, power1),
+    DC__FIELD(dc_optimizer, A_DOUBLE, power2),
+    DC__FIELD(dc_optimizer, A_DOUBLE, mu_product),
+    DC__FIELD(dc_optimizer, A_DOUBLE, plateau_best),
+    DC__FIELD(dc_optimizer, A_DOUBLE, plateau_factor),
+    DC__FIELD(dc_optimizer, A_COUNT,  plateau_bad),
+    { 0 } };
+
+/* Everything that random numbers depend on. */
+static const dc__field dc__random_fields[] = {
+    { "random.seed",      DC__A_SEED, offsetof(dc_context, seed),      NULL, 0, 0 },
+    { "random.steps",     DC__A_WORD, offsetof(dc_context, steps),     NULL, 0, 0 },
+    { "random.calls",     DC__A_WORD, offsetof(dc_context, calls),     NULL, 0, 0 },
+    { "random.creations", DC__A_WORD, offsetof(dc_context, creations), NULL, 0, 0 },
+    { 0 } };
+
+static const char *dc__name_of(const dc__field *f, size_t value)
+{
+    return *(const char *const *)(const void *)((const char *)f->table + value * f->row_size);
+}
+
+static void dc__add_field(dc__text *t, const dc__field *f, const void *at)
+{
+    double number = 0;
+    uint64_t count = 0;
+    switch (f->type) {
+    case DC__A_REAL:   number = (double)*(const dc_real *)at; break;
+    case DC__A_DOUBLE: number = *(const double *)at; break;
+    case DC__A_BOOL:   count = *(const bool *)at; break;
+    case DC__A_COUNT:  count = (uint64_t)*(const int *)at; break;
+    case DC__A_LONG:   count = (uint64_t)*(const int64_t *)at; break;
+    case DC__A_NAME: case DC__A_WORD: count = *(const uint32_t *)at; break;
+    case DC__A_SEED:   count = *(const uint64_t *)at; break;
+    case DC__A_SHAPE:  count = (uint64_t)((const dc_shape *)at)->rank; break;
+    }
+    if (count == 0 && number == 0) return;
+    dc__text_add(t, ", \"%s\": ", f->name);
+    if (f->type <= DC__A_DOUBLE) dc__add_number(t, number);
+    else if (f->type == DC__A_BOOL) dc__text_add(t, "true");
+    else if (f->type == DC__A_NAME) dc__text_add(t, "\"%s\"", dc__name_of(f, count));
+    else if (f->type == DC__A_SHAPE) dc__text_add(t, "%s", DC__SHAPE_TEXT(*(const dc_shape *)at));
+    else dc__text_add(t, "%llu", (unsigned long long)count);
+}
+
+/* Adds members to an object that has one already. */
+static void dc__add_fields(dc__text *t, const dc__field *f, const void *from)
+{
+    for (; f->name; f++) dc__add_field(t, f, (const char *)from + f->at);
+}
+
+static bool dc__parse_field(const dc__json *v, const dc__field *f, void *at)
+{
+    static const uint64_t most[] = { [DC__A_COUNT] = INT32_MAX, [DC__A_LONG] = (uint64_t)1 << 53,
+                                     [DC__A_WORD] = UINT32_MAX, [DC__A_SEED] = UINT64_MAX };
+    double number = 0;
+    uint64_t count = 0;
+    bool ok = !v;
+    if (v && f->type <= DC__A_DOUBLE) {
+        ok = v->type == '0' && dc__parse_number(v->text, v->text + v->length, &number);
+    } else if (v && f->type == DC__A_BOOL) {
+        ok = v->type == 't' || v->type == 'f', count = v->type == 't';
+    } else if (v && f->type == DC__A_NAME) {
+        while (v->type == '"' && count < f->rows && strcmp(dc__name_of(f, count), v->text)) count++;
+        ok = v->type == '"' && count < f->rows;
+    } else if (v && f->type != DC__A_SHAPE) {
+        ok = dc__read_count(v, most[f->type], &count);
+    }
+    switch (f->type) {
+    case DC__A_REAL:   *(dc_real *)at = (dc_real)number; break;
+    case DC__A_DOUBLE: *(double *)at = number; break;
+    case DC__A_BOOL:   *(bool *)at = count != 0; break;
+    case DC__A_COUNT:  *(int *)at = (int)count; break;
+    case DC__A_LONG:   *(int64_t *)at = (int64_t)count; break;
+    case DC__A_NAME: case DC__A_WORD: *(uint32_t *)at = (uint32_t)count; break;
+    case DC__A_SEED:   *(uint64_t *)at = count; break;
+    case DC__A_SHAPE:  ok = dc__read_shape(v, true, at) || !v; break;
+    }
+    return ok;
+}
+
+/* who: what the object describes, for the message. */
+static bool dc__parse_fields(const dc__archive *a, const char *who, const dc__json *object,
+                            const dc__field *f, void *to)
+{
+    for (; f->name; f++)
+        if (!dc__parse_field(dc__member(object, f->name), f, (char *)to + f->at))
+            return dc__error(a->ctx, "the %s of %.80s makes no sense", f->name, who);
+    return true;
+}
+
+/* --- models --- */
+
+static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count)
+{
+    dc__text_add(t, "[");
+    for (int i = 0; i < count; i++) {
+        const dc_layer *l = layer[i];
+        dc__text_add(t, "%s{\"kind\": ", i ? ", " : "");
+        dc__add_string(t, l->spec.kind->name);
+        dc__text_add(t, ", \"name\": ");
+        dc__add_string(t, l->name);
+        dc__add_fields(t, dc__layer_fields, &l->spec);
+        if (l->spec.user) dc__text_add(t, ", \"user\": true");
+        for (int k = 0, first = 0; k < l->spec.list_count; first += l->spec.lists[k++].count) {
+            dc__text_add(t, k ? ", " : ", \"inside\": [");
+            dc__add_layers(t, l->child + first, l->spec.lists[k].count);
+        }
+        dc__text_add(t, l->spec.list_count ? "]}" : "}");
+    }
+    dc__text_add(t, "]");
+}
+
+static void dc__add_compilation(dc__text *t, const dc_loss *loss, const dc_optimizer_spec *spec)
+{
+    const dc_tensor *weights = loss->options.class_weights;
+    dc__text_add(t, ", \"loss\": {\"name\": ");
+    dc__add_string(t, loss->name);
+    dc__add_fields(t, dc__loss_fields, &loss->options);
+    for (int64_t i = 0; weights && i < weights->size; i++) {
+        dc__text_add(t, i ? ", " : ", \"class_weights\": [");
+        dc__add_number(t, (double)weights->data[i]);
+    }
+    dc__text_add(t, "%s}, \"optimizer\": {\"name\": ", weights && weights->size ? "]" : "");
+    dc__add_string(t, spec->name);
+    dc__add_fields(t, dc__optimizer_fields, spec);
+    dc__text_add(t, "}");
+}
+
+/* Every tensor of the model, as a buffer. */
+static dc__record *dc__model_records(dc_context *ctx, dc_model *model, size_t *records)
+{
+    size_t n = (size_t)dc__model_tensors(model, NULL);
+    dc_tensor **tensor = dc__buffer_new(ctx, n * sizeof *tensor);
+    dc__record *record = tensor ? dc__buffer_new(ctx, n * sizeof *record) : NULL;
+    if (record) dc__model_tensors(model, tensor);
+    for (size_t i = 0; record && i < n; i++)
+        record[i] = (dc__record){ .tensor = tensor[i], .suffix = "", .data = tensor[i]->data };
+    dc__buffer_free(tensor);
+    *records = n;
+    return record;
+}
+
+DC_API bool dc_save(dc_model *model, const char *path)
+{
+    dc_context *ctx = model->ctx;
+    dc__text about = { .ctx = ctx };
+    size_t records;
+    dc__text_add(&about, "{\"input\": %s", DC__SHAPE_TEXT(model->input));
+    if (model->chain_count) {
+        dc__text_add(&about, ", \"layers\": ");
+        dc__add_layers(&about, model->chain, model->chain_count);
+    }
+    if (model->is_compiled) dc__add_compilation(&about, &model->loss, &model->optimizer_spec);
+    dc__text_add(&about, "}");
+    dc__record *record = dc__model_records(ctx, model, &records);
+    bool ok = record && dc__write_archive(path, "architecture", &about, record, records);
+    dc__buffer_free(record);
+    return ok;
+}
+
+static bool dc__read_layers(dc_context *ctx, const dc__archive *a, const dc__json *list,
+                            dc_layer_list *out);
+
+/* Kind, name and fields of one layer. */
+static bool dc__read_layer(dc_context *ctx, const dc__archive *a, const dc__json *v,
+                           dc_layer_spec *spec)
+{
+    const char *kind = dc__text_member(v, "kind"), *name = dc__text_member(v, "name");
+    const dc__json *inside = dc__member(v, "inside");
+    *spec = (dc_layer_spec){ .init = DC_ZEROS };
+    if (!kind || !name || !*name)
+        return dc__error(a->ctx, "a layer without kind or name");
+    spec->kind = dc__kind_named(ctx, kind);
+    if (!spec->kind)
+        return dc__error(a->ctx, "layer %.80s is of a kind \"%.80s\" that is not known; tell deepc "
+                         "with dc_register_layer", name, kind);
+    if (dc__member(v, "user"))
+        return dc__error(a->ctx, "layer %.80s needs data that are not in the file (dc_custom's "
+                         "user); build the model in code and use dc_load_weights", name);
+    spec->name = dc__permanent_text(ctx, name);
+    if (!dc__parse_fields(a, spec->name, v, dc__layer_fields, spec)) return false;
+    if (!inside) return true;
+    if (inside->type != '[' || inside->count > INT32_MAX)
+        return dc__error(a->ctx, "what is inside layer %.80s makes no sense", name);
+    dc_layer_list *lists = dc__permanent(ctx, inside->count * sizeof *lists);
+    spec->lists = lists, spec->list_count = (int)inside->count;
+    const dc__json *item = inside + 1;
+    for (int i = 0; i < spec->list_count; i++, item += item->span)
+        if (!dc__read_layers(ctx, a, item, &lists[i])) return false;
+    return true;
+}
+
+static bool dc__read_layers(dc_context *ctx, const dc__archive *a, const dc__json *list,
+                            dc_layer_list *out)
+{
+    if (list->type != '[' || !list->count || list->count > INT32_MAX)
+        return dc__error(a->ctx, "a list of layers is empty or none");
+    dc_layer_spec *spec = dc__permanent(ctx, list->count * sizeof *spec);
+    *out = (dc_layer_list){ (int)list->count, spec };
+    const dc__json *v = list + 1;
+    for (int i = 0; i < out->count; i++, v += v->span)
+        if (!dc__read_layer(ctx, a, v, &spec[i])) return false;
+    return true;
+}
+
+static bool dc__read_loss(dc_context *ctx, const dc__archive *a, const dc__json *v, dc_loss *loss)
+{
+    const dc__json *weights = dc__member(v, "class_weights");
+    dc__field f = { "class_weights", DC__A_REAL, 0, NULL, 0, 0 };
+    if (!dc__parse_fields(a, "the loss", v, dc__loss_fields, &loss->options)) return false;
+    if (!weights) return true;
+    if (weights->type != '[') return dc__error(a->ctx, "the class_weights are no list");
+    dc_tensor *w = dc__empty_permanent(ctx, DC_SHAPE((int64_t)weights->count));
+    for (int64_t i = 0; i < w->size; i++)
+        if (!dc__parse_field(&weights[1 + i], &f, &w->data[i]))
+            return dc__error(a->ctx, "the class_weights are not all numbers");
+    loss->options.class_weights = w;
+    return true;
+}
+
+/* Makes the model of the file in a context. NULL and the archive's dc_error when it cannot be; what
+ * the layers or the optimiser have against it stops at dc_fail, which is right only if it cannot
+ * happen. A loss of the program's own leaves the model uncompiled. */
+static dc_model *dc__rebuild(dc_context *ctx, const dc__archive *a)
+{
+    const dc__json *list = dc__member(a->about, "layers");
+    const dc__json *loss_object = dc__member(a->about, "loss");
+    const dc__json *optimizer_object = dc__member(a->about, "optimizer");
+    const char *loss_name = dc__text_member(loss_object, "name");
+    const char *optimizer = dc__text_member(optimizer_object, "name");
+    dc_loss loss = { 0 };
+    dc_optimizer_spec spec = { 0 };
+    dc_layer_list layers;
+    if (!list)
+        return dc__error(a->ctx, "the model is a C function; build it in code (dc_functional) and "
+                         "use dc_load_weights"), (dc_model *)NULL;
+    if (!dc__read_layers(ctx, a, list, &layers)) return NULL;
+    if (loss_name && optimizer) loss = dc_loss_named(loss_name);
+    if (loss.compute) {
+        if (!dc__read_loss(ctx, a, loss_object, &loss) ||
+            !dc__parse_fields(a, "the optimizer", optimizer_object, dc__optimizer_fields, &spec))
+            return NULL;
+        spec.name = dc__permanent_text(ctx, optimizer);
+    }
+    dc_model *model = dc_sequential(ctx, layers);
+    if (loss.compute) dc_compile(model, loss, spec);
+    return model;
+}
+
+/* The rehearsal. */
+typedef struct dc__rehearsal {
+    jmp_buf     stop;
+    dc_context *ctx;                       /* Which gets the error. */
+} dc__rehearsal;
+
+static void dc__rehearsal_failed(const char *message, void *user)
+{
+    dc__rehearsal *r = user;
+    dc__error(r->ctx, "the model in it cannot be built: %s", message);
+    longjmp(r->stop, 1);
+}
+
+static bool dc__rehearse_in(dc_context *scratch, dc__rehearsal *r, const dc__archive *a)
+{
+    size_t records;
+    if (setjmp(r->stop)) return false;
+    dc_model *model = dc__rebuild(scratch, a);
+    dc__record *record = model ? dc__model_records(a->ctx, model, &records) : NULL;
+    bool ok = record && dc__match(a, record, records);
+    dc__buffer_free(record);
+    return ok;
+}
+
+static bool dc__rehearse(const dc__archive *a)
+{
+    dc__rehearsal r = { .ctx = a->ctx };
+    dc_options options = { .on_error = dc__rehearsal_failed, .user = &r };
+    dc_context *scratch = dc_new_with(0, &options);
+    if (!scratch) return dc__error(a->ctx, "out of memory");
+    scratch->kernels = a->ctx->kernels;
+    scratch->kind = a->ctx->kind, scratch->kinds = a->ctx->kinds;
+    const char *file = dc__here.file;
+    dc__here.file = NULL;                  /* The message is about the file, not the program. */
+    bool ok = dc__rehearse_in(scratch, &r, a);
+    dc__here.file = file;
+    dc_free(scratch);
+    return ok;
+}
+
+static bool dc__load_weights(const dc__archive *a, dc_model *model)
+{
+    size_t records;
+    dc__record *record = dc__model_records(a->ctx, model, &records);
+    bool ok = record && dc__match(a, record, records);
+    if (ok) dc__copy_records(a, record, records);
+    dc__buffer_free(record);
+    return ok;
+}
+
+DC_API bool dc_load_weights(dc_model *model, const char *path)
+{
+    dc__archive a;
+    bool ok = dc__open_archive(model->ctx, path, &a) && dc__load_weights(&a, model);
+    return dc__close_archive(&a, ok);
+}
+
+DC_API dc_model *dc_load(dc_context *ctx, const char *path)
+{
+    dc__archive a;
+    bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "architecture") &&
+              dc__rehearse(&a);
+    dc_model *model = ok ? dc__rebuild(ctx, &a) : NULL;
+    ok = model && dc__load_weights(&a, model);
+    return dc__close_archive(&a, ok) ? model : NULL;
+}
+
+/* --- training --- */
+
+/* What the optimiser keeps; and the gradients that wait for more to accumulate: those that there
+ * are, or that are in the archive when it is given. */
+static dc__record *dc__training_records(dc_optimizer *o, const dc__archive *a, size_t *records)
+{
+    static const char *const suffix[] = { ".state0", ".state1", ".state2", ".gradient" };
+    dc__record *record = dc__buffer_new(o->ctx, 4 * (size_t)o->count * sizeof *record);
+    *records = 0;
+    for (int i = 0; record && i < 4 * o->count; i++) {
+        dc__slot *s = &o->slot[i / 4];
+        dc__record r = { .tensor = s->param, .suffix = suffix[i % 4] };
+        r.data = i % 4 < 3 ? s->state[i % 4] : s->param->grad;
+        bool is_there = i % 4 < 3 ? r.data != NULL
+                      : a ? dc__find_entry(a, &r, *records) != NULL : s->param->pass != 0;
+        if (is_there) record[(*records)++] = r;
+    }
+    return record;
+}
+
+static dc_optimizer *dc__optimizer(dc_model *model, const char *who)
+{
+    if (!model->is_compiled)
+        dc_fail(model->ctx, "%s: the model has no optimizer yet; call dc_compile first", who);
+    return model->optimizer;
+}
+
+DC_API bool dc_save_training(dc_model *model, const char *path)
+{
+    dc_optimizer *o = dc__optimizer(model, "dc_save_training");
+    dc__text about = { .ctx = o->ctx };
+    size_t records;
+    dc__text_add(&about, "{\"optimizer\": ");
+    dc__add_string(&about, o->spec.name);
+    dc__add_fields(&about, dc__progress_fields, o);
+    dc__add_fields(&about, dc__random_fields, o->ctx);
+    dc__text_add(&about, "}");
+    dc__record *record = dc__training_records(o, NULL, &records);
+    bool ok = record && dc__write_archive(path, "training", &about, record, records);
+    dc__buffer_free(record);
+    return ok;
+}
+
+/* Reads the numbers into copies. */
+static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context *random)
+{
+    const char *name = dc__text_member(a->about, "optimizer");
+    if (!name || strcmp(name, o->spec.name))
+        return dc__error(a->ctx, "is the state of optimizer %.40s; the model is compiled with %s",
+                         name ? name : "(none)", o->spec.name);
+    if (!dc__parse_fields(a, "the training", a->about, dc__progress_fields, o) ||
+        !dc__parse_fields(a, "the training", a->about, dc__random_fields, random)) return false;
+    bool ok = o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->power1 <= 1 &&
+              o->power2 <= 1 && o->mu_product <= 1 && o->power1 >= 0 && o->power2 >= 0 &&
+              o->mu_product >= 0 && o->plateau_factor >= 0 &&
+              o->plateau_bad <= o->spec.schedule.patience;
+    return ok || dc__error(a->ctx, "the state of the optimizer makes no sense");
+}
+
+DC_API bool dc_load_training(dc_model *model, const char *path)
+{
+    dc_optimizer *o = dc__optimizer(model, "dc_load_training"), after = *o;
+    dc_context *ctx = o->ctx, random = *ctx;
+    dc__archive a;
+    dc__record *record = NULL;
+    size_t records = 0;
+    bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "training") &&
+              dc__read_progress(&a, &after, &random);
+    if (ok) record = dc__training_records(o, &a, &records);
+    ok = record && dc__match(&a, record, records);
+    if (ok) {
+        *o = after;
+        ctx->seed = random.seed, ctx->steps = random.steps;
+        ctx->calls = random.calls, ctx->creations = random.creations;
+        for (int i = 0; i < o->count; i++) dc_zero_grad(o->slot[i].param);
+        if (!ctx->pass) ctx->pass = 1;
+        for (size_t i = 0; i < records; i++)   /* A gradient counts when a pass has reached it. */
+            if (record[i].data == record[i].tensor->grad) record[i].tensor->pass = ctx->pass;
+        dc__copy_records(&a, record, records);
+    }
+    dc__buffer_free(record);
+    return dc__close_archive(&a, ok);
+}
+
+/* --- .npy --- */
+
+/* NumPy's format: a magic word, a version, the length of a header, which is a Python dictionary,
+ * and then the elements. */
+DC_API bool dc_save_npy(dc_tensor *x, const char *path)
+{
+    dc__check("dc_save_npy", 1, x);
+    dc__text head = { .ctx = x->ctx };
+    dc__text_add(&head, "\x93NUMPY\x01...{'descr': '<f%d', 'fortran_order': False, 'shape': (",
+                 (int)sizeof(dc_real));
+    for (int i = 0; i < x->shape.rank; i++)
+        dc__text_add(&head, "%s%lld%s", i ? " " : "", (long long)x->shape.dim[i],
+                     i == 0 || i + 1 < x->shape.rank ? "," : "");
+    dc__text_add(&head, "), }");
+    while (!head.failed && head.used % 64 != 63) dc__text_add(&head, " ");
+    dc__text_add(&head, "\n");
+    if (!head.failed) {
+        head.data[7] = 0;
+        dc__put_little((unsigned char *)head.data + 8, head.used - 10, 2);
+    }
+    return dc__write_records(path, &head, &(dc__record){ .tensor = x, .data = x->data }, 1);
+}
+
+/* A few characters make JSON of that dictionary. */
+static void dc__python_to_json(char *p, char *stop)
+{
+    static const char python[] = "'()TF", json[] = "\"[]tf";
+    char *comma = NULL;                    /* One that nothing has followed yet. */
+    for (; p < stop; p++) {
+        const char *found = memchr(python, *p, sizeof python - 1);
+        if (found) *p = json[found - python];
+        if (comma && (*p == ']' || *p == '}')) *comma = ' ';
+        if (*p != ' ') comma = *p == ',' ? p : NULL;
+    }
+}
+
+typedef struct dc__array {
+    dc__format     format;
+    dc_shape       shape;
+    bool           is_fortran;             /* The first index runs fastest. */
+    const unsigned char *data;
+} dc__array;
+
+static bool dc__read_format(const char *text, dc__format *f)
+{
+    *f = (dc__format){ 0 };
+    if (!text || strlen(text) != 3 || !strchr("<>|", text[0])) return false;
+    const char *sizes = text[1] == 'f' ? "248" : text[1] == 'b' ? "1"
+                      : text[1] == 'i' || text[1] == 'u' ? "1248" : "";
+    if (!strchr(sizes, text[2]) || (text[0] == '|' && text[2] != '1')) return false;
+    *f = (dc__format){ text[1], text[2] - '0', text[0] == '>' };
+    return true;
+}
+
+static bool dc__read_header(dc_context *ctx, const dc__json *header, dc__array *x)
+{
+    const char *type = dc__text_member(header, "descr");
+    const dc__json *shape = dc__member(header, "shape");
+    const dc__json *order = dc__member(header, "fortran_order");
+    if (!dc__read_format(type, &x->format))
+        return dc__error(ctx, "elements of type %.40s; only f2, f4, f8, i1 to i8, u1 to u8 and b1 "
+                         "can be read", type ? type : "(structured)");
+    if (shape && shape->type == '[' && shape->count > DC_MAX_RANK)
+        return dc__error(ctx, "%zu axes; deepc has at most %d", shape->count, DC_MAX_RANK);
+    if (!order || !strchr("tf", order->type) || !dc__read_shape(shape, false, &x->shape))
+        return dc__error(ctx, "the header makes no sense");
+    x->is_fortran = order->type == 't';
+    return true;
+}
+
+static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *x)
+{
+    if (size < 12 || memcmp(file, "\x93NUMPY", 6) || file[6] < 1 || file[6] > 3 || file[7])
+        return dc__error(ctx, "not a .npy file of version 1, 2 or 3");
+    size_t start = file[6] == 1 ? 10 : 12, length = (size_t)dc__get_little(file + 8, start - 8);
+    if (length > size - start) return dc__error(ctx, "cut short within the header");
+    char *stop = file + start + length;
+    dc__python_to_json(file + start, stop);
+    dc__json *header = dc__read_json(ctx, "the header", file + start, stop);
+    bool ok = header && dc__read_header(ctx, header, x);
+    dc__buffer_free(header);
+    if (!ok) return false;
+    size_t wanted = dc__bytes_of(x->shape, x->format.size), there = size - start - length;
+    x->data = (const unsigned char *)stop;
+    return wanted == there ||
+           dc__error(ctx, "%s: %s has %zu bytes of elements, and %zu are there",
+                     wanted > there ? "cut short" : "too long", DC__SHAPE_TEXT(x->shape), wanted,
+                     there);
+}
+
+/* Where element i, counted in row-major order, is stored. */
+static int64_t dc__stored_at(const dc__array *x, int64_t i)
+{
+    int64_t at = 0;
+    if (!x->is_fortran) return i;
+    for (int axis = x->shape.rank - 1; axis >= 0; axis--) {
+        int64_t stride = 1;
+        for (int k = 0; k < axis; k++) stride *= x->shape.dim[k];
+        at += i % x->shape.dim[axis] * stride;
+        i /= x->shape.dim[axis];
+    }
+    return at;
+}
+
+/* A tensor, or NULL when there is no memory for it. */
+static dc_tensor *dc__array_tensor(dc_context *ctx, const dc__array *x)
+{
+    size_t size = dc__bytes_of(x->shape, sizeof(dc_real));
+    dc_real *data = dc__take(ctx->depth ? &ctx->step : &ctx->permanent, size);
+    if (!data) return dc__error(ctx, "no memory for %zu bytes", size), (dc_tensor *)NULL;
+    dc_tensor *t = dc__new_tensor(ctx);
+    dc__set_shape(t, x->shape);
+    t->data = data;
+    for (int64_t i = 0; i < t->size; i++)
+        data[i] = dc__element(x->data + dc__stored_at(x, i) * x->format.size, x->format);
+    return t;
+}
+
+DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path)
+{
+    size_t size;
+    dc__array x;
+    char *file = dc__read_file(ctx, path, &size);
+    dc_tensor *t = file && dc__read_array(ctx, file, size, &x) ? dc__array_tensor(ctx, &x) : NULL;
+    if (!t) dc__blame(ctx, path);
+    dc__buffer_free(file);
+    return t;
+}
+
+/* ================================================================================================ */
+/* @impl-pictures                                                                                    */
+/* ================================================================================================ */
+
+/* A plot is a text file: SVG says where the lines, circles and words go, and any browser draws
+ * them. So the work here is to choose the axes, to turn values into pixels, and to write. The
+ * pictures for a terminal do the same with characters as pixels. */
+
+enum { DC__COLORS = 8, DC__SHADES = 24, DC__MAX_TICKS = 24 };
+
+/* Colours that colour-blind readers can tell apart (Okabe & Ito 2008); the yellow and the black of
+ * that list are changed to be seen on white and beside lines. */
+static const int dc__palette[DC__COLORS] = {
+    0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9, 0x5a5a5a, 0xa89000 };
+
+static double dc__unit(dc_real x) { return x > 0 ? x < 1 ? (double)x : 1 : 0; }   /* NaN is 0. */
+
+/* How many bytes the UTF-8 character at s has; 0 when it is none, or one that XML forbids. */
+static int dc__character(const unsigned char *s)
+{
+    if (s[0] < 0x80) return s[0] >= 0x20 || s[0] == '\t' || s[0] == '\n';
+    int bytes = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    for (int i = 1; i < bytes; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    bool too_long = s[0] < 0xc2 || (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    bool no_code = s[0] > 0xf4 || (s[0] == 0xf4 && s[1] > 0x8f) || (s[0] == 0xed && s[1] > 0x9f);
+    return too_long || no_code ? 0 : bytes;
+}
+
+static void dc__add_escaped(dc__text *t, const char *text)
+{
+    for (const unsigned char *s = (const unsigned char *)text; *s; ) {
+        int bytes = dc__character(s);
+        if (*s == '&') dc__text_add(t, "&amp;");
+        else if (*s == '<') dc__text_add(t, "&lt;");
+        else if (*s == '>') dc__text_add(t, "&gt;");
+        else if (bytes) dc__text_add(t, "%.*s", bytes, (const char *)s);
+        else dc__text_add(t, "?");
+        s += bytes ? bytes : 1;
+    }
+}
+
+/* --- axes --- */
+
+typedef struct dc__tick {
+    double value;
+    char   label[32];                  /* "10^-3" is written with a raised exponent. */
+} dc__tick;
+
+typedef struct dc__axis {
+    double   low, high;
+    bool     log, whole;               /* whole: all values are whole, and so are the ticks. */
+    int      ticks;
+    dc__tick tick[DC__MAX_TICKS];
+} dc__axis;
+
+/* Can x be drawn? */
+static bool dc__on_axis(const dc__axis *a, double x)
+{
+    return fabs(x) < 1e300 && (!a->log || x > 0);
+}
+
+static void dc__include(dc__axis *a, double x)
+{
+    if (!dc__on_axis(a, x)) return;
+    if (x < a->low) a->low = x;
+    if (x > a->high) a->high = x;
+    if (x < floor(x) || x > floor(x)) a->whole = false;
+}
+
+/* Where x lies between the ends of the axis: 0 is low, 1 is high. */
+static double dc__along(const dc__axis *a, double x)
+{
+    double t = a->log ? log10(x / a->low) / log10(a->high / a->low)
+                      : (x - a->low) / (a->high - a->low);
+    return t < -9 ? -9 : t > 9 ? 9 : t;
+}
+
+/* The nearest 1, 2 or 5 times a power of ten that is not smaller than x > 0. */
+static double dc__nice(double x)
+{
+    double power = pow(10, floor(log10(x)));
+    double m = x / power;
+    return power * (m <= 1.000001 ? 1 : m <= 2.000001 ? 2 : m <= 5.000001 ? 5 : 10);
+}
+
+/* Widens what the data needs to what looks well. */
+static void dc__round_axis(dc__axis *a, double margin, bool points)
+{
+    if (a->low > a->high) a->low = a->log, a->high = a->log ? 10 : 1;
+    if (a->log) {
+        a->low = 1 / dc__nice(1 / a->low), a->high = dc__nice(a->high);
+        if (a->high < 1.5 * a->low) a->low /= 2, a->high *= 2;
+        return;
+    }
+    double size = fmax(fabs(a->low), fabs(a->high)), range = a->high - a->low;
+    if (range <= 1e-6 * size || range <= 0) margin = 1, range = size > 0 ? size / 4 : 1;
+    double low = a->low - margin * range;
+    a->low = a->low >= 0 && low < 0 && !points ? 0 : low;     /* 0 is a good end for a line. */
+    a->high += margin * range;
+}
+
+static void dc__add_tick(dc__axis *a, double value, const char *label)
+{
+    if (a->ticks == DC__MAX_TICKS) return;
+    dc__tick *t = &a->tick[a->ticks++];
+    t->value = value;
+    snprintf(t->label, sizeof t->label, "%.30s", label);
+}
+
+/* About `count` ticks at multiples of 1, 2 or 5 times a power of ten. */
+static void dc__linear_ticks(dc__axis *a, int count)
+{
+    double step = dc__nice((a->high - a->low) / count);
+    if (a->whole && step < 1) step = 1;
+    double size = fmax(fabs(a->low), fabs(a->high));
+    bool plain = size < 1e6 && step > 0.9e-4;
+    int decimals = step < 1 ? (int)-floor(log10(step) + 1e-6) : 0;
+    int digits = 1 + (int)ceil(log10(size / step));
+    for (double i = ceil(a->low / step - 1e-6); i * step <= a->high + 1e-6 * step; i++) {
+        double value = i * step + 0;                     /* + 0: no -0. */
+        if (a->ticks == DC__MAX_TICKS) return;
+        dc__add_tick(a, value, plain ? DC__FIXED(value, decimals) : DC__NUMBER(value, digits));
+    }
+}
+
+/* Powers of ten; over less than two of them also 2 and 5 times these. */
+static void dc__log_ticks(dc__axis *a)
+{
+    double first = floor(log10(a->low) + 1e-6), decades = log10(a->high) - first;
+    bool plain = log10(a->high / a->low) < 2.1;
+    double every = 1 + floor(decades / 8);
+    for (double k = first; k <= log10(a->high) + 1e-6; k += every)
+        for (int m = 1; m <= (plain ? 5 : 1); m += m == 1 ? 1 : 3) {
+            double value = m * pow(10, k);
+            char power[32];
+            snprintf(power, sizeof power, "10^%d", (int)k);
+            if (value < a->low * 0.999 || value > a->high * 1.001) continue;
+            dc__add_tick(a, value, plain ? DC__NUMBER(value, 3) : power);
+        }
+}
+
+/* --- SVG --- */
+
+typedef struct dc__canvas {
+    dc__text       svg;
+    const dc_plot *plot;
+    int            classes;            /* Of the field: 0 (values 0 to 1), or class + confidence. */
+    dc__axis       x, y;
+    double         left, top, width, height;             /* The area inside the axes. */
+} dc__canvas;
+
+static double dc__series_x(const dc_series *s, int64_t i)
+{
+    return s->x ? (double)s->x[i] : (double)i;
+}
+
+static int dc__series_color(const dc_plot *plot, int i)
+{
+    int color = plot->series[i].color;
+    return dc__palette[(color > 0 ? color - 1 : i) % DC__COLORS];
+}
+
+static void dc__choose_axes(dc__canvas *c)
+{
+    const dc_plot *p = c->plot;
+    bool points = false;
+    c->x = (dc__axis){ .low = DBL_MAX, .high = -DBL_MAX, .whole = !p->field };
+    c->y = (dc__axis){ .low = DBL_MAX, .high = -DBL_MAX, .log = p->log_y };
+    for (int i = 0; i < p->series_count; i++) {
+        const dc_series *s = &p->series[i];
+        points = points || s->points;
+        for (int64_t k = 0; k < s->count; k++) {
+            dc__include(&c->x, dc__series_x(s, k));
+            dc__include(&c->y, (double)s->y[k]);
+        }
+    }
+    bool x_given = p->x_min < 0 || p->x_min > 0 || p->x_max < 0 || p->x_max > 0;
+    bool y_given = p->y_min < 0 || p->y_min > 0 || p->y_max < 0 || p->y_max > 0;
+    dc__round_axis(&c->x, points ? 0.05 : 0, points);
+    dc__round_axis(&c->y, 0.05, points);
+    if (x_given) c->x.low = (double)p->x_min, c->x.high = (double)p->x_max;
+    if (y_given) c->y.low = (double)p->y_min, c->y.high = (double)p->y_max;
+}
+
+static const char *dc__hex(char out[8], int color)
+{
+    snprintf(out, 8, "#%06x", (unsigned)color & 0xffffff);
+    return out;
+}
+
+/* white and a colour, mixed. */
+static int dc__tint(int color, double strength)
+{
+    int mixed = 0;
+    for (int shift = 0; shift < 24; shift += 8) {
+        int part = color >> shift & 255;
+        mixed |= (int)(255 + strength * (part - 255) + 0.5) << shift;
+    }
+    return mixed;
+}
+
+static int dc__field_shade(const dc__canvas *c, int64_t i)
+{
+    double v = (double)c->plot->field[i];
+    if (!c->classes) return (int)(dc__unit(c->plot->field[i]) * DC__SHADES + 0.5);
+    return (int)floor(v) * (DC__SHADES + 1) + (int)((v - floor(v)) * DC__SHADES);
+}
+
+static int dc__shade_color(int shade, int classes)
+{
+    double t = (double)(shade % (DC__SHADES + 1)) / DC__SHADES;
+    if (classes) return dc__tint(dc__palette[shade / (DC__SHADES + 1) % DC__COLORS], 0.1 + 0.4 * t);
+    return t < 0.5 ? dc__tint(dc__palette[0], 0.5 - t) : dc__tint(dc__palette[1], t - 0.5);
+}
+
+/* The field: one path a shade, of rectangles that run along the rows, in units of a cell. */
+static void dc__draw_field(dc__canvas *c)
+{
+    const dc_plot *p = c->plot;
+    int columns = p->field_columns, rows = p->field_rows, shades = DC__SHADES + 1;
+    if (c->classes) shades *= c->classes;
+    dc__text_add(&c->svg, "<g transform=\"scale(%s %s)\" shape-rendering=\"crispEdges\">\n",
+                 DC__NUMBER(c->width / columns, 9), DC__NUMBER(c->height / rows, 9));
+    for (int shade = 0; shade < shades; shade++) {
+        char hex[8];
+        bool any = false;
+        for (int r = 0; r < rows; r++)
+            for (int k = 0, start = 0; k < columns; start = k) {
+                int64_t row = (int64_t)r * columns;
+                int here = dc__field_shade(c, row + start);
+                while (k < columns && dc__field_shade(c, row + k) == here) k++;
+                if (here != shade) continue;
+                if (!any) dc__text_add(&c->svg, "<path fill=\"%s\" d=\"",
+                                       dc__hex(hex, dc__shade_color(shade, c->classes)));
+                dc__text_add(&c->svg, "M%d %dh%dv1h-%dz", start, r, k - start, k - start);
+                any = true;
+            }
+        if (any) dc__text_add(&c->svg, "\"/>\n");
+    }
+    dc__text_add(&c->svg, "</g>\n");
+}
+
+/* The field in a cell; around the field, what is nearest. */
+static double dc__field_near(const dc_plot *p, int row, int column)
+{
+    row    = row < 0 ? 0 : row < p->field_rows ? row : p->field_rows - 1;
+    column = column < 0 ? 0 : column < p->field_columns ? column : p->field_columns - 1;
+    return dc__unit(p->field[(int64_t)row * p->field_columns + column]);
+}
+
+/* The line where the field is 1/2, by marching squares: between four neighbouring cells it runs
+ * from side to side, through the points where linear interpolation puts 1/2. */
+static void dc__draw_contour(dc__canvas *c)
+{
+    const dc_plot *p = c->plot;
+    static const int dx[4] = { 0, 1, 1, 0 }, dy[4] = { 0, 0, 1, 1 };
+    double wide = c->width / p->field_columns, high = c->height / p->field_rows;
+    dc__text_add(&c->svg, "<path fill=\"none\" stroke=\"#444\" stroke-width=\"1.2\" d=\"M0 0");
+    for (int r = -1; r < p->field_rows; r++)
+        for (int k = -1; k < p->field_columns; k++) {
+            double x[4], y[4], v[4];
+            int crossings = 0;
+            for (int i = 0; i < 4; i++) v[i] = dc__field_near(p, r + dy[i], k + dx[i]);
+            for (int i = 0, j = 1; i < 4; i++, j = (i + 1) % 4) {
+                if ((v[i] < 0.5) == (v[j] < 0.5)) continue;
+                double t = (0.5 - v[i]) / (v[j] - v[i]);
+                x[crossings]   = wide * (k + 0.5 + dx[i] + t * (dx[j] - dx[i]));
+                y[crossings++] = high * (r + 0.5 + dy[i] + t * (dy[j] - dy[i]));
+            }
+            for (int i = 0; i + 1 < crossings; i += 2)
+                dc__text_add(&c->svg, "M%s %sL%s %s", DC__NUMBER(x[i], 5), DC__NUMBER(y[i], 5),
+                             DC__NUMBER(x[i + 1], 5), DC__NUMBER(y[i + 1], 5));
+        }
+    dc__text_add(&c->svg, "\"/>\n");
+}
+
+/* One series: circles, or lines that stop where a value cannot be drawn. A lone value is a circle.
+ * */
+static void dc__draw_series(dc__canvas *c, int index)
+{
+    const dc_series *s = &c->plot->series[index];
+    const char *radius = s->points && s->count > 400 ? "2.3" : "3.2";
+    char hex[8];
+    dc__hex(hex, dc__series_color(c->plot, index));
+    dc__text_add(&c->svg, "<g fill=\"%s\" stroke=\"#fff\" stroke-width=\"0.8\">\n", hex);
+    for (int64_t i = 0, run; i < s->count; i += run ? run : 1) {
+        for (run = 0; i + run < s->count; run++)
+            if (!dc__on_axis(&c->x, dc__series_x(s, i + run)) ||
+                !dc__on_axis(&c->y, (double)s->y[i + run])) break;
+        bool line = !s->points && run > 1;
+        if (line) dc__text_add(&c->svg, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" "
+                               "stroke-linejoin=\"round\" points=\"", hex);
+        for (int64_t k = i; k < i + run; k++) {
+            double x = c->width * dc__along(&c->x, dc__series_x(s, k));
+            double y = c->height * (1 - dc__along(&c->y, (double)s->y[k]));
+            dc__words across = dc__number_words(x, 5), down = dc__number_words(y, 5);
+            if (line) dc__text_add(&c->svg, "%s,%s ", across.text, down.text);
+            else dc__text_add(&c->svg, "<circle cx=\"%s\" cy=\"%s\" r=\"%s\"/>\n",
+                              across.text, down.text, radius);
+        }
+        if (line) dc__text_add(&c->svg, "\"/>\n");
+    }
+    dc__text_add(&c->svg, "</g>\n");
+}
+
+/* About how wide text is, in pixels at the usual size of 12. */
+static double dc__text_width(const char *text)
+{
+    double characters = 0;
+    for (; *text; text++) characters += ((unsigned char)*text & 0xc0) != 0x80;
+    return 6.4 * characters;
+}
+
+/* Words at (x, y); anchor: "start", "middle" or "end"; more: further attributes. */
+static void dc__add_words(dc__canvas *c, double x, double y, const char *anchor, const char *more,
+                          const char *words)
+{
+    dc__text_add(&c->svg, "<text x=\"%s\" y=\"%s\" text-anchor=\"%s\" %s>", DC__NUMBER(x, 5),
+                 DC__NUMBER(y, 5), anchor, more);
+    dc__add_escaped(&c->svg, words);
+    dc__text_add(&c->svg, "</text>\n");
+}
+
+/* "10^-3" as 10 with a raised -3. */
+static void dc__add_label(dc__canvas *c, double x, double y, const char *anchor, const char *label)
+{
+    const char *raised = strchr(label, '^');
+    if (!raised) {
+        dc__add_words(c, x, y, anchor, "", label);
+        return;
+    }
+    dc__text_add(&c->svg, "<text x=\"%s\" y=\"%s\" text-anchor=\"%s\">10<tspan dy=\"-5\" "
+                 "font-size=\"9\">%s</tspan></text>\n", DC__NUMBER(x, 5), DC__NUMBER(y, 5), anchor,
+                 raised + 1);
+}
+
+/* The names of the series, in rows from `top` down, or only the number of rows. */
+static int dc__draw_legend(dc__canvas *c, double top, bool draw)
+{
+    int rows = 0;
+    double x = c->left, right = c->left + c->width;
+    for (int i = 0; i < c->plot->series_count; i++) {
+        const dc_series *s = &c->plot->series[i];
+        if (!s->name) continue;
+        double width = dc__text_width(s->name) + 42;
+        if (!rows || x + width > right + 16) rows++, x = c->left;
+        if (draw) {
+            char hex[8];
+            double y = top + 18 * rows - 9;
+            dc__text_add(&c->svg, s->points ?
+                         "<circle cx=\"%s\" cy=\"%s\" r=\"4.5\" fill=\"%s\"/>\n" :
+                         "<path d=\"M%s %sm-9 0h18\" stroke-width=\"3\" stroke=\"%s\"/>\n",
+                         DC__NUMBER(x + 9, 5), DC__NUMBER(y, 5),
+                         dc__hex(hex, dc__series_color(c->plot, i)));
+            dc__add_words(c, x + 24, y + 4, "start", "", s->name);
+        }
+        x += width;
+    }
+    return rows;
+}
+
+/* Chooses where the area inside the axes lies, leaving room for the words around it. */
+static void dc__lay_out(dc__canvas *c, int width, int height)
+{
+    const dc_plot *p = c->plot;
+    double labels = 0, bottom = p->x_label ? 46 : 28, head = p->title ? 36 : 12;
+    if (c->y.log) dc__log_ticks(&c->y);
+    else dc__linear_ticks(&c->y, 2 + height / 90);
+    dc__linear_ticks(&c->x, 2 + width / 120);
+    for (int i = 0; i < c->y.ticks; i++) labels = fmax(labels, dc__text_width(c->y.tick[i].label));
+    c->left = labels + 20 + (p->y_label ? 20 : 0);
+    c->width = fmax(width - c->left - 20, 20);
+    c->top = head + 18 * dc__draw_legend(c, 0, false) + 4;
+    c->height = fmax(height - c->top - bottom, 20);
+}
+
+/* Grid, tick labels and everything else that stands around the area. */
+static void dc__draw_frame(dc__canvas *c)
+{
+    const dc_plot *p = c->plot;
+    double right = c->left + c->width, bottom = c->top + c->height;
+    for (int i = 0; i < c->x.ticks; i++) {
+        double x = c->left + c->width * dc__along(&c->x, c->x.tick[i].value);
+        dc__text_add(&c->svg, "<path d=\"M%s %sV%s\" stroke=\"#e4e4e4\"/>\n", DC__NUMBER(x, 5),
+                     DC__NUMBER(c->top, 5), DC__NUMBER(bottom + 5, 5));
+        dc__add_label(c, x, bottom + 18, "middle", c->x.tick[i].label);
+    }
+    for (int i = 0; i < c->y.ticks; i++) {
+        double y = c->top + c->height * (1 - dc__along(&c->y, c->y.tick[i].value));
+        dc__text_add(&c->svg, "<path d=\"M%s %sH%s\" stroke=\"#e4e4e4\"/>\n",
+                     DC__NUMBER(c->left - 5, 5), DC__NUMBER(y, 5), DC__NUMBER(right, 5));
+        dc__add_label(c, c->left - 9, y + 4, "end", c->y.tick[i].label);
+    }
+    double middle = c->top + c->height / 2;
+    char turn[256];
+    snprintf(turn, sizeof turn, "transform=\"rotate(-90 16 %s)\"", DC__NUMBER(middle, 5));
+    if (p->title) dc__add_words(c, c->left, 26, "start",
+                                "font-size=\"16\" font-weight=\"bold\" fill=\"#222\"", p->title);
+    if (p->x_label) dc__add_words(c, c->left + c->width / 2, bottom + 38, "middle", "", p->x_label);
+    if (p->y_label) dc__add_words(c, 16, middle, "middle", turn, p->y_label);
+    dc__draw_legend(c, p->title ? 36 : 12, true);
+}
+
+static void dc__check_plot(dc_context *ctx, const dc_plot *p)
+{
+    if (p->width < 0 || p->height < 0 || p->width > 10000 || p->height > 10000)
+        dc_fail(ctx, "dc_write_svg: a picture of %d x %d pixels; up to 10000 x 10000 can be drawn",
+                p->width, p->height);
+    if (!(p->x_min <= p->x_max) || !(p->y_min <= p->y_max))
+        dc_fail(ctx, "dc_write_svg: x from %s to %s, y from %s to %s; the smaller must come first",
+                DC__NUMBER((double)p->x_min, 6), DC__NUMBER((double)p->x_max, 6),
+                DC__NUMBER((double)p->y_min, 6), DC__NUMBER((double)p->y_max, 6));
+    if (p->log_y && (p->y_min < 0 || (p->y_max > 0 && !(p->y_min > 0))))
+        dc_fail(ctx, "dc_write_svg: y from %s on a logarithmic axis; give y_min > 0",
+                DC__NUMBER((double)p->y_min, 6));
+    if (p->field && (p->field_columns < 1 || p->field_rows < 1))
+        dc_fail(ctx, "dc_write_svg: a field of %d columns and %d rows; set field_columns and "
+                "field_rows", p->field_columns, p->field_rows);
+    for (int i = 0; i < p->series_count; i++)
+        if (p->series[i].count > 0 && !p->series[i].y)
+            dc_fail(ctx, "dc_write_svg: series %d has %lld values, but its y is NULL", i,
+                    (long long)p->series[i].count);
+}
+
+static bool dc__write_plot(dc_context *ctx, const char *path, const dc_plot *plot, int classes)
+{
+    dc__check_plot(ctx, plot);
+    int width = plot->width ? plot->width : 640, height = plot->height ? plot->height : 400;
+    dc__canvas c = { .svg.ctx = ctx, .plot = plot, .classes = classes };
+    dc__choose_axes(&c);
+    dc__lay_out(&c, width, height);
+    dc__text_add(&c.svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+                 "viewBox=\"0 0 %d %d\" font-family=\"Helvetica, Arial, sans-serif\" "
+                 "font-size=\"12\" fill=\"#444\">\n"
+                 "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+                 width, height, width, height);
+    dc__draw_frame(&c);
+    /* An svg inside an svg clips what it holds. */
+    dc__text_add(&c.svg, "<svg x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\">\n",
+                 DC__NUMBER(c.left, 6), DC__NUMBER(c.top, 6), DC__NUMBER(c.width, 6),
+                 DC__NUMBER(c.height, 6));
+    if (plot->field) dc__draw_field(&c);
+    if (plot->field && !classes) dc__draw_contour(&c);
+    for (int i = 0; i < plot->series_count; i++) dc__draw_series(&c, i);
+    dc__text_add(&c.svg, "</svg>\n</svg>\n");
+    bool ok = !c.svg.failed && dc__write_file(ctx, path, c.svg.data, c.svg.used);
+    dc__text_free(&c.svg);
+    return ok;
+}
+
+DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot)
+{
+    return dc__write_plot(ctx, path, plot, 0);
+}
+
+/* Both losses against the epoch, from 1, with a mark at the best; logarithmic when they fall far.
+ * */
+DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history)
+{
+    int n = history->epochs;
+    dc_real *x = dc__buffer_new(ctx, 3 * sizeof(dc_real) * (size_t)(n + 1));
+    if (!x) return false;
+    dc_real *loss = x + n, *validation = loss + n;
+    double low = DBL_MAX, high = 0;
+    bool validated = false;
+    for (int i = 0; i < n; i++) {
+        x[i] = (dc_real)(i + 1), loss[i] = (dc_real)history->loss[i];
+        validation[i] = (dc_real)history->validation_loss[i];
+        validated = validated || isfinite(validation[i]);
+        low = fmin(low, fmin(history->loss[i], history->validation_loss[i]));
+        high = fmax(high, fmax(history->loss[i], history->validation_loss[i]));
+    }
+    int best = history->best_epoch >= 0 && history->best_epoch < n ? history->best_epoch : 0;
+    dc_series series[3] = {
+        { .name = "loss", .x = x, .y = loss, .count = n },
+        { .name = "validation loss", .x = x, .y = validation, .count = n, .color = 2 },
+        { .name = "best epoch", .x = x + best, .y = (validated ? validation : loss) + best,
+          .count = n > 0, .points = true, .color = validated ? 2 : 1 } };
+    if (!validated) series[1] = series[2];
+    dc_plot plot = { .title = "Training", .x_label = "epoch", .y_label = "loss", .series = series,
+                     .series_count = validated ? 3 : 2, .log_y = low > 0 && high > 100 * low };
+    bool ok = dc__write_plot(ctx, path, &plot, 0);
+    dc__buffer_free(x);
+    return ok;
+}
+
+/* --- decision boundaries --- */
+
+enum { DC__GRID = 160, DC__SAMPLES_SHOWN = 2000, DC__CLASSES_SHOWN = 100 };
+
+/* What the prediction y says at each point: how likely the second of two classes is, or, of more
+ * classes, the number of the winner plus how sure it is. Returns how many classes; 0: two. */
+static int dc__judge(const dc_model *model, dc_tensor *y, int64_t points, dc_real *field)
+{
+    int64_t k = y->size / points;
+    const char *loss = model->is_compiled ? model->loss.name : "bce_with_logits";
+    bool logits = strcmp(loss, "bce_with_logits") == 0, signs = strcmp(loss, "hinge") == 0;
+    if (k > 1) y = dc_softmax(dc_reshape(y, DC_SHAPE(points, k)));
+    else if (logits) y = dc_sigmoid(y);
+    for (int64_t i = 0; i < points; i++) {
+        const dc_real *p = y->data + i * k;
+        int64_t winner = 0;
+        for (int64_t j = 1; j < k; j++) winner = p[j] > p[winner] ? j : winner;
+        if (k == 1) field[i] = signs ? (p[0] + 1) / 2 : p[0];
+        else if (k == 2) field[i] = p[1];
+        else field[i] = (dc_real)winner + (dc_real)(0.999 * dc__unit(p[winner]));
+    }
+    return k > 2 ? (int)k : 0;
+}
+
+/* The samples as one series a class. sample: x, y and class of each. False when a stream has none.
+ * */
+static bool dc__class_series(dc_dataset *data, int64_t count, int classes, dc_series *series,
+                             dc_real *x, dc_real *y)
+{
+    dc_context *ctx = data->ctx;
+    dc_real sample[2], *target = dc_alloc(ctx, (size_t)data->y_size * sizeof *target);
+    int *class_of = dc_alloc(ctx, (size_t)count * sizeof *class_of);
+    dc_real *xy = dc_alloc(ctx, 2 * (size_t)count * sizeof *xy);
+    for (int64_t i = 0; i < count; i++) {
+        if (!dc__read_sample(data, data->count / count * i, sample, target)) return false;
+        class_of[i] = data->classes ? (int)target[0] : target[0] > (dc_real)0.5;
+        xy[2 * i] = sample[0], xy[2 * i + 1] = sample[1];
+    }
+    int64_t at = 0;
+    for (int k = 0; k < classes; k++) {
+        const char *name = dc_class_name(data, k);
+        char *number = dc_alloc(ctx, 32);
+        snprintf(number, 32, "class %d", k);
+        series[k] = (dc_series){ .name = name ? name : number, .x = x + at, .y = y + at,
+                                 .points = true, .color = 1 + k % DC__COLORS };
+        for (int64_t i = 0; i < count; i++)
+            if (class_of[i] == k) x[at] = xy[2 * i], y[at++] = xy[2 * i + 1], series[k].count++;
+    }
+    return true;
+}
+
+/* The points of a grid over the area of the plot, row 0 at the top, as a tensor [points, 2]. */
+static dc_tensor *dc__grid(dc_context *ctx, const dc_plot *plot)
+{
+    dc_tensor *grid = dc_zeros(ctx, DC_SHAPE(DC__GRID * DC__GRID, 2));
+    dc_real wide = (plot->x_max - plot->x_min) / DC__GRID;
+    dc_real high = (plot->y_max - plot->y_min) / DC__GRID;
+    for (int i = 0; i < DC__GRID * DC__GRID; i++) {
+        grid->data[2 * i]     = plot->x_min + wide * ((dc_real)(i % DC__GRID) + (dc_real)0.5);
+        grid->data[2 * i + 1] = plot->y_max - high * ((dc_real)(i / DC__GRID) + (dc_real)0.5);
+    }
+    return grid;
+}
+
+static bool dc__draw_boundary(dc_model *model, dc_dataset *data, const char *path)
+{
+    dc_context *ctx = model->ctx;
+    int64_t count = data->count < DC__SAMPLES_SHOWN ? data->count : DC__SAMPLES_SHOWN;
+    int groups = data->classes ? data->classes : 2;
+    dc_series series[DC__CLASSES_SHOWN];
+    dc_real *x = dc_alloc(ctx, 2 * (size_t)count * sizeof *x), *y = x + count;
+    if (!dc__class_series(data, count, groups, series, x, y)) return false;
+
+    const char *x_name = dc_feature_name(data, 0), *y_name = dc_feature_name(data, 1);
+    dc_plot plot = { .x_label = x_name ? x_name : "x0", .y_label = y_name ? y_name : "x1",
+                     .series = series, .series_count = groups, .width = 520, .height = 520,
+                     .field_columns = DC__GRID, .field_rows = DC__GRID };
+    dc__canvas c = { .plot = &plot };
+    dc__choose_axes(&c);
+    plot.x_min = (dc_real)c.x.low, plot.x_max = (dc_real)c.x.high;
+    plot.y_min = (dc_real)c.y.low, plot.y_max = (dc_real)c.y.high;
+
+    dc_real *field = dc_alloc(ctx, DC__GRID * DC__GRID * sizeof *field);
+    dc_tensor *said = dc_predict(model, dc__grid(ctx, &plot));
+    int classes = dc__judge(model, said, DC__GRID * DC__GRID, field);
+    plot.field = field;
+    return dc__write_plot(ctx, path, &plot, classes);
+}
+
+DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path)
+{
+    dc__need_data(data, "dc_plot_boundary");
+    if (data->x_size != 2 || data->classes > DC__CLASSES_SHOWN)
+        dc_fail(model->ctx, "dc_plot_boundary: samples of %s in %d classes; a picture needs 2 "
+                "coordinates a sample and at most %d classes", DC__SHAPE_TEXT(data->x_shape),
+                data->classes, DC__CLASSES_SHOWN);
+    dc_mark m = dc_begin(model->ctx);
+    bool ok = dc__draw_boundary(model, data, path);
+    dc_end(model->ctx, m);
+    return ok;
+}
+
+/* --- the terminal --- */
+
+enum { DC__ROWS = 12, DC__COLUMNS = 60 };    /* Characters, of 2 x 4 braille dots each. */
+
+/* Puts a curve into the braille cells; a dashed one leaves out every other pair of columns. */
+static void dc__draw_curve(uint8_t cell[DC__ROWS][DC__COLUMNS], const dc__axis *axis, int n,
+                           const double *value, bool dashed)
+{
+    static const uint8_t dot[4][2] = { { 1, 8 }, { 2, 16 }, { 4, 32 }, { 64, 128 } };
+    const int wide = 2 * DC__COLUMNS, high = 4 * DC__ROWS;
+    for (int i = 0, before = -1; i < wide; i++) {
+        double at = (double)i * (n - 1) / (wide - 1), part = at - floor(at);
+        int epoch = (int)at, next = epoch + 1 < n ? epoch + 1 : epoch;
+        double v = value[epoch] + (part > 0 ? part * (value[next] - value[epoch]) : 0);
+        if (!dc__on_axis(axis, v)) {
+            before = -1;
+            continue;
+        }
+        int row = (int)((1 - dc__along(axis, v)) * (high - 1) + 0.5);
+        int from = before < 0 ? row : before < row ? before + 1 : before > row ? before - 1 : row;
+        for (int r = from; ; r += r < row ? 1 : -1) {
+            if (!dashed || i % 4 < 2) cell[r / 4][i / 2] |= dot[r % 4][i % 2];
+            if (r == row) break;
+        }
+        before = row;
+    }
+}
+
+DC_API void dc_print_history(const dc_history *history)
+{
+    int n = history->epochs;
+    uint8_t cell[DC__ROWS][DC__COLUMNS] = { { 0 } };
+    dc__axis axis = { .low = DBL_MAX, .high = -DBL_MAX };
+    bool validated = false;
+    for (int i = 0; i < n; i++) {
+        dc__include(&axis, history->loss[i]);
+        dc__include(&axis, history->validation_loss[i]);
+        validated = validated || isfinite(history->validation_loss[i]);
+    }
+    axis.log = axis.low > 0 && axis.high > 100 * axis.low;
+    if (!(axis.low < axis.high)) dc__round_axis(&axis, 0, false);
+    if (n > 0) dc__draw_curve(cell, &axis, n, history->loss, false);
+    if (n > 0 && validated) dc__draw_curve(cell, &axis, n, history->validation_loss, true);
+
+    for (int r = 0; r < DC__ROWS; r++) {
+        double t = 1 - (double)r / (DC__ROWS - 1);
+        double value = axis.log ? axis.low * pow(axis.high / axis.low, t)
+                                : axis.low + t * (axis.high - axis.low);
+        bool labelled = r % 4 == 0 || r == DC__ROWS - 1;
+        printf("%9s %s", labelled ? DC__NUMBER(value, 3) : "", labelled ? "┤" : "│");
+        int columns = DC__COLUMNS;
+        while (columns > 0 && !cell[r][columns - 1]) columns--;
+        for (int i = 0; i < columns; i++)
+            if (!cell[r][i]) putchar(' ');
+            else printf("\xe2%c%c", 0xa0 + (cell[r][i] >> 6), 0x80 + (cell[r][i] & 63));
+        putchar('\n');
+    }
+    printf("%9s └", "");
+    for (int i = 0; i < DC__COLUMNS; i++) printf("─");
+    printf("\n%11s1%*d\n%11s⠤⠤ loss%s\n", "", DC__COLUMNS - 1, n, "",
+           validated ? "   ⠄⠄ validation loss" : "");
+}
+
+/* An image as [rows, columns, channels]; a programmer's error when it is none. */
+static dc_shape dc__image_shape(const char *function, const dc_tensor *image, int64_t most_channels)
+{
+    dc__check(function, 1, image);
+    dc_shape s = image->shape;
+    if (s.rank == 2) s.dim[s.rank++] = 1;
+    if (s.rank != 3 || image->size == 0 || s.dim[2] > most_channels || s.dim[2] == 2)
+        dc_fail(image->ctx, "%s: %s is no image; an image is [height, width]%s", function,
+                DC__SHAPE_TEXT(image->shape), most_channels == 1 ? " or [height, width, 1]"
+                : " or [height, width, channels] with 1, 3 or 4 channels");
+    return s;
+}
+
+/* Characters are twice as high as wide: small images get two characters a pixel, and larger ones
+ * the mean of the pixels behind a character. */
+DC_API void dc_print_image(const dc_tensor *image)
+{
+    static const char *const shade[] = { " ", "░", "▒", "▓", "█" };
+    dc_shape s = dc__image_shape("dc_print_image", image, 1);
+    int64_t high = s.dim[0], wide = s.dim[1];
+    int64_t columns = 2 * wide < 80 ? 2 * wide : wide < 80 ? wide : 80;
+    int64_t rows = (high * columns + 2 * wide - 1) / (2 * wide);
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t top = r * high / rows, bottom = (r + 1) * high / rows;
+        for (int64_t k = 0; k < columns; k++) {
+            int64_t left = k * wide / columns, right = (k + 1) * wide / columns;
+            double sum = 0, count = 0;
+            for (int64_t i = top; i < bottom || i == top; i++)
+                for (int64_t j = left; j < right || j == left; j++, count++)
+                    sum += dc__unit(image->data[i * wide + j]);
+            printf("%s", shade[(int)(sum / count * 4 + 0.5)]);
+        }
+        putchar('\n');
+    }
+}
+
+/* --- PNG --- */
+
+#ifdef DC__HAS_STB_IMAGE_WRITE
+typedef struct dc__png {
+    dc_context *ctx;
+    const char *path;
+    bool        reached, written;
+} dc__png;
+
+static void dc__receive_png(void *user, void *bytes, int size)
+{
+    dc__png *png = user;
+    png->reached = true;
+    png->written = dc__write_file(png->ctx, png->path, bytes, (size_t)size);
+}
+
+static bool dc__write_bytes(dc_context *ctx, const char *path, const dc_shape *s,
+                            const uint8_t *bytes)
+{
+    dc__png png = { .ctx = ctx, .path = path };
+    stbi_write_png_to_func(dc__receive_png, &png, (int)s->dim[1], (int)s->dim[0], (int)s->dim[2],
+                           bytes, (int)(s->dim[1] * s->dim[2]));
+    if (!png.reached) dc__error(ctx, "%s: out of memory writing a PNG", path);
+    return png.written;
+}
+#else
+static bool dc__write_bytes(dc_context *ctx, const char *path, const dc_shape *s,
+                            const uint8_t *bytes)
+{
+    (void)s, (void)bytes;
+    return dc__error(ctx, "%s: writing a PNG needs stb_image_write.h; install libstb-dev and "
+                          "compile again", path);
+}
+#endif
+
+/* Images [count, rows, columns, channels] as one, `across` of them a row, with a white gap between.
+ * */
+static bool dc__write_tiles(dc_tensor *x, dc_shape one, int64_t count, int64_t across, int64_t gap,
+                            const char *path)
+{
+    int64_t high = one.dim[0], wide = one.dim[1], channels = one.dim[2];
+    int64_t down = (count + across - 1) / across;
+    double pixels = ((double)(high + gap) * (double)down) * ((double)(wide + gap) * (double)across);
+    if (pixels * (double)channels > (1 << 30))
+        return dc__error(x->ctx, "%s: %.0f pixels are too many for one PNG", path, pixels);
+    dc_shape all = DC_SHAPE(down * (high + gap) - gap, across * (wide + gap) - gap, channels);
+    size_t size = (size_t)(all.dim[0] * all.dim[1] * channels);
+    uint8_t *bytes = dc__buffer_new(x->ctx, size);
+    if (!bytes) return false;
+    memset(bytes, 255, size);
+    for (int64_t n = 0; n < count; n++)
+        for (int64_t i = 0; i < high; i++) {
+            int64_t row = n / across * (high + gap) + i, column = n % across * (wide + gap);
+            const dc_real *from = x->data + (n * high + i) * wide * channels;
+            uint8_t *to = bytes + (row * all.dim[1] + column) * channels;
+            for (int64_t k = 0; k < wide * channels; k++)
+                to[k] = (uint8_t)(255 * dc__unit(from[k]) + 0.5);
+        }
+    bool ok = dc__write_bytes(x->ctx, path, &all, bytes);
+    dc__buffer_free(bytes);
+    return ok;
+}
+
+DC_API bool dc_write_png(dc_tensor *image, const char *path)
+{
+    dc_shape s = dc__image_shape("dc_write_png", image, 4);
+    return dc__write_tiles(image, s, 1, 1, 0, path);
+}
+
+DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path)
+{
+    dc__check("dc_write_png_grid", 1, images);
+    dc_shape s = images->shape;
+    bool colors = s.rank == 4 && (s.dim[3] == 1 || s.dim[3] == 3 || s.dim[3] == 4);
+    if (!colors || images->size == 0 || columns < 1)
+        dc_fail(images->ctx, "dc_write_png_grid: %s in %d columns; images are [count, height, "
+                "width, channels] with 1, 3 or 4 channels, columns 1 or more", DC__SHAPE_TEXT(s),
+                columns);
+    int64_t across = columns < s.dim[0] ? columns : s.dim[0];
+    dc_shape one = DC_SHAPE(s.dim[1], s.dim[2], s.dim[3]);
+    return dc__write_tiles(images, one, s.dim[0], across, 2, path);
+}
+
+/* ============================================================================================== */
+/* @impl-fast                                                                                     */
+/* ============================================================================================== */
+
+/* An appendix, to skip on a first reading; with DEEPC_NO_FAST the library works without it. The
+ * loops of @impl-kernels are compiled again for AVX2 and for AVX-512, by including this file
+ * with another suffix, and run where the processor has them. Only the matrix product is written
+ * anew, as a block of C that stays in registers, with the chains of fused multiply-adds that the
+ * contract asks for. */
+
+#if defined(__x86_64__) && !defined(DEEPC_DOUBLE) && !defined(DEEPC_NO_FAST)
+#include <immintrin.h>
+#if !__has_include("deepc.h")
+#error "deepc: this file includes itself: keep the name deepc.h, or define DEEPC_NO_FAST."
+#endif
+
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#pragma GCC optimize("O2", "tree-vectorize", "vect-cost-model=dynamic")
+#pragma GCC optimize("no-math-errno", "no-trapping-math")
+#endif
+#define DC__SUFFIX avx2
+#define DC__VECTOR __m256
+#define DC__V(operation) _mm256_##operation##_ps
+#define DC__WIDTH 8
+#define DC__ROWS 6
+#include "deepc.h"
+#undef DC__SUFFIX
+#undef DC__VECTOR
+#undef DC__V
+#undef DC__WIDTH
+#undef DC__ROWS
+#ifdef __clang__
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx512f")
+#endif
+#define DC__SUFFIX avx512
+#define DC__VECTOR __m512
+#define DC__V(operation) _mm512_##operation##_ps
+#define DC__WIDTH 16
+#define DC__ROWS 8
+#include "deepc.h"
+#undef DC__SUFFIX
+#undef DC__VECTOR
+#undef DC__V
+#undef DC__WIDTH
+#undef DC__ROWS
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+static const dc__kernels *dc__fast_kernels(const char *wanted) {
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool avx512 = avx2 && __builtin_cpu_supports("avx512f");
+    if (!wanted) return avx512 ? &dc__kernels_avx512 : avx2 ? &dc__kernels_avx2
+        : &dc__kernels_plain;
+    if (avx512 && !strcmp(wanted, "avx512")) return &dc__kernels_avx512;
+    if (avx2 && !strcmp(wanted, "avx2")) return &dc__kernels_avx2;
+    return NULL;
+}
+#else
+static const dc__kernels *dc__fast_kernels(const char *wanted) {
+    return wanted ? NULL : &dc__kernels_plain;
+}
+#endif
+
+#ifndef __clang__
+#pragma GCC pop_options                          /* Of @impl-arithmetic. */
+#endif
+#undef DC__CALL
+#undef DC__SPEC
+#define DC__CALL(f, ...) (dc__at(__FILE__, __LINE__), f(__VA_ARGS__))
+#define DC__SPEC(f, ...) dc__placed(f(__VA_ARGS__), __FILE__, __LINE__)
+#endif /* DEEPC_IMPLEMENTATION */
+
+#ifdef DC__VECTOR                                /* Compiled by the appendix, twice. */
+
+/* A block of C, `rows` by `vectors`, over one chunk of k: both are constants where this is
+ * inlined, so the sums live in registers. b has b_row elements between its rows; edge: how many
+ * columns are wanted. */
+static inline __attribute__((always_inline)) void DC__FN(block)(
+    int rows, int vectors, int64_t depth, const float *a, int64_t a_row, int64_t a_column,
+        const float *b,
+    int64_t b_row, float *c, int64_t c_row, int64_t edge, bool add) {
+    DC__VECTOR sum[DC__ROWS][2];
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++) sum[i][v] = DC__V(setzero)();
+    for (int64_t p = 0; p < depth; p++, a += a_column, b += b_row) {
+        DC__VECTOR b0 = DC__V(loadu)(b), b1 = vectors > 1 ? DC__V(loadu)(b + DC__WIDTH) : b0;
+        for (int i = 0; i < rows; i++) {
+            DC__VECTOR x = DC__V(set1)(a[i * a_row]);
+            sum[i][0] = DC__V(fmadd)(x, b0, sum[i][0]);
+            if (vectors > 1) sum[i][1] = DC__V(fmadd)(x, b1, sum[i][1]);
+        }
+    }
+    for (int i = 0; i < rows; i++, c += c_row)
+        if (edge >= vectors * DC__WIDTH)
+            for (int v = 0; v < vectors; v++) {
+                float *to = c + v * DC__WIDTH;
+                DC__V(storeu)(to, add ? DC__V(add)(DC__V(loadu)(to), sum[i][v]) : sum[i][v]);
+            }
+        else {
+            float line[2 * DC__WIDTH];
+            for (int v = 0; v < vectors; v++) DC__V(storeu)(line + v * DC__WIDTH, sum[i][v]);
+            for (int64_t j = 0; j < edge; j++) c[j] = add ? c[j] + line[j] : line[j];
+        }
+}
+
+/* All rows of one panel of B, at most 2 vectors wide. */
+static void DC__FN(panel)(int64_t m, int64_t depth, dc__matrix a, const float *b, int64_t b_row,
+                          float *c,
+                          int64_t c_row, int64_t edge, bool add) {
+    const float *x = a.data;
+#define DC__BLOCK(R)                                                                               \
+    if (edge > DC__WIDTH) DC__FN(block)(R, 2, depth, x, a.row, a.column, b, b_row, c, c_row,       \
+                                        edge, add);                                                \
+    else               DC__FN(block)(R, 1, depth, x, a.row, a.column, b, b_row, c, c_row, edge, add)
+    for (; m >= DC__ROWS; m -= DC__ROWS, x += DC__ROWS * a.row, c += DC__ROWS * c_row) {
+        DC__BLOCK(DC__ROWS);
+    }
+    for (; m >= 3; m -= 3, x += 3 * a.row, c += 3 * c_row) {
+        DC__BLOCK(3);
+    }
+    for (; m > 0; m--, x += a.row, c += c_row) {
+        DC__BLOCK(1);
+    }
+#undef DC__BLOCK
+}
+
+/* B is read in place where its rows lie side by side, else a panel of it is copied. */
+static void DC__FN(gemm_blocks)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
+                                dc_real *c,
+                                int64_t c_row, bool accumulate) {
+    enum { PANEL = 2 * DC__WIDTH };
+    float packed[DC__CHUNK * PANEL];
+    for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += DC__CHUNK)
+        for (int64_t j0 = 0; j0 < n; j0 += PANEL) {
+            int64_t depth = k - p0 < DC__CHUNK ? k - p0 : DC__CHUNK;
+            int64_t edge = n - j0 < PANEL ? n - j0 : PANEL, b_row = b.row;
+            const float *panel = b.data + p0 * b.row + j0 * b.column;
+            if (b.column != 1 || edge < PANEL) {
+                for (int64_t p = 0; p < depth; p++)
+                    for (int64_t j = 0; j < PANEL; j++)
+                        packed[p * PANEL + j] = j < edge ? panel[p * b.row + j * b.column] : 0;
+                panel = packed, b_row = PANEL;
+            }
+            dc__matrix rows = { a.data + p0 * a.column, a.row, a.column };
+            DC__FN(panel)(m, depth, rows, panel, b_row, c + j0, c_row, edge, accumulate || p0 > 0);
+        }
+}
+#endif /* DC__VECTOR */

@@ -1,0 +1,141 @@
+/* Prints fingerprints of short seeded runs that touch every kind of kernel. run.sh builds this with every
+ * compiler and optimisation and runs it on every device: the text must be the same each time. */
+#define DEEPC_IMPLEMENTATION
+#include "deepc.h"
+
+static void show(const char *what, uint64_t fingerprint)
+{
+    printf("%-24s %016llx\n", what, (unsigned long long)fingerprint);
+}
+
+static void show_tensor(const char *what, dc_tensor *x)
+{
+    show(what, dc_fingerprint_of(DC_TENSORS(x)));
+}
+
+/* The tables of @ops, forward and backward; sizes that are no multiple of a vector. One call a statement where
+ * the order on the tape matters: C leaves open which argument of a call is computed first. */
+static void element_wise(dc_context *ctx)
+{
+    dc_tensor *x, *y, *z, *s;
+#define FRESH(low, high) \
+    x = dc_require_grad(dc_uniform(ctx, DC_SHAPE(7, 131), low, high)), \
+    y = dc_require_grad(dc_uniform(ctx, DC_SHAPE(131), low, high))
+#define UNARY(NAME, F, DF, LO, HI) \
+    FRESH((dc_real)(LO), (dc_real)(HI)); \
+    y = dc_##NAME(x), show_tensor(#NAME, y); \
+    dc_backward(dc_sum(dc_mul(y, y))), show_tensor(#NAME " gradient", dc_grad(x));
+    DC_UNARY_OPS(UNARY)
+#define BINARY(NAME, F, DFX, DFY) \
+    FRESH((dc_real)0.25, 3); \
+    z = dc_##NAME(x, y), show_tensor(#NAME, z); \
+    s = dc_add(x, y), dc_backward(dc_sum(dc_mul(z, s))); \
+    show_tensor(#NAME " gradient", dc_grad(x)), show_tensor(#NAME " gradient", dc_grad(y));
+    DC_BINARY_OPS(BINARY)
+    FRESH(-2, 2);
+    show_tensor("leaky_relu", dc_leaky_relu(x, (dc_real)0.01));
+    show_tensor("elu", dc_elu(x, 1));
+    show_tensor("clip", dc_clip(x, -1, 1));
+    show_tensor("pow_scalar", dc_pow_scalar(dc_abs(x), (dc_real)2.5));
+}
+
+static void products(dc_context *ctx, int64_t m, int64_t n, int64_t k)
+{
+    char what[64];
+    dc_tensor *a = dc_require_grad(dc_normal(ctx, DC_SHAPE(m, k), 0, 1));
+    dc_tensor *b = dc_require_grad(dc_normal(ctx, DC_SHAPE(k, n), 0, 1));
+    dc_tensor *c = dc_matmul(a, b);
+    dc_backward(dc_mean(dc_square(c)));
+    snprintf(what, sizeof what, "matmul %dx%dx%d", (int)m, (int)n, (int)k);
+    show_tensor(what, c), show_tensor(what, dc_grad(a)), show_tensor(what, dc_grad(b));
+    show_tensor(what, dc_matmul_with(a, false, dc_transpose(b), true));
+    show_tensor(what, dc_matmul_with(dc_transpose(a), true, b, false));
+}
+
+static void reductions(dc_context *ctx)
+{
+    dc_tensor *x = dc_require_grad(dc_normal(ctx, DC_SHAPE(3, 61, 10007), 1, 2));
+    show_tensor("sum", dc_sum(x));
+    show_tensor("sum over 0", dc_sum_over(x, DC_AXES(0), false));
+    show_tensor("sum over 0, 2", dc_sum_over(x, DC_AXES(0, 2), true));
+    show_tensor("var", dc_var_over(x, DC_AXES(1), false, 1));
+    show_tensor("norm", dc_norm_over(x, DC_AXES(-1), false));
+    show_tensor("max", dc_max_over(x, DC_AXES(-1), false));
+    show_tensor("prod", dc_prod_over(x, DC_AXES(0), false));
+    show_tensor("argmax", dc_argmax(x, -1));
+    show_tensor("cumsum", dc_cumsum(x, 2));
+    show_tensor("softmax", dc_softmax(x));
+    show_tensor("logsumexp", dc_logsumexp(x));
+    dc_backward(dc_sum(dc_square(dc_log_softmax(x))));
+    show_tensor("log_softmax gradient", dc_grad(x));
+}
+
+static void a_training(dc_context *ctx, dc_dataset *data, dc_optimizer_spec optimizer, const char *what)
+{
+    dc_model *model = dc_sequential(ctx, DC_LAYERS(
+        dc_input_shaped(dc_x_shape(data)),
+        dc_flatten(),
+        dc_with_init(dc_dense(33, DC_GELU), DC_HE_NORMAL),
+        dc_batch_norm(),
+        dc_residual(DC_LAYERS(dc_dense(33, DC_RELU), dc_dropout((dc_real)0.2))),
+        DC_BRANCHES(DC_LAYERS(dc_dense(9, DC_TANH)), DC_LAYERS(dc_with_init(dc_dense(8, DC_SILU), DC_ORTHOGONAL))),
+        dc_layer_norm(),
+        dc_dense(dc_classes(data), DC_LINEAR)));
+    dc_loss loss = DC_CROSS_ENTROPY;
+    loss.options.label_smoothing = (dc_real)0.05;
+    optimizer.clip_norm = 1;
+    optimizer.schedule = dc_with_warmup(dc_cosine_decay(40, 0.1), 4);
+    dc_compile(model, loss, optimizer);
+    const dc_history *history = dc_fit(model, data, (dc_fit_options){
+        .epochs = 2, .batch_size = 24, .validation_split = (dc_real)0.2, .quiet = true });
+    printf("%-12s loss %a, validation %a, ", what, history->loss[1], history->validation_loss[1]);
+    show("weights", dc_fingerprint(model));
+    show_tensor("predictions", dc_predict_all(model, data));
+}
+
+static void regression(dc_context *ctx)
+{
+    dc_model *model = dc_sequential(ctx, DC_LAYERS(
+        dc_input(1), dc_dense(16, DC_MISH), dc_dense(16, DC_SOFTPLUS), dc_dense(1, DC_LINEAR)));
+    dc_compile(model, DC_HUBER, dc_nesterov(0.05, 0.9));
+    dc_fit(model, dc_make_sine(ctx, 300, (dc_real)0.1), (dc_fit_options){ .epochs = 5, .quiet = true });
+    show("regression", dc_fingerprint(model));
+}
+
+static void generators(dc_context *ctx)
+{
+    dc_dataset *set[] = {
+        dc_make_line(ctx, 50, 2, 1, (dc_real)0.1), dc_make_sine(ctx, 50, (dc_real)0.1), dc_make_xor(ctx),
+        dc_make_blobs(ctx, 50, 3, (dc_real)0.3), dc_make_circles(ctx, 50, (dc_real)0.1),
+        dc_make_moons(ctx, 50, (dc_real)0.1), dc_make_spirals(ctx, 50, 2, (dc_real)0.1),
+        dc_make_checkerboard(ctx, 50, 4), dc_make_digits(ctx, 50) };
+    for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
+        dc_batch batch;
+        dc_next(dc_batches(set[i], 50, true), &batch);
+        printf("generator %d ", (int)i);
+        show("", dc_fingerprint_of(DC_TENSORS(batch.x, batch.y)));
+    }
+}
+
+int main(void)
+{
+    dc_context *ctx = dc_new(7);
+    const char *wanted = getenv("DEEPC_DEVICE");
+    if (wanted && strcmp(wanted, dc_device_name(ctx))) {
+        fprintf(stderr, "bits.c: wanted %s, got %s\n", wanted, dc_device_name(ctx));
+        return 1;
+    }
+    generators(ctx);
+    element_wise(ctx);
+    products(ctx, 1, 1, 1), products(ctx, 5, 7, 1000), products(ctx, 64, 128, 784), products(ctx, 33, 17, 257);
+    reductions(ctx);
+    regression(ctx);
+    dc_optimizer_spec spec[] = {
+        dc_sgd(0.1), dc_momentum(0.05, 0.9), dc_nesterov(0.05, 0.9), dc_rmsprop(1e-3), dc_adagrad(1e-2),
+        dc_adadelta(1), dc_adam(1e-3), dc_adamw(1e-3), dc_nadam(1e-3), dc_lion(1e-4) };
+    dc_dataset *spirals = dc_make_spirals(ctx, 240, 3, (dc_real)0.05);
+    for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) a_training(ctx, spirals, spec[i], spec[i].name);
+    a_training(ctx, dc_make_digits(ctx, 200), dc_adam(1e-3), "digits");
+    dc_free(ctx);
+    return 0;
+}

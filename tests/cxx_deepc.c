@@ -1,0 +1,3 @@
+/* The implementation, for cxx_main.cpp. */
+#define DEEPC_IMPLEMENTATION
+#include "deepc.h"

@@ -1,0 +1,131 @@
+/* built: alone. It replaces DC_MALLOC.
+ *
+ * What happens when memory runs out: the n-th allocation of a short training run fails, for every n. There
+ * must be one clear sentence, no crash, and nothing left after dc_free. And in the steady state of a training
+ * loop, nothing is allocated at all. */
+#include <stddef.h>
+static void *counted_malloc(size_t size);
+static void  counted_free(void *memory);
+#define DC_MALLOC(size) counted_malloc(size)
+#define DC_FREE(memory) counted_free(memory)
+#define DEEPC_IMPLEMENTATION
+#include "deepc.h"
+#include "check.h"
+
+static long allocations, fail_at, living;      /* fail_at 0: none fails. */
+
+static void *counted_malloc(size_t size)
+{
+    if (++allocations == fail_at) return NULL;
+    void *memory = malloc(size);
+    if (memory) living++;
+    return memory;
+}
+
+static void counted_free(void *memory)
+{
+    if (memory) living--;
+    free(memory);
+}
+
+static jmp_buf ran_out;
+static char    said[1024];
+
+static void note_and_leave(const char *message, void *user)
+{
+    (void)user;
+    snprintf(said, sizeof said, "%s", message);
+    longjmp(ran_out, 1);
+}
+
+/* Everything that takes memory, in a few milliseconds. False, with the reason in dc_error, when a file could
+ * not be read or written. */
+static bool short_training(dc_context *ctx, uint64_t *fingerprint)
+{
+    dc_model *model = dc_sequential(ctx, DC_LAYERS(
+        dc_input(28, 28, 1), dc_flatten(), dc_dense(16, DC_RELU), dc_dropout((dc_real)0.2), dc_batch_norm(),
+        dc_residual(DC_LAYERS(dc_dense(16, DC_TANH))), dc_dense(10, DC_LINEAR)));
+    dc_compile(model, DC_CROSS_ENTROPY, dc_adam(1e-3));
+    dc_metrics(model, DC_METRICS(dc_top_k(3), dc_f1(-1)));
+    dc_dataset *data = dc_make_digits(ctx, 60);
+    const char *path = temporary_path("alloc.safetensors"), *state = temporary_path("alloc.training");
+    dc_fit(model, data, (dc_fit_options){ .epochs = 3, .batch_size = 16, .validation_split = (dc_real)0.2,
+                                          .quiet = true, DC_CALLBACKS(dc_early_stopping(1, 0)) });
+    dc_report report = dc_evaluate(model, data);
+    *fingerprint = dc_fingerprint(model) + (uint64_t)report.samples;
+    if (!dc_save(model, path) || !dc_save_training(model, state)) return false;
+    dc_model *copy = dc_load(ctx, path);
+    if (!copy || !dc_load_weights(model, path) || !dc_load_training(model, state)) return false;
+    dc_tensor *x = dc_normal(ctx, DC_SHAPE(500, 28, 28, 1), 0, 1);
+    if (!dc_save_npy(dc_predict(copy, x), path)) return false;
+    return dc_load_npy(ctx, path) != NULL;
+}
+
+typedef enum end { NO_CONTEXT, STOPPED, REFUSED, FINISHED } end;
+
+/* One run in which allocation n fails; then everything is released. */
+static end run_until(long n, uint64_t *fingerprint)
+{
+    allocations = 0, fail_at = n, said[0] = 0;
+    dc_context *volatile ctx = dc_new(3);
+    if (!ctx) return NO_CONTEXT;
+    dc_on_error(ctx, note_and_leave, NULL);
+    volatile end how = STOPPED;
+    dc_mark m = dc_begin(ctx);
+    dc_end(ctx, m);
+    if (!setjmp(ran_out)) {
+        how = short_training(ctx, fingerprint) ? FINISHED : REFUSED;
+        if (how == REFUSED) snprintf(said, sizeof said, "%s", dc_error(ctx));
+    }
+    dc_free(ctx);
+    return how;
+}
+
+TEST(a_short_training_frees_everything)
+{
+    uint64_t fingerprint;
+    if (!CHECK(run_until(0, &fingerprint) == FINISHED)) printf("it says: %s\n", said);
+    CHECK(allocations > 5);
+    CHECK(living == 0);
+}
+
+TEST(every_failing_allocation_is_survived)
+{
+    uint64_t expected, fingerprint = 0;
+    run_until(0, &expected);
+    long total = allocations;
+    for (long n = 1; n <= total; n++) {
+        end how = run_until(n, &fingerprint);
+        bool good = living == 0;
+        if (how == STOPPED || how == REFUSED) good = good && strstr(said, "out of memory");
+        if (how == FINISHED) good = good && fingerprint == expected;      /* It could do without. */
+        if (!CHECK(good))
+            printf("allocation %ld of %ld, way out %d, %ld left, message: %s\n", n, total, how, living, said);
+        living = 0;
+    }
+}
+
+static long allocations_after[4];
+
+static bool note_allocations(dc_model *model, int epoch, const dc_history *history, void *user)
+{
+    (void)model, (void)history, (void)user;
+    allocations_after[epoch] = allocations;
+    return true;
+}
+
+TEST(the_steady_state_of_training_allocates_nothing)
+{
+    allocations = 0, fail_at = 0;
+    dc_context *ctx = dc_new(1);
+    dc_model *model = dc_sequential(ctx, DC_LAYERS(
+        dc_input(2), dc_dense(32, DC_RELU), dc_dropout((dc_real)0.1), dc_dense(2, DC_LINEAR)));
+    dc_compile(model, DC_CROSS_ENTROPY, dc_adam(1e-3));
+    dc_fit(model, dc_make_moons(ctx, 256, (dc_real)0.1), (dc_fit_options){
+        .epochs = 4, .validation_split = (dc_real)0.25, .quiet = true,
+        DC_CALLBACKS({ .on_epoch_end = note_allocations }) });
+    CHECK(allocations_after[0] > 0);
+    CHECK_NEAR(allocations_after[3], allocations_after[1], 0);
+    dc_free(ctx);
+    CHECK(living == 0);
+}

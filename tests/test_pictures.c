@@ -1,0 +1,342 @@
+/* Plots are well-formed and hold what they should; PNG files read back. built: float double */
+#define DEEPC_IMPLEMENTATION
+#include "deepc.h"
+#include "check.h"
+#include "capture.h"
+
+/* Is this XML? Tags nest, and & and < stand only where they may. A small judge, so that the test needs
+ * no tool; where xmllint is there it is asked too. */
+static bool picture_is_xml(const char *s)
+{
+    char open[32][32];
+    int depth = 0;
+    for (; *s; s++) {
+        if (*s == '&' && strncmp(s, "&amp;", 5) && strncmp(s, "&lt;", 4) && strncmp(s, "&gt;", 4)) return false;
+        if ((unsigned char)*s < 32 && *s != '\n') return false;
+        if (*s != '<') continue;
+        const char *name = s + 1, *end = strchr(s, '>');
+        if (!end || memchr(name, '<', (size_t)(end - name))) return false;
+        int quotes = 0;
+        for (const char *p = name; p < end; p++) quotes += *p == '"';
+        if (quotes % 2) return false;
+        size_t length = strcspn(name + (*name == '/'), " />");
+        if (length >= 32) return false;
+        if (*name == '/') {
+            if (!depth || strncmp(open[--depth], name + 1, length) || open[depth][length]) return false;
+        } else if (end[-1] != '/') {
+            if (depth == 32) return false;
+            memcpy(open[depth], name, length), open[depth++][length] = 0;
+        }
+        s = end;
+    }
+    return depth == 0;
+}
+
+static int picture_count(const char *text, const char *part)
+{
+    int n = 0;
+    for (; (text = strstr(text, part)); text += strlen(part)) n++;
+    return n;
+}
+
+/* The text of a file, checked to be XML with neither nan nor inf in it. Valid until the next call. */
+static const char *picture_read(dc_context *ctx, const char *path)
+{
+    static char text[1 << 20];
+    size_t size = 0;
+    char *bytes = dc__read_file(ctx, path, &size), command[600];
+    CHECK(bytes && size < sizeof text);
+    snprintf(text, sizeof text, "%s", bytes ? bytes : "");
+    dc__buffer_free(bytes);
+    CHECK(picture_is_xml(text));
+    CHECK(!strstr(text, "nan") && !strstr(text, "inf"));
+    static int has_xmllint = -1;
+    if (has_xmllint < 0) has_xmllint = system("xmllint --version >/dev/null 2>&1") == 0;
+    snprintf(command, sizeof command, "xmllint --noout '%s'", path);
+    if (has_xmllint) CHECK(system(command) == 0);
+    return text;
+}
+
+static const char *picture_of(dc_context *ctx, dc_plot plot)
+{
+    const char *path = temporary_path("picture.svg");
+    if (!CHECK(dc_write_svg(ctx, path, &plot))) printf("%s\n", dc_error(ctx));
+    return picture_read(ctx, path);
+}
+
+TEST(a_plot_has_lines_points_labels_and_a_legend)
+{
+    dc_context *ctx = dc_new(1);
+    const dc_real y[] = { 1, 2, (dc_real)NAN, 4, 3, (dc_real)INFINITY, 5 }, x[] = { 0, 1, 2, 3, 4, 5, 6 };
+    const dc_series series[] = { { .name = "a line", .x = x, .y = y, .count = 7 },
+                                 { .name = "points", .y = y, .count = 7, .points = true },
+                                 { .y = y, .count = 2, .color = 8 } };
+    const char *svg = picture_of(ctx, (dc_plot){ .title = "1 < 2 & \x01\xff \xc3\xa9 \xed\xa0\x80",
+        .x_label = "across", .y_label = "up", .series = series, .series_count = 3 });
+    CHECK_TEXT(svg, "width=\"640\" height=\"400\"");
+    CHECK_TEXT(svg, ">1 &lt; 2 &amp; ?? \xc3\xa9 ???</text>");
+    CHECK_TEXT(svg, ">across<");
+    CHECK_TEXT(svg, ">up<");
+    CHECK_TEXT(svg, ">a line<");
+    CHECK_TEXT(svg, ">5<");
+    CHECK(picture_count(svg, "<polyline") == 3);             /* NaN splits the first; 5 stands alone. */
+    CHECK(picture_count(svg, "<circle") == 1 + 5 + 1);
+    CHECK_TEXT(svg, "stroke=\"#a89000\"");
+    dc_free(ctx);
+}
+
+TEST(axes_have_round_ticks)
+{
+    dc_context *ctx = dc_new(1);
+    dc_real y[] = { (dc_real)1e-6, (dc_real)1e-3, 1, -1 }, equal[] = { 7, 7 }, large[] = { 0, (dc_real)3e7 };
+    dc_plot plot = { .series = &(dc_series){ .y = y, .count = 4 }, .series_count = 1, .log_y = true };
+    const char *svg = picture_of(ctx, plot);
+    CHECK_TEXT(svg, ">10<tspan dy=\"-5\" font-size=\"9\">-6</tspan></text>");
+    CHECK_TEXT(svg, ">0</tspan></text>");
+    plot.series = &(dc_series){ .y = y + 2, .count = 1 };
+    svg = picture_of(ctx, plot);
+    CHECK_TEXT(svg, ">0.5<");
+    CHECK_TEXT(svg, ">2<");
+    plot.log_y = false, plot.series = &(dc_series){ .y = equal, .count = 2 };
+    CHECK_TEXT(picture_of(ctx, plot), ">7<");
+    plot.series = &(dc_series){ .y = large, .count = 2 };
+    CHECK_TEXT(picture_of(ctx, plot), ">1e+07<");
+    plot.series = &(dc_series){ .y = NULL, .count = 0 };
+    CHECK_TEXT(picture_of(ctx, plot), ">0.2<");
+    plot.x_min = -1, plot.x_max = 1, plot.y_min = 10, plot.y_max = 20, plot.width = 300;
+    svg = picture_of(ctx, plot);
+    CHECK_TEXT(svg, "width=\"300\"");
+    CHECK_TEXT(svg, ">-1<");
+    CHECK_TEXT(svg, ">20<");
+    plot.log_y = true;
+    CHECK_TEXT(picture_of(ctx, plot), ">20<");
+    dc_free(ctx);
+}
+
+TEST(a_field_is_drawn_in_runs_with_its_boundary)
+{
+    dc_context *ctx = dc_new(1);
+    const dc_real field[] = { 0, 0, 1, (dc_real)NAN, 1, 1 };
+    dc_plot plot = { .field = field, .field_columns = 3, .field_rows = 2, .x_max = 3, .y_max = 2 };
+    const char *svg = picture_of(ctx, plot);
+    CHECK_TEXT(svg, "d=\"M0 0h2v1h-2zM0 1h1v1h-1z\"");
+    CHECK_TEXT(svg, "d=\"M2 0h1v1h-1zM1 1h2v1h-2z\"");
+    CHECK_TEXT(svg, "stroke=\"#444\" stroke-width=\"1.2\" d=\"M0 0M");
+    dc_free(ctx);
+}
+
+TEST(a_plot_that_makes_no_sense_is_refused)
+{
+    dc_context *ctx = dc_new(1);
+    const char *path = temporary_path("refused.svg");
+    const dc_real one = 1;
+    EXPECT_FAIL(ctx, dc_write_svg(ctx, path, &(dc_plot){ .width = -5 }), "-5 x 0 pixels");
+    EXPECT_FAIL(ctx, dc_write_svg(ctx, path, &(dc_plot){ .x_min = 2, .x_max = 1 }), "x from 2 to 1");
+    EXPECT_FAIL(ctx, dc_write_svg(ctx, path, &(dc_plot){ .y_min = -1, .y_max = 1, .log_y = true }),
+                "give y_min > 0");
+    EXPECT_FAIL(ctx, dc_write_svg(ctx, path, &(dc_plot){ .field = &one }), "set field_columns");
+    EXPECT_FAIL(ctx, dc_write_svg(ctx, path, &(dc_plot){ .series = &(dc_series){ .count = 3 },
+                                                         .series_count = 1 }), "its y is NULL");
+    CHECK(!dc_write_svg(ctx, temporary_path("no/such/folder.svg"), &(dc_plot){ .title = "x" }));
+    CHECK_TEXT(dc_error(ctx), "no/such/folder.svg");
+    CHECK(!ctx->buffers && !ctx->files);
+    dc_free(ctx);
+}
+
+TEST(a_history_is_plotted)
+{
+    dc_context *ctx = dc_new(1);
+    double loss[] = { 8, 4, 1, (double)NAN, 0.5, 0.01 }, with[] = { 9, 5, 2, 3, 1, 2 }, none[6];
+    for (int i = 0; i < 6; i++) none[i] = (double)NAN;
+    dc_history h = { .epochs = 6, .loss = loss, .validation_loss = with, .best_epoch = 4 };
+    const char *path = temporary_path("history.svg");
+    CHECK(dc_plot_history(ctx, path, &h));
+    const char *svg = picture_read(ctx, path);
+    CHECK_TEXT(svg, ">validation loss<");
+    CHECK_TEXT(svg, ">best epoch<");
+    CHECK_TEXT(svg, ">10<tspan");                                      /* 9 to 0.01: logarithmic. */
+    CHECK(picture_count(svg, "<polyline") == 3);
+    capture_start();
+    dc_print_history(&h);
+    const char *text = capture_end();
+    CHECK_TEXT(text, "        9 ┤");
+    CHECK_TEXT(text, "     0.01 ┤");
+    CHECK_TEXT(text, "validation loss");
+    CHECK(picture_count(text, "\n") == 15);
+
+    h.epochs = 1, h.validation_loss = none, h.best_epoch = 0;
+    CHECK(dc_plot_history(ctx, path, &h));
+    svg = picture_read(ctx, path);
+    CHECK(picture_count(svg, "<circle") == 3 && !strstr(svg, "validation"));
+    capture_start();
+    dc_print_history(&h);
+    text = capture_end();
+    CHECK_TEXT(text, "⠤⠤ loss");
+    CHECK(!strstr(text, "validation"));
+    h.loss = none;
+    CHECK(dc_plot_history(ctx, path, &h));
+    picture_read(ctx, path);
+    h.epochs = 0;
+    CHECK(dc_plot_history(ctx, path, &h));
+    capture_start();
+    dc_print_history(&h);
+    CHECK_TEXT(capture_end(), "┤");
+    dc_free(ctx);
+}
+
+/* --- decision boundaries --- */
+
+/* A model whose first output is a + x0, its second -(a + x0), its third 0. */
+static dc_model *picture_model(dc_context *ctx, int outputs, dc_loss loss, dc_real a)
+{
+    dc_model *model = dc_sequential(ctx, DC_LAYERS(dc_input(2), dc_dense(outputs, DC_LINEAR)));
+    dc_compile(model, loss, dc_sgd(0.1));
+    dc_tensor *w = dc_find(model, "dense_1.weight"), *b = dc_find(model, "dense_1.bias");
+    for (int i = 0; i < outputs; i++) {
+        w->data[i] = (dc_real)(i == 0 ? 1 : i == 1 ? -1 : 0), w->data[outputs + i] = 0;
+        b->data[i] = i == 0 ? a : i == 1 ? -a : 0;
+    }
+    return model;
+}
+
+TEST(boundaries_of_two_classes_are_drawn)
+{
+    dc_context *ctx = dc_new(1);
+    const char *path = temporary_path("boundary.svg");
+    const dc_loss loss[] = { DC_BCE_WITH_LOGITS, DC_HINGE, DC_MSE, DC_CROSS_ENTROPY };
+    for (int i = 0; i < 4; i++) {      /* Right of 1/2 is class 1: for MSE x0 itself must be 1/2. */
+        dc_model *model = picture_model(ctx, i == 3 ? 2 : 1, loss[i], (dc_real)(i == 2 ? 0 : -0.5));
+        CHECK(dc_plot_boundary(model, dc_make_xor(ctx), path));
+        const char *svg = picture_read(ctx, path);
+        CHECK_TEXT(svg, ">class 0<");
+        CHECK_TEXT(svg, ">x1<");
+        CHECK(picture_count(svg, "<circle") == 2 + 4);
+        const char *line = strstr(svg, "d=\"M0 0M");
+        double x = 0;
+        if (!CHECK(line != NULL)) continue;
+        line += strlen("d=\"M0 0M");
+        CHECK(dc__parse_number(line, line + strcspn(line, " "), &x));
+        CHECK_NEAR(x, 220, 3);                                         /* The middle of the area. */
+    }
+    CHECK(!dc_plot_boundary(picture_model(ctx, 1, DC_MSE, 0), dc_make_xor(ctx),
+                            temporary_path("no/such/folder.svg")));
+    CHECK_TEXT(dc_error(ctx), "no/such/folder.svg");
+    EXPECT_FAIL(ctx, dc_plot_boundary(picture_model(ctx, 1, DC_MSE, 0), dc_make_line(ctx, 9, 1, 0, 0),
+                                      path), "dc_plot_boundary: samples of [1]");
+    dc_free(ctx);
+}
+
+static bool picture_fetch(int64_t row, dc_real *x, dc_real *y, void *user)
+{
+    x[0] = (dc_real)row, x[1] = (dc_real)(row % 7), y[0] = (dc_real)(row % 3);
+    return row < *(int64_t *)user;
+}
+
+TEST(boundaries_of_more_classes_are_drawn)
+{
+    dc_context *ctx = dc_new(1);
+    const char *path = temporary_path("boundary.svg");
+    dc_dataset *blobs = dc_make_blobs(ctx, 30, 3, (dc_real)0.1);
+    CHECK(dc_plot_boundary(picture_model(ctx, 3, DC_CROSS_ENTROPY, 0), blobs, path));
+    const char *svg = picture_read(ctx, path);
+    CHECK(picture_count(svg, "<circle") == 3 + 30);
+    CHECK_TEXT(svg, ">class 2<");
+    CHECK(!strstr(svg, "d=\"M0 0M"));
+
+    int64_t good = 5000;
+    dc_dataset *stream = dc_stream(ctx, 5000, DC_SHAPE(2), DC_SCALAR, 3, picture_fetch, &good);
+    CHECK(dc_plot_boundary(picture_model(ctx, 3, DC_CROSS_ENTROPY, 0), stream, path));
+    CHECK(picture_count(picture_read(ctx, path), "<circle") == 3 + 2000);
+    good = 100;
+    CHECK(!dc_plot_boundary(picture_model(ctx, 3, DC_CROSS_ENTROPY, 0), stream, path));
+    CHECK_TEXT(dc_error(ctx), "fetch function failed");
+    dc_free(ctx);
+}
+
+/* --- images --- */
+
+TEST(an_image_is_printed_in_shades)
+{
+    dc_context *ctx = dc_new(1);
+    capture_start();
+    dc_print_image(dc_from(ctx, DC_SHAPE(2, 3), (dc_real[]){ 0, (dc_real)0.5, 1, -3, 7, (dc_real)NAN }));
+    dc_print_image(dc_ones(ctx, DC_SHAPE(1, 1, 1)));
+    CHECK(strcmp(capture_end(), "  ▒▒██\n  ██  \n██\n") == 0);
+    capture_start();
+    dc_print_image(dc_ones(ctx, DC_SHAPE(100, 200)));
+    const char *text = capture_end();
+    CHECK(picture_count(text, "\n") == 20 && picture_count(text, "█") == 20 * 80);
+    EXPECT_FAIL(ctx, dc_print_image(dc_ones(ctx, DC_SHAPE(2, 2, 3))), "[2, 2, 3] is no image");
+    EXPECT_FAIL(ctx, dc_print_image(dc_ones(ctx, DC_SHAPE(2, 0))), "[2, 0] is no image");
+    dc_free(ctx);
+}
+
+#if defined(DC__HAS_STB_IMAGE_WRITE) && defined(DC__HAS_STB_IMAGE)
+static unsigned char *picture_png(dc_context *ctx, const char *path, int *wide, int *high, int *channels)
+{
+    size_t size = 0;
+    char *bytes = dc__read_file(ctx, path, &size);
+    if (!CHECK(bytes && size > 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0)) return NULL;
+    unsigned char *pixels = stbi_load_from_memory((unsigned char *)bytes, (int)size, wide, high, channels, 0);
+    dc__buffer_free(bytes);
+    CHECK(pixels != NULL);
+    return pixels;
+}
+
+TEST(a_png_reads_back)
+{
+    dc_context *ctx = dc_new(1);
+    const char *path = temporary_path("image.png");
+    int wide = 0, high = 0, channels = 0;
+    const dc_real gray[] = { 0, (dc_real)0.5, 1, -3, 7, (dc_real)NAN };
+    for (int rank = 2; rank <= 3; rank++) {
+        CHECK(dc_write_png(dc_from(ctx, dc_make_shape(rank, (int64_t[]){ 2, 3, 1 }), gray), path));
+        unsigned char *p = picture_png(ctx, path, &wide, &high, &channels);
+        CHECK(wide == 3 && high == 2 && channels == 1);
+        CHECK(p && p[0] == 0 && p[1] == 128 && p[2] == 255 && p[3] == 0 && p[4] == 255 && p[5] == 0);
+        stbi_image_free(p);
+    }
+    CHECK(dc_write_png(dc_from(ctx, DC_SHAPE(1, 2, 3), gray), path));
+    unsigned char *p = picture_png(ctx, path, &wide, &high, &channels);
+    CHECK(p && channels == 3 && p[1] == 128 && p[4] == 255);
+    stbi_image_free(p);
+    CHECK(!dc_write_png(dc_ones(ctx, DC_SHAPE(2, 2)), temporary_path("no/such/folder.png")));
+    CHECK_TEXT(dc_error(ctx), "no/such/folder.png");
+#ifdef __linux__
+    CHECK(!dc_write_png(dc_ones(ctx, DC_SHAPE(2, 2)), "/dev/full"));
+    CHECK_TEXT(dc_error(ctx), "/dev/full: No space left on device");
+#endif
+    EXPECT_FAIL(ctx, dc_write_png(dc_ones(ctx, DC_SHAPE(2, 2, 2)), path), "[2, 2, 2] is no image");
+    dc_free(ctx);
+}
+
+TEST(a_grid_of_images_has_white_gaps)
+{
+    dc_context *ctx = dc_new(1);
+    const char *path = temporary_path("grid.png");
+    int wide = 0, high = 0, channels = 0;
+    dc_tensor *x = dc_zeros(ctx, DC_SHAPE(3, 4, 5, 1));
+    x->data[2 * 20] = 1;
+    CHECK(dc_write_png_grid(x, 2, path));
+    unsigned char *p = picture_png(ctx, path, &wide, &high, &channels);
+    CHECK(wide == 12 && high == 10 && channels == 1);
+    CHECK(p && p[0] == 0 && p[5] == 255 && p[6] == 255 && p[7] == 0 && p[6 * 12] == 255 &&
+          p[6 * 12 + 1] == 0 && p[9 * 12 + 11] == 255);
+    stbi_image_free(p);
+    CHECK(dc_write_png_grid(x, 100, path));
+    stbi_image_free(picture_png(ctx, path, &wide, &high, &channels));
+    CHECK(wide == 3 * 7 - 2);
+    EXPECT_FAIL(ctx, dc_write_png_grid(x, 0, path), "in 0 columns");
+    EXPECT_FAIL(ctx, dc_write_png_grid(dc_zeros(ctx, DC_SHAPE(3, 4, 5)), 1, path), "[3, 4, 5]");
+    dc_free(ctx);
+}
+#else
+TEST(a_png_needs_stb_image_write)
+{
+    dc_context *ctx = dc_new(1);
+    CHECK(!dc_write_png(dc_ones(ctx, DC_SHAPE(2, 2)), temporary_path("image.png")));
+    CHECK_TEXT(dc_error(ctx), "needs stb_image_write.h; install libstb-dev");
+    CHECK(!ctx->buffers);
+    dc_free(ctx);
+}
+#endif
