@@ -67,7 +67,7 @@ golden:                          ## compute the golden numbers anew, with PyTorc
 	tests/golden.sh
 
 cheatsheet: | $(BUILD)           ## write examples/CHEATSHEET.md from the declarations in deepc.h
-	python3 tests/cheatsheet deepc.h > $(BUILD)/cheatsheet.md
+	python3 -B tests/cheatsheet deepc.h > $(BUILD)/cheatsheet.md
 	cp $(BUILD)/cheatsheet.md examples/CHEATSHEET.md
 
 format-check:                    ## what clang-format would change; nobody enforces it

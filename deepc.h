@@ -71,13 +71,19 @@
  * DEEPC_DOUBLE          dc_real is double: for checking gradients. In all files of a program.
  * DC_API                `static` keeps the library private to one file.
  * DC_MALLOC, DC_FREE    replace malloc and free (both, or neither).
- * DEEPC_NO_STB          do not look for stb_image.h and stb_image_write.h. */
+ * DEEPC_NO_STB          do not look for stb_image.h and stb_image_write.h.
+ * DEEPC_NO_FAST         only the plain loops (@impl-fast).
+ * At run time the environment variable DEEPC_DEVICE chooses: reference, avx2, avx512. */
 
-#ifndef DC_API
+#ifdef DC_API
+/* Perhaps static: functions that nobody calls are no news then. */
+#define DC__OWN_API
+#else
 #define DC_API extern
 #endif
 
 #define DC__NORETURN __attribute__((noreturn))
+#define DC__PRINTF   __attribute__((format(printf, 2, 3)))
 
 #ifdef DEEPC_DOUBLE
 typedef double dc_real;
@@ -184,7 +190,7 @@ typedef void (*dc_error_handler)(const char *message, void *user);
 typedef struct dc_options {
     dc_error_handler on_error;       /* Default: print to stderr and abort. */
     void            *user;           /* Handed to on_error. */
-    const char      *device;         /* "fast" (default) or "reference", the plain loops. */
+    const char      *device;         /* "fast" (default), "reference", "avx2", "avx512". */
 } dc_options;
 
 typedef struct dc_mark {       /* What dc_begin returns and dc_end takes. Its fields are private. */
@@ -192,6 +198,7 @@ typedef struct dc_mark {       /* What dc_begin returns and dc_end takes. Its fi
     size_t     used;
     dc_tensor *last;
     int        depth;
+    bool       training, no_grad;
 } dc_mark;
 
 /* dc_new(seed), dc_new_with(seed, &options): a context. NULL when there is no memory, or when
@@ -200,39 +207,42 @@ DC_API dc_context *dc_new_checked(uint64_t seed, const dc_options *options, size
 #define dc_new(seed)               dc_new_checked(seed, NULL, sizeof(dc_real))
 #define dc_new_with(seed, options) dc_new_checked(seed, options, sizeof(dc_real))
 
-DC_API void        dc_free     (dc_context *ctx);            /* Frees everything made from it. */
-DC_API dc_mark     dc_begin    (dc_context *ctx);            /* What is made from here ...     */
-DC_API void        dc_end      (dc_context *ctx, dc_mark m); /* ... is gone here. They nest.   */
-DC_API void        dc_on_error (dc_context *ctx, dc_error_handler handler, void *user);
-DC_API const char *dc_error    (dc_context *ctx);    /* Why the last call returned NULL or false. */
-DC_API bool      dc_training (const dc_context *ctx); /* Do dropout and batch norm train? (false) */
+DC_API void        dc_free        (dc_context *ctx);            /* Frees everything made from it. */
+DC_API dc_mark     dc_begin       (dc_context *ctx);                /* What is made from here ... */
+DC_API void        dc_end         (dc_context *ctx, dc_mark m);   /* ... is gone here. They nest. */
+DC_API void        dc_on_error    (dc_context *ctx, dc_error_handler handler, void *user);
+/* Why the last call returned NULL or false. */
+DC_API const char *dc_error       (dc_context *ctx);
+/* Do dropout and batch norm train? (false) */
+DC_API bool        dc_training    (const dc_context *ctx);
 DC_API bool        dc_set_training(dc_context *ctx, bool training);  /* Returns the old setting. */
 /* false: nothing is taped; returns the old setting (true at first). */
-DC_API bool        dc_set_grad (dc_context *ctx, bool enabled);
+DC_API bool        dc_set_grad    (dc_context *ctx, bool enabled);
 /* "avx512", "avx2", "neon", "reference". */
-DC_API const char *dc_device_name(const dc_context *ctx);
+DC_API const char *dc_device_name (const dc_context *ctx);
 /* Zeroed, 64-byte aligned memory that lives as a tensor made now would. */
-DC_API void       *dc_alloc  (dc_context *ctx, size_t bytes);
+DC_API void       *dc_alloc       (dc_context *ctx, size_t bytes);
 
 /* ============================================================================================== */
 /* @create                                                                                        */
 /* ============================================================================================== */
 
-DC_API dc_tensor *dc_zeros   (dc_context *ctx, dc_shape shape);                      /* 0, 0, ... */
-DC_API dc_tensor *dc_ones    (dc_context *ctx, dc_shape shape);                      /* 1, 1, ... */
-DC_API dc_tensor *dc_full    (dc_context *ctx, dc_shape shape, dc_real value);
-DC_API dc_tensor *dc_scalar  (dc_context *ctx, dc_real value);                       /* Shape []. */
-DC_API dc_tensor *dc_from    (dc_context *ctx, dc_shape shape, const dc_real *data); /* Copies. */
+DC_API dc_tensor *dc_zeros      (dc_context *ctx, dc_shape shape);     /* 0, 0, ... */
+DC_API dc_tensor *dc_ones       (dc_context *ctx, dc_shape shape);     /* 1, 1, ... */
+DC_API dc_tensor *dc_full       (dc_context *ctx, dc_shape shape, dc_real value);
+DC_API dc_tensor *dc_scalar     (dc_context *ctx, dc_real value);      /* Shape []. */
+/* Copies. */
+DC_API dc_tensor *dc_from       (dc_context *ctx, dc_shape shape, const dc_real *data);
 /* [start, stop) */
-DC_API dc_tensor *dc_arange (dc_context *ctx, dc_real start, dc_real stop, dc_real step);
+DC_API dc_tensor *dc_arange     (dc_context *ctx, dc_real start, dc_real stop, dc_real step);
 /* Both ends. */
-DC_API dc_tensor *dc_linspace(dc_context *ctx, dc_real start, dc_real stop, int64_t count);
-DC_API dc_tensor *dc_eye     (dc_context *ctx, int64_t n);                     /* [n, n] identity */
-DC_API dc_tensor *dc_one_hot (dc_tensor *labels, int64_t classes);     /* [...] -> [..., classes] */
+DC_API dc_tensor *dc_linspace   (dc_context *ctx, dc_real start, dc_real stop, int64_t count);
+DC_API dc_tensor *dc_eye        (dc_context *ctx, int64_t n);          /* [n, n] identity */
+DC_API dc_tensor *dc_one_hot    (dc_tensor *labels, int64_t classes);  /* [...] -> [..., classes] */
 /* [low, high) */
-DC_API dc_tensor *dc_uniform (dc_context *ctx, dc_shape shape, dc_real low, dc_real high);
-DC_API dc_tensor *dc_normal  (dc_context *ctx, dc_shape shape, dc_real mean, dc_real std);
-DC_API dc_tensor *dc_permutation(dc_context *ctx, int64_t n);                  /* 0..n-1 shuffled */
+DC_API dc_tensor *dc_uniform    (dc_context *ctx, dc_shape shape, dc_real low, dc_real high);
+DC_API dc_tensor *dc_normal     (dc_context *ctx, dc_shape shape, dc_real mean, dc_real std);
+DC_API dc_tensor *dc_permutation(dc_context *ctx, int64_t n);          /* 0..n-1 shuffled */
 
 /* How a parameter starts. fan_in and fan_out are the sizes of the last two axes (times the product
  * of the axes before them): for W [in, out] they are in and out. GLOROT is the uniform one.
@@ -248,19 +258,24 @@ typedef enum dc_init {
 /* A parameter: trainable, permanent (also when made inside dc_begin ... dc_end). */
 DC_API dc_tensor *dc_param_shaped(dc_context *ctx, dc_init init, dc_shape shape);
 /* Copies. */
-DC_API dc_tensor *dc_param_from (dc_context *ctx, dc_shape shape, const dc_real *data);
+DC_API dc_tensor *dc_param_from  (dc_context *ctx, dc_shape shape, const dc_real *data);
 /* DC_GLOROT, 2, 1 */
 #define dc_param(ctx, init, ...) dc_param_shaped(ctx, init, DC_SHAPE(__VA_ARGS__))
 
-DC_API dc_real    dc_item    (const dc_tensor *x);          /* The value of a one-element tensor. */
-DC_API dc_real   dc_at (const dc_tensor *x, dc_shape index); /* dc_at(x, DC_SHAPE(2, 0)): x[2, 0] */
-DC_API void       dc_read    (const dc_tensor *x, dc_real *out);  /* Copies x->size elements out. */
-DC_API void       dc_write  (dc_tensor *x, const dc_real *values); /* Copies x->size elements in. */
-DC_API dc_tensor *dc_copy    (dc_tensor *x);                       /* y = x in storage of its own */
-DC_API dc_tensor *dc_named  (dc_tensor *x, const char *name); /* Names x for messages; returns x. */
-DC_API void       dc_print   (const dc_tensor *x);                 /* To stdout, as NumPy prints. */
-DC_API size_t     dc_format  (const dc_tensor *x, char *out, size_t size);  /* As snprintf does. */
-DC_API size_t     dc_shape_text(dc_shape shape, char *out, size_t size);    /* "[32, 784]" */
+DC_API dc_real    dc_item      (const dc_tensor *x);        /* The value of a one-element tensor. */
+/* dc_at(x, DC_SHAPE(2, 0)): x[2, 0] */
+DC_API dc_real    dc_at        (const dc_tensor *x, dc_shape index);
+/* Copies x->size elements out. */
+DC_API void       dc_read      (const dc_tensor *x, dc_real *out);
+/* Copies x->size elements in. */
+DC_API void       dc_write     (dc_tensor *x, const dc_real *values);
+DC_API dc_tensor *dc_copy      (dc_tensor *x);                     /* y = x in storage of its own */
+/* Names x for messages; returns x. */
+DC_API dc_tensor *dc_named     (dc_tensor *x, const char *name);
+DC_API void       dc_print     (const dc_tensor *x);               /* To stdout, as NumPy prints. */
+/* As snprintf does. */
+DC_API size_t     dc_format    (const dc_tensor *x, char *out, size_t size);
+DC_API size_t     dc_shape_text(dc_shape shape, char *out, size_t size);  /* "[32, 784]" */
 
 /* ============================================================================================== */
 /* @ops                                                                                           */
@@ -350,24 +365,24 @@ DC_BINARY_OPS(DC__DECLARE)
 DC_API dc_tensor *dc_where(dc_tensor *condition, dc_tensor *a, dc_tensor *b);
 
 /* Shape. reshape, squeeze, unsqueeze, flatten and dc_first share storage; the others copy. */
-DC_API dc_tensor *dc_reshape  (dc_tensor *x, dc_shape shape);    /* One size may be -1: the rest. */
+DC_API dc_tensor *dc_reshape(dc_tensor *x, dc_shape shape);      /* One size may be -1: the rest. */
 DC_API dc_tensor *dc_flatten_op(dc_tensor *x);                  /* [N, a, b, ...] -> [N, a b ...] */
-DC_API dc_tensor *dc_squeeze  (dc_tensor *x, int axis);             /* Removes an axis of size 1. */
+DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis);               /* Removes an axis of size 1. */
 DC_API dc_tensor *dc_unsqueeze(dc_tensor *x, int axis);         /* New axis of size 1, at `axis`. */
-DC_API dc_tensor *dc_permute  (dc_tensor *x, dc_axes order);        /* y.dim[i] = x.dim[order[i]] */
+DC_API dc_tensor *dc_permute(dc_tensor *x, dc_axes order);          /* y.dim[i] = x.dim[order[i]] */
 DC_API dc_tensor *dc_transpose(dc_tensor *x);                         /* Swaps the last two axes. */
-DC_API dc_tensor *dc_expand   (dc_tensor *x, dc_shape shape);           /* Broadcasts x to shape. */
+DC_API dc_tensor *dc_expand(dc_tensor *x, dc_shape shape);              /* Broadcasts x to shape. */
 /* [start, stop); a negative bound counts from the end; DC_END is the end. */
-DC_API dc_tensor *dc_slice (dc_tensor *x, int axis, int64_t start, int64_t stop);
+DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop);
 #define DC_END INT64_MAX
-DC_API dc_tensor *dc_first    (dc_tensor *x, int64_t index);   /* x[index, ...], a leading slice. */
+DC_API dc_tensor *dc_first(dc_tensor *x, int64_t index);       /* x[index, ...], a leading slice. */
 /* [.., a, ..], [.., b, ..] -> [.., a+b, ..] */
-DC_API dc_tensor *dc_concat (dc_tensors parts, int axis);
-DC_API dc_tensor *dc_stack    (dc_tensors parts, int axis);    /* A new axis of size parts.count. */
-DC_API void       dc_split  (dc_tensor *x, int axis, int parts, dc_tensor **out); /* Equal parts. */
-DC_API dc_tensor *dc_pad     (dc_tensor *x, int axis, int64_t before, int64_t after, dc_real value);
+DC_API dc_tensor *dc_concat(dc_tensors parts, int axis);
+DC_API dc_tensor *dc_stack(dc_tensors parts, int axis);        /* A new axis of size parts.count. */
+DC_API void       dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out);  /* Equal parts. */
+DC_API dc_tensor *dc_pad(dc_tensor *x, int axis, int64_t before, int64_t after, dc_real value);
 /* [V, ...], [i, j] -> [i, j, ...] */
-DC_API dc_tensor *dc_gather (dc_tensor *table, dc_tensor *rows);
+DC_API dc_tensor *dc_gather(dc_tensor *table, dc_tensor *rows);
 /* y[i,j] = x[i, index[i,j]] (axis 1) */
 DC_API dc_tensor *dc_take_along(dc_tensor *x, dc_tensor *index, int axis);
 
@@ -393,24 +408,24 @@ DC_API dc_tensor *dc_norm_over(dc_tensor *x, dc_axes axes, bool keepdims);
 DC_API dc_tensor *dc_var_over (dc_tensor *x, dc_axes axes, bool keepdims, int correction);
 DC_API dc_tensor *dc_std_over (dc_tensor *x, dc_axes axes, bool keepdims, int correction);
 /* Index of the first maximum; the axis disappears. */
-DC_API dc_tensor *dc_argmax (dc_tensor *x, int axis);
+DC_API dc_tensor *dc_argmax   (dc_tensor *x, int axis);
 DC_API dc_tensor *dc_argmin   (dc_tensor *x, int axis);
-DC_API dc_tensor *dc_cumsum   (dc_tensor *x, int axis);   /* y_i = x_0 + ... + x_i along the axis */
+DC_API dc_tensor *dc_cumsum   (dc_tensor *x, int axis);  /* y_i = x_0 + ... + x_i along the axis */
 
 /* Products. */
 /* [..., m, k] x [..., k, n] -> [..., m, n], leading axes broadcast */
-DC_API dc_tensor *dc_matmul (dc_tensor *a, dc_tensor *b);
+DC_API dc_tensor *dc_matmul     (dc_tensor *a, dc_tensor *b);
 /* of the last two axes, without copying */
 DC_API dc_tensor *dc_matmul_with(dc_tensor *a, bool transpose_a, dc_tensor *b, bool transpose_b);
 /* [..., in] -> [..., out]: x w + b (b may be NULL) */
-DC_API dc_tensor *dc_linear (dc_tensor *x, dc_tensor *w, dc_tensor *b);
-DC_API dc_tensor *dc_dot      (dc_tensor *a, dc_tensor *b);   /* [n], [n] -> []    sum_i a_i b_i */
-DC_API dc_tensor *dc_outer    (dc_tensor *a, dc_tensor *b);   /* [m], [n] -> [m, n]    a_i b_j */
+DC_API dc_tensor *dc_linear     (dc_tensor *x, dc_tensor *w, dc_tensor *b);
+DC_API dc_tensor *dc_dot        (dc_tensor *a, dc_tensor *b);  /* [n], [n] -> [] sum_i a_i b_i */
+DC_API dc_tensor *dc_outer      (dc_tensor *a, dc_tensor *b);  /* [m], [n] -> [m, n] a_i b_j */
 
 /* Over the last axis, without overflow for any finite x. */
-DC_API dc_tensor *dc_softmax    (dc_tensor *x);               /* e^x_i / sum_j e^x_j */
-DC_API dc_tensor *dc_log_softmax(dc_tensor *x);               /* x_i - logsumexp(x) */
-DC_API dc_tensor *dc_logsumexp  (dc_tensor *x);           /* log sum_j e^x_j; the axis disappears */
+DC_API dc_tensor *dc_softmax    (dc_tensor *x);  /* e^x_i / sum_j e^x_j */
+DC_API dc_tensor *dc_log_softmax(dc_tensor *x);  /* x_i - logsumexp(x) */
+DC_API dc_tensor *dc_logsumexp  (dc_tensor *x);  /* log sum_j e^x_j; the axis disappears */
 
 /* Normalisation and regularisation, as functions; @layers has them with their parameters. */
 /* Over the last axis: gain (x - mean) / sqrt(var + epsilon) + bias; Ba et al. 2016,
@@ -420,8 +435,8 @@ DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
  * mean and variance, and running = (1 - momentum) running + momentum batch (variance with
  * Bessel's correction there, as PyTorch); else by the running ones. */
 DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias,
-                                   dc_tensor *running_mean,
-                                   dc_tensor *running_var, dc_real momentum, dc_real epsilon);
+                                   dc_tensor *running_mean, dc_tensor *running_var,
+                                   dc_real momentum, dc_real epsilon);
 /* In training: each element 0 with probability rate in [0, 1), else x / (1 - rate); otherwise x
  * itself. Srivastava et al. 2014. */
 DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate);
@@ -431,36 +446,39 @@ DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate);
 /* ============================================================================================== */
 
 /* Runs an op: copies its state, checks, computes, and notes it on the tape. */
-DC_API dc_tensor *dc_apply   (const dc_op *op, dc_tensors in, const void *state, size_t state_size);
+DC_API dc_tensor        *dc_apply(const dc_op *op, dc_tensors in, const void *state,
+                                  size_t state_size);
 /* For an op's backward: where to add d loss / dx; NULL when x needs no gradient. */
-DC_API dc_real *dc_grad_data(dc_tensor *x);
+DC_API dc_real          *dc_grad_data(dc_tensor *x);
 /* For an op's shape rule: reports a programmer's error. Does not return. */
-DC_API DC__NORETURN void dc_fail(dc_context *ctx, const char *format, ...);
+DC_API DC__NORETURN DC__PRINTF void dc_fail(dc_context *ctx, const char *format, ...);
 
 /* loss: one number. Adds to the gradient of every parameter that it depends on. Cost: about two
  * forward passes. */
-DC_API void dc_backward (dc_tensor *loss);
+DC_API void       dc_backward    (dc_tensor *loss);
 /* The gradient as a constant tensor, or NULL when there is none. It shares storage with x->grad. */
-DC_API dc_tensor *dc_grad (dc_tensor *x);
-DC_API void    dc_zero_grad(dc_tensor *x); /* Forgets x's gradient (dc_step does this by itself). */
+DC_API dc_tensor *dc_grad        (dc_tensor *x);
+/* Forgets x's gradient (dc_step does this by itself). */
+DC_API void       dc_zero_grad   (dc_tensor *x);
 /* Makes an input a leaf that gets a gradient; returns x. For saliency maps and adversarial
  * examples. */
 DC_API dc_tensor *dc_require_grad(dc_tensor *x);
-DC_API dc_tensor *dc_detach  (dc_tensor *x); /* The same values, through which no gradient flows. */
+/* The same values, through which no gradient flows. */
+DC_API dc_tensor *dc_detach      (dc_tensor *x);
 
 typedef enum dc_explain_format { DC_TEXT, DC_DOT } dc_explain_format;
 
 /* Writes the tape under `loss` node by node, after dc_backward: shape, value, the gradient that
  * came in, and the local derivative; as text, or as a graph for Graphviz (`dot -Tsvg`). path
  * NULL: stdout. False (see dc_error) when the file cannot be written. */
-DC_API bool       dc_explain  (dc_tensor *loss, dc_explain_format format, const char *path);
+DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *path);
 
 /* Compares dc_backward with central differences (f(x + h) - f(x - h)) / 2h for every element of
  * every tensor in `inputs`. Returns the worst |analytic - numeric| / max(1, |analytic|,
  * |numeric|). f must give one number and depend on nothing random. In double (DEEPC_DOUBLE)
  * expect below 1e-6. */
 typedef dc_tensor *(*dc_scalar_function)(dc_tensors inputs, void *user);
-DC_API double    dc_gradcheck(dc_context *ctx, dc_scalar_function f, dc_tensors inputs, void *user);
+DC_API double dc_gradcheck(dc_context *ctx, dc_scalar_function f, dc_tensors inputs, void *user);
 
 /* ============================================================================================== */
 /* @losses                                                                                        */
@@ -476,39 +494,42 @@ typedef struct dc_loss_options {
 } dc_loss_options;
 
 /* Below, y is the prediction and t the target, of the same shape unless said otherwise. The
- * functions named ..._with take options; the short ones are their means. All are finite for
- * logits of +-1e4. */
-DC_API dc_tensor *dc_mse            (dc_tensor *y, dc_tensor *t);       /* (y - t)^2 */
-DC_API dc_tensor *dc_mae            (dc_tensor *y, dc_tensor *t);       /* |y - t| */
-DC_API dc_tensor *dc_huber       (dc_tensor *y, dc_tensor *t); /* |e| < d ? e^2/2 : d (|e| - d/2) */
+ * functions named ..._with take options, or NULL; the short ones are their means. All are finite
+ * for logits of +-1e4. */
+DC_API dc_tensor *dc_mse               (dc_tensor *y, dc_tensor *t);           /* (y - t)^2 */
+DC_API dc_tensor *dc_mae               (dc_tensor *y, dc_tensor *t);           /* |y - t| */
+/* |e| < d ? e^2/2 : d (|e| - d/2) */
+DC_API dc_tensor *dc_huber             (dc_tensor *y, dc_tensor *t);
 /* max(z,0) - z t + log(1 + e^-|z|) */
-DC_API dc_tensor *dc_bce_with_logits(dc_tensor *logits, dc_tensor *t);
+DC_API dc_tensor *dc_bce_with_logits   (dc_tensor *logits, dc_tensor *t);
 /* -(t log p + (1-t) log(1-p)), logs not below -100 (as PyTorch) */
-DC_API dc_tensor *dc_bce          (dc_tensor *p, dc_tensor *t);
+DC_API dc_tensor *dc_bce               (dc_tensor *p, dc_tensor *t);
 /* -log_softmax(logits)[label]; [..., C] and [...] of class numbers 0..C-1 */
-DC_API dc_tensor *dc_cross_entropy (dc_tensor *logits, dc_tensor *labels);
+DC_API dc_tensor *dc_cross_entropy     (dc_tensor *logits, dc_tensor *labels);
 /* -sum_c t_c log_softmax_c; t [..., C] are probabilities */
 DC_API dc_tensor *dc_soft_cross_entropy(dc_tensor *logits, dc_tensor *t);
-DC_API dc_tensor *dc_nll            (dc_tensor *log_p, dc_tensor *labels);    /* -log_p[label] */
+DC_API dc_tensor *dc_nll               (dc_tensor *log_p, dc_tensor *labels);  /* -log_p[label] */
 /* sum_c t (log t - log_p), the mean over samples (PyTorch's "batchmean"); 0 log 0 = 0 */
-DC_API dc_tensor *dc_kl_div   (dc_tensor *log_p, dc_tensor *t);
-DC_API dc_tensor *dc_hinge         (dc_tensor *y, dc_tensor *t); /* max(0, 1 - t y), t in {-1, 1} */
-DC_API dc_tensor *dc_cosine_loss  (dc_tensor *y, dc_tensor *t); /* 1 - y.t / (|y| |t|), last axis */
+DC_API dc_tensor *dc_kl_div            (dc_tensor *log_p, dc_tensor *t);
+/* max(0, 1 - t y), t in {-1, 1} */
+DC_API dc_tensor *dc_hinge             (dc_tensor *y, dc_tensor *t);
+/* 1 - y.t / (|y| |t|), last axis */
+DC_API dc_tensor *dc_cosine_loss       (dc_tensor *y, dc_tensor *t);
 
-DC_API dc_tensor *dc_mse_with          (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_mae_with          (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_huber_with        (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_mse_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_mae_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_huber_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
 DC_API dc_tensor *dc_bce_with_logits_with(dc_tensor *logits, dc_tensor *t,
                                           const dc_loss_options *options);
-DC_API dc_tensor *dc_bce_with          (dc_tensor *p, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_cross_entropy_with (dc_tensor *logits, dc_tensor *labels,
-                                         const dc_loss_options *options);
+DC_API dc_tensor *dc_bce_with(dc_tensor *p, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *logits, dc_tensor *labels,
+                                        const dc_loss_options *options);
 DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *logits, dc_tensor *t,
                                              const dc_loss_options *options);
-DC_API dc_tensor *dc_nll_with (dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *options);
-DC_API dc_tensor *dc_kl_div_with   (dc_tensor *log_p, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_hinge_with        (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_cosine_loss_with  (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_nll_with(dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *options);
+DC_API dc_tensor *dc_kl_div_with(dc_tensor *log_p, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_hinge_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
 
 /* A loss as a record, for dc_compile. Yours: (dc_loss){ "my_loss", my_function }. Change options
  * in a copy: dc_loss l = DC_CROSS_ENTROPY; l.options.label_smoothing = 0.1f; */
@@ -537,30 +558,35 @@ DC_API dc_loss dc_loss_named(const char *name);
 /* @optimizers                                                                                    */
 /* ============================================================================================== */
 
+typedef enum dc_schedule_kind {
+    DC_CONSTANT, DC_STEP_DECAY, DC_EXPONENTIAL_DECAY, DC_POLYNOMIAL_DECAY, DC_COSINE_DECAY,
+    DC_ONE_CYCLE, DC_REDUCE_ON_PLATEAU
+} dc_schedule_kind;
+
 /* A schedule multiplies the rate; t is the number of steps taken, from 0. Zero is "constant". */
 typedef struct dc_schedule {
-    enum { DC_CONSTANT, DC_STEP_DECAY, DC_EXPONENTIAL_DECAY, DC_POLYNOMIAL_DECAY, DC_COSINE_DECAY,
-           DC_ONE_CYCLE, DC_REDUCE_ON_PLATEAU } kind;
+    dc_schedule_kind kind;
     int64_t steps;                   /* Length, or the interval of step decay. */
     double  factor, power, final;    /* As named below. */
     int     patience;              /* Plateau: reports without improvement before the rate falls. */
     int64_t warmup;          /* Steps during which the multiplier also rises as (t + 1) / warmup. */
 } dc_schedule;
 
-DC_API dc_schedule dc_step_decay       (int64_t every, double factor); /* factor^floor(t / every) */
-DC_API dc_schedule dc_exponential_decay(double factor);                     /* factor^t */
+/* factor^floor(t / every) */
+DC_API dc_schedule dc_step_decay       (int64_t every, double factor);
+DC_API dc_schedule dc_exponential_decay(double factor);  /* factor^t */
 /* final + (1 - final) (1 - t / steps)^power */
 DC_API dc_schedule dc_polynomial_decay (int64_t steps, double power, double final);
 /* final + (1 - final) (1 + cos(pi t / steps)) / 2; Loshchilov & Hutter, arXiv:1608.03983 */
-DC_API dc_schedule dc_cosine_decay (int64_t steps, double final);
+DC_API dc_schedule dc_cosine_decay     (int64_t steps, double final);
 /* From 1/25 up to 1 in 30 % of the steps, down to 1/250,000, both along a cosine; Smith,
  * arXiv:1708.07120, constants as PyTorch's OneCycleLR */
-DC_API dc_schedule dc_one_cycle  (int64_t steps);
+DC_API dc_schedule dc_one_cycle        (int64_t steps);
 /* times factor when dc_plateau (fit calls it with the validation loss) saw no improvement for
  * more than `patience` reports */
 DC_API dc_schedule dc_reduce_on_plateau(double factor, int patience);
 /* The schedule starts after it. */
-DC_API dc_schedule dc_with_warmup (dc_schedule schedule, int64_t steps);
+DC_API dc_schedule dc_with_warmup      (dc_schedule schedule, int64_t steps);
 
 /* How to step. The functions below fill in PyTorch's defaults; change any field of the copy they
  * return. g is the gradient (plus weight_decay * w unless decoupled), w the weight, r the rate. */
@@ -580,7 +606,7 @@ typedef struct dc_optimizer_spec {
     dc_schedule schedule;
 } dc_optimizer_spec;
 
-DC_API dc_optimizer_spec dc_sgd     (double rate);   /* w -= r g */
+DC_API dc_optimizer_spec dc_sgd     (double rate);                   /* w -= r g */
 /* v = momentum v + g, w -= r v */
 DC_API dc_optimizer_spec dc_momentum(double rate, double momentum);
 DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum);  /* w -= r (g + momentum v) */
@@ -588,31 +614,32 @@ DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum);  /* w -= r (
 DC_API dc_optimizer_spec dc_rmsprop (double rate);
 /* s += g^2, w -= r g / (sqrt s + eps); Duchi 2011 */
 DC_API dc_optimizer_spec dc_adagrad (double rate);
-DC_API dc_optimizer_spec dc_adadelta(double rate);   /* Zeiler 2012, arXiv:1212.5701 */
-DC_API dc_optimizer_spec dc_adam    (double rate);   /* Kingma & Ba 2014, arXiv:1412.6980 */
+DC_API dc_optimizer_spec dc_adadelta(double rate);                /* Zeiler 2012, arXiv:1212.5701 */
+DC_API dc_optimizer_spec dc_adam    (double rate);           /* Kingma & Ba 2014, arXiv:1412.6980 */
 /* Adam, decoupled weight decay 0.01; arXiv:1711.05101 */
-DC_API dc_optimizer_spec dc_adamw (double rate);
-DC_API dc_optimizer_spec dc_nadam   (double rate);   /* Dozat 2016 */
+DC_API dc_optimizer_spec dc_adamw   (double rate);
+DC_API dc_optimizer_spec dc_nadam   (double rate);                   /* Dozat 2016 */
 /* w -= r sign(b1 m + (1-b1) g); Chen 2023, arXiv:2302.06675 */
-DC_API dc_optimizer_spec dc_lion (double rate);
+DC_API dc_optimizer_spec dc_lion    (double rate);
 
 typedef struct dc_optimizer dc_optimizer;
 
 /* Over every parameter made so far. */
-DC_API dc_optimizer *dc_optimize (dc_context *ctx, dc_optimizer_spec spec);
+DC_API dc_optimizer *dc_optimize(dc_context *ctx, dc_optimizer_spec spec);
 DC_API dc_optimizer *dc_optimize_these(dc_context *ctx, dc_optimizer_spec spec, dc_tensors params);
-DC_API dc_optimizer *dc_optimizer_of  (dc_model *model);   /* The one that dc_compile made. */
-DC_API void          dc_set_group     (dc_optimizer *o, dc_tensors params, double rate_factor,
-                                       double weight_decay);
+DC_API dc_optimizer *dc_optimizer_of(dc_model *model);          /* The one that dc_compile made. */
+DC_API void          dc_set_group(dc_optimizer *o, dc_tensors params, double rate_factor,
+                                  double weight_decay);
                                            /* Their own rate (times the common one) and
                                                                   weight decay.                   */
 /* Applies the gradients and clears them; a parameter without a gradient is skipped. */
-DC_API void         dc_step (dc_optimizer *o);
-DC_API void        dc_plateau (dc_optimizer *o, double loss); /* Reports to DC_REDUCE_ON_PLATEAU. */
-DC_API double        dc_rate          (const dc_optimizer *o);      /* The rate of the next step. */
-DC_API void          dc_set_rate      (dc_optimizer *o, double rate);
-DC_API double        dc_grad_norm (const dc_optimizer *o); /* sqrt(sum of all squared gradients). */
-DC_API double        dc_schedule_at   (dc_schedule s, int64_t t);    /* The multiplier at step t. */
+DC_API void          dc_step(dc_optimizer *o);
+/* Reports to DC_REDUCE_ON_PLATEAU. */
+DC_API void          dc_plateau(dc_optimizer *o, double loss);
+DC_API double        dc_rate(const dc_optimizer *o);            /* The rate of the next step. */
+DC_API void          dc_set_rate(dc_optimizer *o, double rate);
+DC_API double        dc_grad_norm(const dc_optimizer *o);  /* sqrt(sum of all squared gradients). */
+DC_API double        dc_schedule_at(dc_schedule s, int64_t t);  /* The multiplier at step t. */
 
 /* ============================================================================================== */
 /* @layers                                                                                        */
@@ -622,10 +649,10 @@ DC_API double        dc_schedule_at   (dc_schedule s, int64_t t);    /* The mult
  * last axis; leaky_relu has slope 0.01, elu alpha 1. */
 typedef enum dc_activation {
     DC_LINEAR, DC_RELU, DC_LEAKY_RELU, DC_ELU, DC_SELU, DC_GELU, DC_GELU_TANH, DC_SILU, DC_MISH,
-        DC_SOFTPLUS,
-    DC_SOFTSIGN, DC_HARDSIGMOID, DC_HARDSWISH, DC_TANH, DC_SIGMOID, DC_SOFTMAX
+    DC_SOFTPLUS, DC_SOFTSIGN, DC_HARDSIGMOID, DC_HARDSWISH, DC_TANH, DC_SIGMOID, DC_SOFTMAX
 } dc_activation;
 
+/* f(x) of that name; DC_LINEAR: x itself. */
 DC_API dc_tensor *dc_activate(dc_tensor *x, dc_activation activation);
 
 typedef struct dc_layer_kind dc_layer_kind;
@@ -656,28 +683,29 @@ struct dc_layer_spec {
     int            line;
 };
 
-DC_API dc_layer_spec dc_input_shaped(dc_shape shape);                 /* The shape of one sample. */
+DC_API dc_layer_spec dc_input_shaped    (dc_shape shape);        /* The shape of one sample. */
 #define dc_input(...) dc_input_shaped(DC_SHAPE(__VA_ARGS__))               /* dc_input(28, 28, 1) */
 /* [..., in] -> [..., units]: f(x W + b), W Glorot, b zero */
-DC_API dc_layer_spec dc_dense (int64_t units, dc_activation activation);
+DC_API dc_layer_spec dc_dense           (int64_t units, dc_activation activation);
 DC_API dc_layer_spec dc_activation_layer(dc_activation activation);
-DC_API dc_layer_spec dc_dropout    (dc_real rate);                          /* See dc_dropout_op. */
-DC_API dc_layer_spec dc_flatten    (void);                               /* [N, a, b] -> [N, a b] */
-DC_API dc_layer_spec dc_reshape_layer(dc_shape shape);                 /* Without the batch axis. */
-DC_API dc_layer_spec dc_batch_norm (void);                          /* momentum 0.1, epsilon 1e-5 */
-DC_API dc_layer_spec dc_layer_norm (void);                                   /* epsilon 1e-5 */
+DC_API dc_layer_spec dc_dropout         (dc_real rate);          /* See dc_dropout_op. */
+DC_API dc_layer_spec dc_flatten         (void);                  /* [N, a, b] -> [N, a b] */
+DC_API dc_layer_spec dc_reshape_layer   (dc_shape shape);        /* Without the batch axis. */
+DC_API dc_layer_spec dc_batch_norm      (void);                  /* momentum 0.1, epsilon 1e-5 */
+DC_API dc_layer_spec dc_layer_norm      (void);                  /* epsilon 1e-5 */
 /* (x - mean) / std by feature, of that set; saved with the model */
-DC_API dc_layer_spec dc_standardize(dc_dataset *training);
-DC_API dc_layer_spec dc_residual   (dc_layer_list inside);                   /* x + f(x) */
+DC_API dc_layer_spec dc_standardize     (dc_dataset *training);
+DC_API dc_layer_spec dc_residual        (dc_layer_list inside);  /* x + f(x) */
 /* [f(x), g(x), ...] concatenated on the last axis */
-DC_API dc_layer_spec dc_branches (int count, const dc_layer_list *inside);
+DC_API dc_layer_spec dc_branches        (int count, const dc_layer_list *inside);
 /* Yours. `user` must live as long as the model. */
-DC_API dc_layer_spec dc_custom (const dc_layer_kind *kind, const void *user);
+DC_API dc_layer_spec dc_custom          (const dc_layer_kind *kind, const void *user);
 /* Changes to a specification: dc_with_name(dc_dense(10, DC_LINEAR), "head"). */
-DC_API dc_layer_spec dc_with_name  (dc_layer_spec spec, const char *name);
-DC_API dc_layer_spec dc_with_init  (dc_layer_spec spec, dc_init init);
-DC_API dc_layer_spec dc_without_bias(dc_layer_spec spec);
+DC_API dc_layer_spec dc_with_name       (dc_layer_spec spec, const char *name);
+DC_API dc_layer_spec dc_with_init       (dc_layer_spec spec, dc_init init);
+DC_API dc_layer_spec dc_without_bias    (dc_layer_spec spec);
 
+/* DC_LAYERS(...) and DC_BRANCHES(DC_LAYERS(...), ...): lists of layers, written in place. */
 DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec);
 #ifndef __cplusplus
 #define DC_LAYERS(...) dc_make_layers(DC__COUNT(dc_layer_spec, __VA_ARGS__), \
@@ -712,8 +740,8 @@ struct dc_layer_kind {
     int64_t   (*flops)(const dc_layer *layer);    /* Of one sample, forward; NULL: one an output. */
 };
 
+/* For build: a trainable tensor; and one that is saved, but not trained. Named "layer.name". */
 DC_API dc_tensor *dc_layer_param (dc_layer *layer, const char *name, dc_init init, dc_shape shape);
-/* For build: a trainable tensor; a saved but not trained one. */
 DC_API dc_tensor *dc_layer_buffer(dc_layer *layer, const char *name, dc_real value, dc_shape shape);
 
 /* ============================================================================================== */
@@ -725,25 +753,24 @@ DC_API dc_tensor *dc_layer_buffer(dc_layer *layer, const char *name, dc_real val
 typedef dc_tensor *(*dc_model_function)(dc_model *model, dc_tensor *x, void *user);
 
 /* The first must be dc_input. */
-DC_API dc_model *dc_sequential (dc_context *ctx, dc_layer_list layers);
+DC_API dc_model  *dc_sequential(dc_context *ctx, dc_layer_list layers);
 /* Calls f once, on zeros [1, input...], to build its layers. */
-DC_API dc_model  *dc_functional (dc_context *ctx, dc_shape input, dc_model_function f, void *user);
+DC_API dc_model  *dc_functional(dc_context *ctx, dc_shape input, dc_model_function f, void *user);
 /* In f: the model's layer of that name, made at the first call */
-DC_API dc_layer  *dc_use        (dc_model *model, const char *name, dc_layer_spec spec);
-DC_API dc_tensor *dc_call       (dc_layer *layer, dc_tensor *x);        /* Twice: shared weights. */
-DC_API dc_tensor *dc_forward    (dc_model *model, dc_tensor *x);    /* [batch, ...] -> prediction */
-DC_API dc_tensors dc_params     (dc_model *model);                      /* Its trainable tensors. */
-/* "dense_1.weight", or NULL. */
-DC_API dc_tensor *dc_find       (dc_model *model, const char *name);
+DC_API dc_layer  *dc_use(dc_model *model, const char *name, dc_layer_spec spec);
+DC_API dc_tensor *dc_call(dc_layer *layer, dc_tensor *x);      /* Twice: shared weights. */
+DC_API dc_tensor *dc_forward(dc_model *model, dc_tensor *x);   /* [batch, ...] -> prediction */
+DC_API dc_tensors dc_params(dc_model *model);                  /* Its trainable tensors. */
+DC_API dc_tensor *dc_find(dc_model *model, const char *name);  /* "dense_1.weight", or NULL. */
 /* Names that start so are not trained. */
-DC_API void     dc_freeze (dc_model *model, const char *prefix, bool frozen);
+DC_API void       dc_freeze(dc_model *model, const char *prefix, bool frozen);
 DC_API int64_t    dc_param_count(dc_model *model);
 /* A table on stdout: layer, shape, parameters, FLOPs and bytes a sample. */
-DC_API void       dc_summary    (dc_model *model);
-DC_API uint64_t   dc_fingerprint(dc_model *model);                  /* A hash of all its weights. */
-DC_API uint64_t   dc_fingerprint_of(dc_tensors tensors);             /* The same for any tensors. */
+DC_API void       dc_summary(dc_model *model);
+DC_API uint64_t   dc_fingerprint(dc_model *model);             /* A hash of all its weights. */
+DC_API uint64_t   dc_fingerprint_of(dc_tensors tensors);       /* The same for any tensors. */
 /* So that dc_load knows it. */
-DC_API void dc_register_layer(dc_context *ctx, const dc_layer_kind *kind);
+DC_API void       dc_register_layer(dc_context *ctx, const dc_layer_kind *kind);
 
 /* ============================================================================================== */
 /* @training                                                                                      */
@@ -768,16 +795,16 @@ typedef struct dc_metric {
 /* Classification: y are logits or probabilities, the largest wins; with one output, y >
  * threshold, where the threshold is 0 for logits and 0.5 for probabilities (told apart by the
  * loss). t are class numbers or one-hot. Regression: over all elements. */
-DC_API dc_metric dc_accuracy (void);         /* The part that is right. */
-DC_API dc_metric dc_top_k    (int k);        /* The part whose class is among the k largest. */
+DC_API dc_metric dc_accuracy  (void);     /* The part that is right. */
+DC_API dc_metric dc_top_k     (int k);    /* The part whose class is among the k largest. */
 /* TP / (TP + FP); 0 when there is none. -1: mean over classes. */
-DC_API dc_metric dc_precision(int cls);
-DC_API dc_metric dc_recall   (int cls);      /* TP / (TP + FN) */
-DC_API dc_metric dc_f1       (int cls);      /* 2 TP / (2 TP + FP + FN) */
-DC_API dc_metric dc_auc      (void);        /* Area under the ROC curve, binary; ties count half. */
-DC_API dc_metric dc_mae_metric(void);        /* mean |y - t| */
-DC_API dc_metric dc_rmse     (void);         /* sqrt(mean (y - t)^2) */
-DC_API dc_metric dc_r2       (void);         /* 1 - sum (y - t)^2 / sum (t - mean t)^2 */
+DC_API dc_metric dc_precision (int cls);
+DC_API dc_metric dc_recall    (int cls);  /* TP / (TP + FN) */
+DC_API dc_metric dc_f1        (int cls);  /* 2 TP / (2 TP + FP + FN) */
+DC_API dc_metric dc_auc       (void);     /* Area under the ROC curve, binary; ties count half. */
+DC_API dc_metric dc_mae_metric(void);     /* mean |y - t| */
+DC_API dc_metric dc_rmse      (void);     /* sqrt(mean (y - t)^2) */
+DC_API dc_metric dc_r2        (void);     /* 1 - sum (y - t)^2 / sum (t - mean t)^2 */
 
 enum { DC_MAX_METRICS = 8 };
 
@@ -803,7 +830,7 @@ typedef struct dc_history {          /* What dc_fit returns: one value an epoch.
 } dc_history;
 
 /* A callback watches training, and may stop it. Fields that are NULL are not called. Yours:
- * (dc_callback){ .user = ..., .on_epoch_end = ... }. */
+ * (dc_callback){ .user = ..., .on_epoch_end = ... }. What it makes is gone when it returns. */
 typedef struct dc_callback {
     const char *name;
     void       *user;
@@ -819,8 +846,9 @@ typedef struct dc_callback {
  * `patience` epochs in a row, and restores the best weights. */
 DC_API dc_callback dc_early_stopping(int patience, double min_delta);
 /* Saves the model whenever that loss is the lowest. */
-DC_API dc_callback dc_checkpoint (const char *path);
-DC_API dc_callback dc_csv_log       (const char *path);    /* A line an epoch. */
+DC_API dc_callback dc_checkpoint    (const char *path);
+/* A line an epoch: epoch,rate,loss,accuracy,METRICS,val_loss,... (those that there are). */
+DC_API dc_callback dc_csv_log       (const char *path);
 
 typedef struct dc_fit_options {
     int            epochs;           /* 0: 1. */
@@ -837,6 +865,7 @@ typedef struct dc_fit_options {
     bool           quiet;            /* No progress on stderr. */
 } dc_fit_options;
 
+/* Chooses what training makes small and how; starts the optimiser anew. */
 DC_API void        dc_compile  (dc_model *model, dc_loss loss, dc_optimizer_spec optimizer);
 /* Besides the loss and, for classifiers, accuracy. */
 DC_API void dc_metrics (dc_model *model, int count, const dc_metric *metrics);
@@ -849,7 +878,8 @@ DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_option
 DC_API dc_report   dc_evaluate (dc_model *model, dc_dataset *data);
 /* Inference, nothing taped; any number of rows. */
 DC_API dc_tensor *dc_predict (dc_model *model, dc_tensor *x);
-DC_API dc_tensor  *dc_predict_all(dc_model *model, dc_dataset *data);   /* [samples, outputs...] */
+/* [samples, outputs...]; like dc_confusion NULL (and dc_error) when a stream fails. */
+DC_API dc_tensor  *dc_predict_all(dc_model *model, dc_dataset *data);
 /* [classes, classes]: true, said */
 DC_API dc_tensor *dc_confusion(dc_model *model, dc_dataset *data);
 /* The first weight or gradient with a NaN or infinity in it, or NULL. dc_fit stops at a NaN loss
@@ -865,41 +895,41 @@ DC_API dc_tensor *dc_find_nan (dc_model *model);
 typedef enum dc_part { DC_TRAIN, DC_TEST } dc_part;
 
 /* Copies. The shapes are those of one sample. classes 0: y is a quantity; else y_shape is
- * DC_SCALAR and y holds 0..classes-1. y NULL: x is its own target (an autoencoder). */
+ * DC_SCALAR and y holds 0..classes-1. y NULL: x is its own target (an autoencoder). NaN and
+ * infinity are accepted; training reports them. */
 DC_API dc_dataset *dc_from_arrays(dc_context *ctx, int64_t count, dc_shape x_shape,
-                                  const dc_real *x,
-                                  dc_shape y_shape, const dc_real *y, int classes);
-DC_API dc_dataset *dc_from_bytes (dc_context *ctx, int64_t count, dc_shape x_shape,
-                                  const uint8_t *x,
-                                  /* Copies; delivers x / 255. */
-                                  const uint8_t *labels, int classes);
+                                  const dc_real *x, dc_shape y_shape, const dc_real *y,
+                                  int classes);
+DC_API dc_dataset *dc_from_bytes(dc_context *ctx, int64_t count, dc_shape x_shape, const uint8_t *x,
+                                 /* Copies; delivers x / 255. */ const uint8_t *labels,
+                                 int classes);
 
 /* Samples made when needed: fetch fills x and y of sample `row` in 0..count-1 and returns false
  * when it cannot, which ends the epoch with an error. Equal rows must give equal samples. */
 typedef bool (*dc_fetch)(int64_t row, dc_real *x, dc_real *y, void *user);
-DC_API dc_dataset *dc_stream (dc_context *ctx, int64_t count, dc_shape x_shape, dc_shape y_shape,
-                              int classes,
-                                  dc_fetch fetch, void *user);
+DC_API dc_dataset *dc_stream(dc_context *ctx, int64_t count, dc_shape x_shape, dc_shape y_shape,
+                             int classes, dc_fetch fetch, void *user);
 
-DC_API int64_t     dc_count      (const dc_dataset *data);
-DC_API int         dc_classes    (const dc_dataset *data);
-DC_API dc_shape    dc_x_shape    (const dc_dataset *data);                /* Of one sample. */
-DC_API dc_shape    dc_y_shape    (const dc_dataset *data);
+DC_API int64_t     dc_count       (const dc_dataset *data);  /* Samples. */
+DC_API int         dc_classes     (const dc_dataset *data);  /* 0: y is a quantity. */
+DC_API dc_shape    dc_x_shape     (const dc_dataset *data);  /* Of one sample. */
+DC_API dc_shape    dc_y_shape     (const dc_dataset *data);
 /* From a CSV file; NULL without. */
-DC_API const char *dc_class_name (const dc_dataset *data, int cls);
+DC_API const char *dc_class_name  (const dc_dataset *data, int cls);
 DC_API const char *dc_feature_name(const dc_dataset *data, int feature);
 
 /* Making sets from sets. */
-DC_API dc_dataset *dc_take      (dc_dataset *data, int64_t start, int64_t stop); /* [start, stop) */
-DC_API dc_dataset *dc_pick (dc_dataset *data, int64_t count, const int64_t *rows); /* These rows. */
-DC_API dc_dataset *dc_shuffled   (dc_dataset *data, uint64_t seed);
+DC_API dc_dataset *dc_take(dc_dataset *data, int64_t start, int64_t stop);       /* [start, stop) */
+DC_API dc_dataset *dc_pick(dc_dataset *data, int64_t count, const int64_t *rows);  /* These rows. */
+DC_API dc_dataset *dc_shuffled(dc_dataset *data, uint64_t seed);
 /* At random by the context's seed; first has `fraction`. */
-DC_API void dc_split_data (dc_dataset *data, dc_real fraction, dc_dataset **first,
-                           dc_dataset **rest);
+DC_API void        dc_split_data(dc_dataset *data, dc_real fraction, dc_dataset **first,
+                                 dc_dataset **rest);
 DC_API void        dc_class_counts(dc_dataset *data, int64_t *counts);         /* counts[classes] */
-DC_API void dc_balanced_weights(dc_dataset *data, dc_real *weights); /* count / (classes count_c) */
+/* count / (classes count_c) */
+DC_API void        dc_balanced_weights(dc_dataset *data, dc_real *weights);
 /* Rare classes repeated until all are equally common. */
-DC_API dc_dataset *dc_balanced (dc_dataset *data);
+DC_API dc_dataset *dc_balanced(dc_dataset *data);
 
 /* x' = (x - shift) / scale by feature, fitted on one set (the training part) and applied to any. */
 typedef struct dc_scaler {
@@ -907,9 +937,9 @@ typedef struct dc_scaler {
     const dc_real *shift, *scale;
 } dc_scaler;
 /* mean, standard deviation (1 where it is 0) */
-DC_API dc_scaler dc_standardizer(dc_dataset *training);
-DC_API dc_scaler   dc_normalizer (dc_dataset *training);          /* minimum, range */
-DC_API dc_dataset *dc_scaled     (dc_dataset *data, dc_scaler scaler);
+DC_API dc_scaler   dc_standardizer(dc_dataset *training);
+DC_API dc_scaler   dc_normalizer  (dc_dataset *training);  /* minimum, range */
+DC_API dc_dataset *dc_scaled      (dc_dataset *data, dc_scaler scaler);
 
 /* Batches. x [n, ...] and y [n, ...] (class numbers: [n]) are overwritten by the next dc_next. */
 typedef struct dc_batch {
@@ -918,17 +948,19 @@ typedef struct dc_batch {
     const int64_t *rows;             /* Which samples of the set. */
 } dc_batch;
 typedef struct dc_loader dc_loader;
-DC_API dc_loader  *dc_batches    (dc_dataset *data, int64_t batch_size, bool shuffle);
+DC_API dc_loader *dc_batches(dc_dataset *data, int64_t batch_size, bool shuffle);
 /* False at the end of an epoch; the next call starts the next, shuffled anew. The last batch may
- * be smaller. */
-DC_API bool  dc_next (dc_loader *loader, dc_batch *batch);
+ * be smaller. At a normal end dc_error(ctx) is empty; else a stream failed, and it says why. */
+DC_API bool       dc_next   (dc_loader *loader, dc_batch *batch);
+/* A whole set as one batch; with dc_take, a part of it. x is NULL when a stream fails. */
+DC_API dc_batch   dc_all    (dc_dataset *data);
 
 /* Files. NULL and dc_error on anything unexpected: missing, cut short, of the wrong kind, with
  * bad labels. */
 /* The four IDX files, as they are or as .gz; also Fashion-MNIST. x [28, 28, 1] */
-DC_API dc_dataset *dc_load_mnist (dc_context *ctx, const char *folder, dc_part part);
+DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part);
 /* Or .gz */
-DC_API dc_dataset *dc_load_idx (dc_context *ctx, const char *images, const char *labels);
+DC_API dc_dataset *dc_load_idx  (dc_context *ctx, const char *images, const char *labels);
 typedef struct dc_csv_options {
     char        separator;           /* 0: comma. */
     bool        no_header;
@@ -940,26 +972,26 @@ typedef struct dc_csv_options {
 } dc_csv_options;
 /* RFC 4180. A feature column that holds text is categorical: one 0/1 feature for each of its
  * values. */
-DC_API dc_dataset *dc_load_csv   (dc_context *ctx, const char *path, const dc_csv_options *options);
+DC_API dc_dataset *dc_load_csv  (dc_context *ctx, const char *path, const dc_csv_options *options);
 
 /* Generators. The points of dc_make_...: x [2], two classes or as many as asked for; noise is a
  * standard deviation. */
 /* x in [0, 1), y = slope x + intercept + noise N(0, 1) */
-DC_API dc_dataset *dc_make_line (dc_context *ctx, int64_t count, dc_real slope, dc_real intercept,
-                                 dc_real noise);
+DC_API dc_dataset *dc_make_line(dc_context *ctx, int64_t count, dc_real slope, dc_real intercept,
+                                dc_real noise);
 /* y = sin x, x in [-pi, pi) */
-DC_API dc_dataset *dc_make_sine (dc_context *ctx, int64_t count, dc_real noise);
-DC_API dc_dataset *dc_make_xor    (dc_context *ctx);                          /* The four points. */
+DC_API dc_dataset *dc_make_sine(dc_context *ctx, int64_t count, dc_real noise);
+DC_API dc_dataset *dc_make_xor(dc_context *ctx);  /* The four points. */
 /* Gaussians around points on a circle of radius 2 */
-DC_API dc_dataset *dc_make_blobs  (dc_context *ctx, int64_t count, int classes, dc_real noise);
+DC_API dc_dataset *dc_make_blobs(dc_context *ctx, int64_t count, int classes, dc_real noise);
 /* Radius 1/2 in radius 1 */
 DC_API dc_dataset *dc_make_circles(dc_context *ctx, int64_t count, dc_real noise);
-DC_API dc_dataset *dc_make_moons  (dc_context *ctx, int64_t count, dc_real noise);
+DC_API dc_dataset *dc_make_moons(dc_context *ctx, int64_t count, dc_real noise);
 DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_real noise);
 /* cells x cells on [-1, 1)^2 */
 DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells);
 /* [28, 28, 1], ten classes: a bitmap font, shifted, rotated, with noise */
-DC_API dc_dataset *dc_make_digits (dc_context *ctx, int64_t count);
+DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
 
 /* ============================================================================================== */
 /* @files                                                                                         */
@@ -969,19 +1001,19 @@ DC_API dc_dataset *dc_make_digits (dc_context *ctx, int64_t count);
  * with the architecture in its metadata: any tool opens it. Written beside and renamed, so that
  * a crash or a full disk never leaves a broken model. False or NULL, and dc_error, when it does
  * not work. */
-DC_API bool       dc_save        (dc_model *model, const char *path);
+DC_API bool      dc_save         (dc_model *model, const char *path);
 /* A sequential model, without the code that built it; ready for dc_predict and, as it was
  * compiled, for dc_fit and dc_evaluate. */
-DC_API dc_model *dc_load (dc_context *ctx, const char *path);
+DC_API dc_model *dc_load         (dc_context *ctx, const char *path);
 /* By name and shape; all or nothing. */
-DC_API bool dc_load_weights(dc_model *model, const char *path);
+DC_API bool      dc_load_weights (dc_model *model, const char *path);
 /* The optimiser's state and position, to continue where training stopped; beside dc_save. */
-DC_API bool dc_save_training(dc_model *model, const char *path);
-DC_API bool       dc_load_training(dc_model *model, const char *path);
+DC_API bool      dc_save_training(dc_model *model, const char *path);
+DC_API bool      dc_load_training(dc_model *model, const char *path);
 
-DC_API bool       dc_save_npy    (dc_tensor *x, const char *path);   /* NumPy's .npy, version 1.0 */
+DC_API bool       dc_save_npy(dc_tensor *x, const char *path);  /* NumPy's .npy, version 1.0 */
 /* Versions 1 to 3; float and integer types of either byte order, C or Fortran order */
-DC_API dc_tensor *dc_load_npy (dc_context *ctx, const char *path);
+DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path);
 
 /* ============================================================================================== */
 /* @pictures                                                                                      */
@@ -1002,25 +1034,26 @@ typedef struct dc_plot {
     int              series_count;
     bool             log_y;
     int              width, height;  /* Pixels; 0: 640 x 400. */
-    /* Behind the series, [field_rows, field_columns] values in [0, 1] from blue to orange (a
-     * decision boundary), row 0 at the top; */
+    /* Behind the series, [field_rows, field_columns] values, row 0 at the top: k where it is class
+     * k, k + 1/2 or k - 1/2 at its border. Two classes: a probability, from blue to orange. */
     const dc_real *field;
     int              field_columns, field_rows;
-    /* the area it covers, and the axes. All 0: from the series. */
+    /* The axes, and the area of the field. Both x or both y 0: from the series. */
     dc_real x_min, x_max, y_min, y_max;
 } dc_plot;
 
+/* Any plot, as SVG. */
 DC_API bool dc_write_svg     (dc_context *ctx, const char *path, const dc_plot *plot);
 /* Loss curves. */
-DC_API bool dc_plot_history (dc_context *ctx, const char *path, const dc_history *history);
-/* For x [2], 1 or 2 outputs or more classes: who wins where, and the samples. */
+DC_API bool dc_plot_history  (dc_context *ctx, const char *path, const dc_history *history);
+/* For x [2], 1 or 2 outputs or more classes: who wins where, and at most 2,000 samples. */
 DC_API bool dc_plot_boundary (dc_model *model, dc_dataset *data, const char *path);
-DC_API void dc_print_history (const dc_history *history);        /* Loss curves, in the terminal. */
+DC_API void dc_print_history (const dc_history *history);  /* Loss curves, in the terminal. */
 /* [H, W] or [H, W, 1] in [0, 1], in the terminal, light on dark */
 DC_API void dc_print_image   (const dc_tensor *image);
 /* [H, W], [H, W, 1], [H, W, 3] or [.., 4] in [0, 1]; needs stb_image_write.h */
-DC_API bool dc_write_png (dc_tensor *image, const char *path);
-/* [N, H, W, C], a gap between */
+DC_API bool dc_write_png     (dc_tensor *image, const char *path);
+/* [N, H, W, C], a gap of 2 pixels between */
 DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path);
 
 #ifdef __cplusplus
@@ -1062,7 +1095,7 @@ inline dc_layer_spec dc__branches(std::initializer_list<dc_layer_list> l)
 #ifdef __cplusplus
 extern "C" {
 #endif
-DC_API void dc__at(const char *file, int line);
+DC_API void          dc__at    (const char *file, int line);
 DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #ifdef __cplusplus
 }
@@ -1269,6 +1302,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_scaled(...)              DC__CALL(dc_scaled, __VA_ARGS__)
 #define dc_batches(...)             DC__CALL(dc_batches, __VA_ARGS__)
 #define dc_next(...)                DC__CALL(dc_next, __VA_ARGS__)
+#define dc_all(...)                 DC__CALL(dc_all, __VA_ARGS__)
 #define dc_load_mnist(...)          DC__CALL(dc_load_mnist, __VA_ARGS__)
 #define dc_load_idx(...)            DC__CALL(dc_load_idx, __VA_ARGS__)
 #define dc_load_csv(...)            DC__CALL(dc_load_csv, __VA_ARGS__)
@@ -1317,10 +1351,14 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #ifdef __cplusplus
 #error "deepc: put DEEPC_IMPLEMENTATION in a .c file (C++ may include the declarations)."
 #endif
-#ifdef __FAST_MATH__
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || __FINITE_MATH_ONLY__
 #error "deepc: do not compile with -ffast-math: it breaks NaN, and the same bits everywhere."
 #endif
 
+#ifdef DC__OWN_API
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#endif
 #undef DC__CALL                                  /* See @calls. */
 #undef DC__SPEC
 #define DC__CALL(f, ...) f(__VA_ARGS__)
@@ -1396,6 +1434,7 @@ struct dc_context {
     uint32_t         steps, calls;         /* Optimiser steps; random ops since the last one. */
     int              layers;               /* Layers made so far. */
     uint32_t         creations;            /* Random tensors and parameters made so far. */
+    uint32_t         loaders;              /* Shuffling dc_batches made so far. */
     dc_tensor      **param;                /* Every parameter, in order of creation. */
     int              params, param_room;
     const struct dc__kernels *kernels;     /* The device: @impl-table. */
@@ -1477,7 +1516,8 @@ struct dc__block {
     size_t     used, size;
 };
 
-enum { DC__ALIGN = 64, DC__FIRST_BLOCK = 1 << 16 };   /* A cache line, and the widest vector. */
+enum { DC__ALIGN = 64 };                   /* A cache line, and the widest vector. */
+enum { DC__FIRST_BLOCK = 1 << 16, DC__LARGE_BLOCK = 1 << 24 };
 
 static size_t dc__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
@@ -1497,11 +1537,13 @@ static void *dc__take(dc__arena *arena, size_t size) {
     if (size > SIZE_MAX / 4) return NULL;
     size = dc__round_up(size ? size : 1, DC__ALIGN);
     dc__block *b = arena->current;
-    while (b && b->used + size > b->size && b->next && b->next->size >= size) b = b->next,
-        b->used = 0;
+    while (b && b->used + size > b->size && b->next && b->next->size >= size)
+        b = b->next, b->used = 0;
     if (!b || b->used + size > b->size) {
-        size_t block_size = b ? 2 * b->size : DC__FIRST_BLOCK;
-        dc__block *fresh = dc__new_block(block_size < size ? size : block_size);
+        size_t usual = !b ? DC__FIRST_BLOCK : 2 * b->size;
+        if (usual > DC__LARGE_BLOCK) usual = DC__LARGE_BLOCK;
+        dc__block *fresh = dc__new_block(usual < size ? size : usual);
+        if (!fresh && usual > size) fresh = dc__new_block(size);
         if (!fresh) return NULL;
         if (b) fresh->next = b->next, b->next = fresh;
         else arena->first = fresh;
@@ -1615,8 +1657,8 @@ static bool dc__close(dc_context *ctx, dc__file *f) {
     bool failed = ferror(f->stream) != 0;
     errno = 0;
     if (fclose(f->stream)) failed = true;
-    if (failed) dc__error(ctx, "%s: %s", f->path, errno ? strerror(errno)
-                          : "cannot be read or written");
+    const char *why = errno ? strerror(errno) : "cannot be read or written";
+    if (failed) dc__error(ctx, "%s: %s", f->path, why);
     *f->link = f->next;
     if (f->next) f->next->link = f->link;
     DC_FREE(f);
@@ -1710,9 +1752,9 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
 #endif
 #endif
 
-/* ================================================================================================ */
-/* @impl-text                                                                                        */
-/* ================================================================================================ */
+/* ============================================================================================== */
+/* @impl-text                                                                                     */
+/* ============================================================================================== */
 
 /* Numbers as text, without the locale: a program that called setlocale may find printf writing
  * "0,5" and strtod stopping at the point of "0.5". So output is repaired after printf, and input is
@@ -1725,239 +1767,159 @@ int (fileno)(FILE *stream);            /* POSIX has these; its headers hide them
 int (fsync)(int descriptor);
 #endif
 
-/* Copies text into out, cut to size, and returns its full length, as snprintf does. */
-static size_t dc__put_text(const char *text, char *out, size_t size)
-{
+/* value as "%.{digits}g" writes it, or as "%.{digits}f" for kind 'f', but with a '.' for the
+ * locale's decimal point, which may be several bytes. Any NaN is "nan". Returns what snprintf
+ * returns. */
+static size_t dc__write_number(char kind, double value, int digits, char *out, size_t size) {
+    char text[512];                    /* 309 digits, the point, 100 decimals. */
+    if (value != value) return (size_t)snprintf(out, size, "nan");
+    if (digits > 100) digits = 100;
+    snprintf(text, sizeof text, kind == 'f' ? "%.*f" : "%.*g", digits, value);
+    char *point = text + strspn(text, "+-0123456789inf");
+    size_t wide = strcspn(point, "0123456789e");         /* 0 when there is no point. */
+    if (wide) *point = '.', memmove(point + 1, point + wide, strlen(point + wide) + 1);
     size_t length = strlen(text), kept = length < size ? length : size - 1;
     if (size) memcpy(out, text, kept), out[kept] = 0;
     return length;
 }
 
-/* What printf wrote, with a '.' for the locale's decimal point, which may be several bytes. */
-static size_t dc__put_number(char *text, char *out, size_t size)
-{
-    char half[16];                              /* "0.5": the point stands between the digits. */
-    int length = snprintf(half, sizeof half, "%.1f", 0.5) - 2;
-    half[1 + length] = 0;
-    char *point = strstr(text, half + 1);
-    if (point) *point = '.', memmove(point + 1, point + length, strlen(point + length) + 1);
-    return dc__put_text(text, out, size);
-}
-
-/* value as "%.{digits}g" writes it. Any NaN is "nan". 9 digits bring back any float, 17 any double.
- * */
-static size_t dc__number_text(double value, int digits, char *out, size_t size)
-{
-    char text[128];
-    if (value != value) return dc__put_text("nan", out, size);
-    snprintf(text, sizeof text, "%.*g", digits < 100 ? digits : 100, value);
-    return dc__put_number(text, out, size);
-}
-
-/* value as "%.{decimals}f" writes it. */
-static size_t dc__fixed_text(double value, int decimals, char *out, size_t size)
-{
-    char text[512];                             /* 309 digits, the point, 100 decimals. */
-    if (value != value) return dc__put_text("nan", out, size);
-    snprintf(text, sizeof text, "%.*f", decimals < 100 ? decimals : 100, value);
-    return dc__put_number(text, out, size);
+/* 9 digits bring back any float, 17 any double. */
+static size_t dc__number_text(double value, int digits, char *out, size_t size) {
+    return dc__write_number('g', value, digits, out, size);
 }
 
 /* The same as an argument: printf("%s", DC__NUMBER(x, 6)); it lives to the end of the call. */
-#define DC__NUMBER(value, digits)  dc__number_words(value, digits).text
-#define DC__FIXED(value, decimals) dc__fixed_words(value, decimals).text
+#define DC__NUMBER(value, digits)  dc__number_words('g', value, digits).text
+#define DC__FIXED(value, decimals) dc__number_words('f', value, decimals).text
 
-static dc__words dc__number_words(double value, int digits)
-{
+static dc__words dc__number_words(char kind, double value, int digits) {
     dc__words w;
-    dc__number_text(value, digits, w.text, sizeof w.text);
-    return w;
-}
-
-static dc__words dc__fixed_words(double value, int decimals)
-{
-    dc__words w;
-    dc__fixed_text(value, decimals, w.text, sizeof w.text);
+    dc__write_number(kind, value, digits, w.text, sizeof w.text);
     return w;
 }
 
 /* Is [start, stop) this lower-case word, in any case? */
-static bool dc__is_word(const char *start, const char *stop, const char *word)
-{
+static bool dc__is_word(const char *start, const char *stop, const char *word) {
     while (start < stop && *word && (*start | 32) == *word) start++, word++;
     return start == stop && !*word;
 }
 
-/* A decimal number, taken apart: 0.d1d2d3... 10^exponent, without leading zeros. No double needs
- * more than 767 digits to be told from its neighbours; of what follows only matters whether it is
- * zero. */
-enum { DC__DIGITS = 800 };
-typedef struct dc__decimal {
-    char    digit[DC__DIGITS + 16];
-    int     digits;
-    int64_t exponent;
-} dc__decimal;
-
-/* Reads digits from p on. Whole ones raise the exponent; leading zeros of a fraction lower it. */
-static const char *dc__read_digits(const char *p, const char *stop, dc__decimal *d, bool fraction)
-{
-    for (; p < stop && *p >= '0' && *p <= '9'; p++) {
-        if (d->digits == 0 && *p == '0') {
-            d->exponent -= fraction;
-            continue;
-        }
-        if (d->digits < DC__DIGITS) d->digit[d->digits++] = *p;
-        else if (*p != '0') d->digit[DC__DIGITS - 1] = '1';
-        d->exponent += !fraction;
-    }
-    return p;
+static bool dc__is_digit(const char *p, const char *stop) {
+    return p < stop && *p >= '0' && *p <= '9';
 }
 
-/* Up to 15 digits and a power of ten up to 10^22 are exact doubles, so that one operation on them
- * rounds correctly (Clinger 1990); strtod does the rest. */
-static double dc__decimal_value(dc__decimal *d)
-{
-    static const double power[] = {
-        1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-    int64_t exponent = d->exponent - d->digits;
-    if (d->digits == 0) return 0;
-    if (d->digits <= 15 && exponent >= -22 && exponent <= 22) {
-        int64_t whole = 0;
-        for (int i = 0; i < d->digits; i++) whole = 10 * whole + (d->digit[i] - '0');
-        return exponent < 0 ? (double)whole / power[-exponent] : (double)whole * power[exponent];
-    }
-    int64_t limit = 99999;                      /* Far beyond what a double holds. */
-    exponent = exponent < -limit ? -limit : exponent > limit ? limit : exponent;
-    snprintf(d->digit + d->digits, 16, "e%d", (int)exponent);
-    return strtod(d->digit, NULL);
+/* Is there a sign at *p? Then steps over it; true for a minus. */
+static bool dc__read_sign(const char **p, const char *stop) {
+    if (*p == stop || (**p != '-' && **p != '+')) return false;
+    return *(*p)++ == '-';
 }
 
 /* Reads [start, stop), all of it, as one decimal number: -12.5e-3, inf, infinity or nan, correctly
- * rounded; too large is infinite. False when it is anything else. */
-static bool dc__parse_number(const char *start, const char *stop, double *value)
-{
+ * rounded; too large is infinite. False when it is anything else. No double needs more than 767
+ * digits to be told from its neighbours; of what follows only matters whether it is zero. */
+static bool dc__parse_number(const char *start, const char *stop, double *value) {
+    enum { MOST = 800 };
+    char text[MOST + 32];              /* The digits, without leading zeros; e; the exponent. */
     const char *p = start;
-    bool negative = p < stop && *p == '-';
-    if (p < stop && (*p == '-' || *p == '+')) p++;
-    double sign = negative ? -1 : 1;
+    double sign = dc__read_sign(&p, stop) ? -1 : 1;
     if (dc__is_word(p, stop, "inf") || dc__is_word(p, stop, "infinity"))
         return *value = sign * (double)INFINITY, true;
     if (dc__is_word(p, stop, "nan")) return *value = (double)NAN, true;
-
-    dc__decimal d;
-    d.digits = 0, d.exponent = 0;
-    const char *whole = p, *fraction = NULL;
-    p = dc__read_digits(p, stop, &d, false);
-    bool any = p > whole;
-    if (p < stop && *p == '.') {
-        fraction = ++p;
-        p = dc__read_digits(p, stop, &d, true);
-        any = any || p > fraction;
+    int digits = 0;
+    int64_t exponent = 0;
+    bool any = false, fraction = false;
+    for (; dc__is_digit(p, stop) || (p < stop && *p == '.' && !fraction); p++) {
+        any = any || *p != '.';
+        if (*p == '.') fraction = true;
+        else if (digits == MOST) {
+            exponent += !fraction;
+            if (*p != '0') text[MOST - 1] = '1';
+        } else {
+            exponent -= fraction;
+            if (digits || *p != '0') text[digits++] = *p;
+        }
     }
-    if (!any) return false;
-    if (p < stop && (*p | 32) == 'e') {
-        bool down = ++p < stop && *p == '-';
-        if (p < stop && (*p == '-' || *p == '+')) p++;
+    if (any && p < stop && (*p | 32) == 'e') {
+        p++;
+        bool down = dc__read_sign(&p, stop);
         int64_t power = 0;
-        const char *first = p;
-        for (; p < stop && *p >= '0' && *p <= '9'; p++)
+        any = dc__is_digit(p, stop);
+        for (; dc__is_digit(p, stop); p++)
             if (power < INT64_MAX / 100) power = 10 * power + (*p - '0');
-        if (p == first) return false;
-        d.exponent += down ? -power : power;
+        exponent += down ? -power : power;
     }
-    if (p < stop) return false;
-    return *value = sign * dc__decimal_value(&d), true;
+    if (!any || p < stop) return false;
+    if (!digits) text[digits++] = '0';
+    exponent = exponent < -99999 ? -99999 : exponent > 99999 ? 99999 : exponent;   /* 0 or inf. */
+    snprintf(text + digits, 32, "e%d", (int)exponent);
+    return *value = sign * strtod(text, NULL), true;
 }
 
 /* Text that grows, in a buffer. Start with dc__text t = { .ctx = ctx }, look at `failed` once at
  * the end, and free it. */
 typedef struct dc__text {
     dc_context *ctx;
-    char       *data;                           /* Ends in a zero byte; NULL while it is empty. */
+    char       *data;                  /* Ends in a zero byte; NULL while it is empty. */
     size_t      used, room;
-    bool        failed;                         /* No memory (dc_error says so). */
+    bool        failed;                /* No memory (dc_error says so). */
 } dc__text;
 
 __attribute__((format(printf, 2, 3)))
-static void dc__text_add(dc__text *t, const char *format, ...)
-{
-    if (t->failed) return;
+static void dc__text_add(dc__text *t, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    char *end = t->data ? t->data + t->used : NULL;
-    int length = vsnprintf(end, t->room - t->used, format, arguments);
-    size_t needed = length < 0 ? SIZE_MAX : t->used + (size_t)length + 1;
-    if (needed > t->room) {
-        size_t room = needed < 2048 ? 4096 : 2 * needed;
-        char *larger = length < 0 ? NULL : dc__buffer_resize(t->ctx, t->data, room);
+    size_t needed = t->used + (size_t)vsnprintf(NULL, 0, format, arguments) + 1;
+    if (needed > t->room && !t->failed) {
+        char *larger = dc__buffer_resize(t->ctx, t->data, 2 * needed + 4096);
+        if (larger) t->data = larger, t->room = 2 * needed + 4096;
         t->failed = !larger;
-        if (larger) {
-            t->data = larger, t->room = room;
-            vsnprintf(t->data + t->used, room - t->used, format, again);
-        }
     }
-    if (!t->failed) t->used += (size_t)length;
+    if (!t->failed) {
+        vsnprintf(t->data + t->used, needed - t->used, format, again);
+        t->used = needed - 1;
+    }
     va_end(again);
     va_end(arguments);
 }
 
-static void dc__text_free(dc__text *t)
-{
+static void dc__text_free(dc__text *t) {
     dc__buffer_free(t->data);
     *t = (dc__text){ .ctx = t->ctx };
 }
 
-/* May path be replaced by a new file? Not when it is a device or a pipe, such as /dev/stdout. */
-static bool dc__is_replaceable(const char *path)
-{
+/* Writes a whole file: under another name beside it, which takes the place of path when all is
+ * well and on the disk, so that neither a crash nor a full disk leaves half a file or harms the
+ * old one. A device or a pipe, such as /dev/stdout, is written to in place. */
+static bool dc__write_file(dc_context *ctx, const char *path, const void *bytes, size_t size) {
+    bool beside = true;
 #ifdef DC__POSIX
     struct stat about;
-    return stat(path, &about) || S_ISREG(about.st_mode);
-#else
-    return path[0] != 0;
+    beside = stat(path, &about) || S_ISREG(about.st_mode);
 #endif
-}
-
-/* Writes bytes and waits until they are on the disk. False, and errno (or 0), when they are not. */
-static bool dc__put_bytes(FILE *stream, const void *bytes, size_t size, bool to_disk)
-{
-    errno = 0;
-    if (size && fwrite(bytes, 1, size, stream) != size) return false;
-    if (fflush(stream)) return false;
-#ifdef DC__POSIX
-    if (to_disk && fsync(fileno(stream))) return false;
-#else
-    (void)to_disk;
-#endif
-    return true;
-}
-
-/* Writes a whole file: under another name beside it, which takes the place of path when all is
- * well, so that neither a crash nor a full disk leaves half a file or harms the old one. */
-static bool dc__write_file(dc_context *ctx, const char *path, const void *bytes, size_t size)
-{
-    bool beside = dc__is_replaceable(path), ok = false;
-    size_t room = strlen(path) + sizeof ".part";
-    char *name = dc__buffer_new(ctx, room);
-    if (!name) return false;
-    snprintf(name, room, "%s%s", path, beside ? ".part" : "");
-    dc__file *f = dc__open(ctx, name, "wb");
+    dc__text name = { .ctx = ctx };
+    dc__text_add(&name, "%s%s", path, beside ? ".part" : "");
+    dc__file *f = name.failed ? NULL : dc__open(ctx, name.data, "wb");
+    bool ok = f != NULL;
     if (f) {
-        ok = dc__put_bytes(f->stream, bytes, size, beside);
+        errno = 0;
+        if (size) ok = fwrite(bytes, 1, size, f->stream) == size;
+        ok = ok && !fflush(f->stream);
+#ifdef DC__POSIX
+        ok = ok && (!beside || !fsync(fileno(f->stream)));
+#endif
         int reason = errno;
         bool closed = dc__close(ctx, f);
         if (!ok) dc__error(ctx, "%s: %s", path, reason ? strerror(reason) : "cannot write");
         ok = ok && closed;
 #ifdef _WIN32
-        if (ok) remove(path);                   /* There, rename does not replace. */
+        if (ok) remove(path);          /* There, rename does not replace. */
 #endif
-        if (ok && beside && rename(name, path))
+        if (ok && beside && rename(name.data, path))
             ok = dc__error(ctx, "%s: %s", path, strerror(errno));
-        if (!ok && beside) remove(name);
+        if (!ok && beside) remove(name.data);
     }
-    dc__buffer_free(name);
+    dc__text_free(&name);
     return ok;
 }
 
@@ -2019,7 +1981,7 @@ static uint64_t dc__below_at(const dc__random *r, uint64_t i, uint64_t n) {
     return (high * n + (low * n >> 32)) >> 32;
 }
 
-/* What an optimiser tells its kernel (@impl-steps) about one step of one parameter. */
+/* What an optimiser tells its kernel (@impl-kernels) about one step of one parameter. */
 typedef struct dc__step_numbers {
     dc_real scale, limit;      /* The gradient counts as scale g, cut to [-limit, limit] ... */
     dc_real l2, keep;          /* ... plus l2 w; and w becomes keep w first (decoupled decay). */
@@ -2051,15 +2013,17 @@ typedef void (*dc__step_kernel)(int64_t n, dc_real *w, const dc_real *g, dc_real
  *     alone as inside a batch.
  *   - Sums along the last axis: element i of a chunk of 4096 goes to lane i mod 16, the lanes are
  *     combined as a tree, and the chunks' sums are added in order. Along another axis: in chunks of
- *     256, in order.
+ *     256, in order. The gradient of a broadcast operand: in the order of the rows.
  *   - A fused multiply-add, round(a b + c) in one rounding, is asked for by name: DC__FMA. The
  *     compiler may not make one by itself ("contraction"), as gcc and clang would, each elsewhere.
  *   - exp, log, tanh, sigmoid, erf, sin, cos, pow are deepc's own (@impl-math); of the system's
  *     only + - * / and sqrt are used, which IEEE 754 defines to the last bit.
  *   - Random numbers have addresses (@impl-random), so their order does not matter.
  *
- * What breaks it: -ffast-math (refused), x87 arithmetic (refused), and arithmetic of the program's
- * own that calls libm. Which NaN a NaN is, is not promised: fingerprints take all NaNs as one. */
+ * What breaks it: -ffast-math (refused), x87 arithmetic (refused), clang's -ffp-contract=fast,
+ * arithmetic of the program's own that calls libm, and dc_add(f(x), g(x)), where C leaves open
+ * whether f or g runs first, which can change the order of a gradient's terms: give such calls
+ * lines of their own. Which NaN a NaN is, is not promised: fingerprints take all NaNs as one. */
 
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
@@ -2137,9 +2101,8 @@ typedef struct dc__kernels {
 #undef DC__ROW
     void (*fill)      (int64_t n, dc_real value, dc_real *y);
     void (*accumulate)(int64_t n, const dc_real *x, dc_real *y);                     /* y += x */
-    void (*axpy)      (int64_t n, dc_real a, const dc_real *x, dc_real *y);    /* y += a x, fused */
-    /* z += x y, fused */
-    void (*product) (int64_t n, const dc_real *x, const dc_real *y, dc_real *z);
+    void (*axpy)      (int64_t n, dc_real a, const dc_real *x, dc_real *y);   /* y += a x, fused */
+    /* z = c ? x : y */
     void (*choose)    (int64_t n, const dc_real *c, const dc_real *x, const dc_real *y, dc_real *z);
 
     /* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. */
@@ -2228,23 +2191,20 @@ typedef struct dc__kernels {
 #define DC__FMA(a, b, c) dc__fma_soft(a, b, c)
 #endif
 #endif
+
 /* ============================================================================================== */
 /* @impl-math                                                                                     */
 /* ============================================================================================== */
 
 /* The C library's exp differs from machine to machine in its last bits, and most compilers call it
  * for one number at a time. So deepc computes its own. Each function is plain arithmetic on one
- * float, without loops, tables, branches or calls: a loop around it is vectorised by the compiler
- * (gcc needs -O3 and no-trapping-math, which lets it compute both sides of a ?:), and since IEEE
- * 754 fixes the result of every single step, all compilers and instruction sets give the same bits.
- * The pattern is always the same: reduce x to a small interval, evaluate a polynomial there, put
- * the exponent back by integer arithmetic on the bits. The polynomials were fitted by the Remez
- * algorithm, their coefficients rounded one by one, lowest first, refitting the others each time.
- * The errors quoted are in ulp, units in the last place of the result; 0.5 is perfect. They are the
- * largest over all 2^32 floats, denormal ones included. Special values follow C11 Annex F.
- *
- * The chapter is compiled once for each instruction set; DC__FN(exp) makes each copy's name. */
-
+ * float without loops, tables, branches or calls: a loop around it is vectorised by the compiler,
+ * and since IEEE 754 fixes the result of every single step, all compilers and instruction sets give
+ * the same bits. The pattern is always the same: reduce x exactly to a small interval, evaluate a
+ * polynomial there (fitted by the Remez algorithm, its coefficients rounded to float one by one,
+ * refitting the rest), and put the exponent back by integer arithmetic on the bits. The errors
+ * quoted are in ulp, units in the last place of the result; 0.5 is perfect. They are the largest
+ * over all 2^32 floats, denormal ones included. Special values follow C11 Annex F. */
 #ifndef DC__MATH_BITS
 #define DC__MATH_BITS
 
@@ -2544,7 +2504,7 @@ static inline dc_real DC__FN(pow)(dc_real x, dc_real y) {
 
 static inline dc_real DC__FN(size)(dc_real x) { return x < 0 ? -x : x; }
 
-static inline dc_real DC__FN(sign)(dc_real x) { return x < 0 ? -1 : x > 0 ? 1 : 0; }
+static inline dc_real DC__FN(sign)(dc_real x) { return x < 0 ? -1 : x > 0 ? 1 : x; }
 
 /* The larger of two; a NaN wins. */
 static inline dc_real DC__FN(larger)(dc_real x, dc_real y) {
@@ -2647,7 +2607,7 @@ static inline dc_real DC__FN(huber_slope)(dc_real e, dc_real delta) {
 }
 
 /* -(t log s + (1 - t) log(1 - s)), s = sigmoid(z), is max(z, 0) - z t + log(1 + e^-|z|): finite for
- * any z. */
+ * any finite z. */
 static inline dc_real DC__FN(bce_logits_loss)(dc_real z, dc_real t) {
     return (z < 0 ? 0 : z) - z * t + DC__FN(log1p)(DC__FN(exp)(z < 0 ? z : -z));
 }
@@ -2671,11 +2631,11 @@ static inline dc_real DC__FN(bce_slope)(dc_real p, dc_real t) {
 }
 
 static inline dc_real DC__FN(kl)(dc_real log_p, dc_real t) {
-    return t > 0 ? t * (DC__FN(log)(t) - log_p) : 0;
+    return t == 0 ? 0 : t * (DC__FN(log)(t) - log_p);
 }
 
 static inline dc_real DC__FN(kl_slope_t)(dc_real log_p, dc_real t) {
-    return t > 0 ? DC__FN(log)(t) + 1 - log_p : 0;
+    return t == 0 ? 0 : DC__FN(log)(t) + 1 - log_p;
 }
 
 static inline dc_real DC__FN(hinge)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : 1 - y * t; }
@@ -2763,11 +2723,6 @@ static void DC__FN(axpy)(int64_t n, dc_real a, const dc_real *restrict x, dc_rea
     for (int64_t i = 0; i < n; i++) y[i] = DC__FMA(a, x[i], y[i]);
 }
 
-static void DC__FN(product)(int64_t n, const dc_real *restrict x, const dc_real *restrict y,
-                            dc_real *restrict z) {
-    for (int64_t i = 0; i < n; i++) z[i] = DC__FMA(x[i], y[i], z[i]);
-}
-
 static void DC__FN(choose)(int64_t n, const dc_real *restrict c, const dc_real *restrict x,
                            const dc_real *restrict y, dc_real *restrict z) {
     for (int64_t i = 0; i < n; i++) z[i] = c[i] != 0 ? x[i] : y[i];
@@ -2850,10 +2805,10 @@ static dc_real DC__FN(dot_row)(int64_t n, const dc_real *restrict x, const dc_re
  * registers and in the first cache. */
 static void DC__FN(sum_columns)(int64_t n, int64_t inner, const dc_real *restrict x,
                                 dc_real *restrict y) {
-    enum { WIDTH = 64 };
-    dc_real part[WIDTH];
-    for (int64_t j0 = 0; j0 < inner; j0 += WIDTH) {
-        int64_t width = inner - j0 < WIDTH ? inner - j0 : WIDTH;
+    enum { DC__STRIP = 64 };
+    dc_real part[DC__STRIP];
+    for (int64_t j0 = 0; j0 < inner; j0 += DC__STRIP) {
+        int64_t width = inner - j0 < DC__STRIP ? inner - j0 : DC__STRIP;
         for (int64_t j = 0; j < width; j++) y[j0 + j] = 0;
         for (int64_t start = 0; start < n; start += DC__CHUNK) {
             int64_t stop = n - start < DC__CHUNK ? n : start + DC__CHUNK;
@@ -2974,8 +2929,8 @@ static void DC__FN(move)(const dc__walk *walk, const dc_real *restrict x, dc_rea
         for (; axis >= 0; axis--) {
             x += walk->x_stride[axis], y += walk->y_stride[axis];
             if (++index[axis] < walk->dim[axis]) break;
-            x -= walk->dim[axis] * walk->x_stride[axis], y -=
-                walk->dim[axis] * walk->y_stride[axis];
+            x -= walk->dim[axis] * walk->x_stride[axis];
+            y -= walk->dim[axis] * walk->y_stride[axis];
             index[axis] = 0;
         }
         if (axis < 0) return;
@@ -3021,11 +2976,10 @@ static dc_real DC__FN(max_row)(int64_t n, const dc_real *restrict x) {
 }
 
 /* y_i = e^(x_i - m), m the largest; returns their sum. The largest term is 1, so nothing
- * overflows. A row of minus infinities has no largest term that could be subtracted. */
+ * overflows. */
 static dc_real DC__FN(exp_row)(int64_t n, const dc_real *restrict x, dc_real largest,
                                dc_real *restrict y) {
-    dc_real shift = largest == (dc_real)-INFINITY ? 0 : largest;
-    for (int64_t i = 0; i < n; i++) y[i] = DC__FN(exp)(x[i] - shift);
+    for (int64_t i = 0; i < n; i++) y[i] = DC__FN(exp)(x[i] - largest);
     return DC__FN(sum_row)(n, y);
 }
 
@@ -3068,9 +3022,8 @@ static void DC__FN(log_softmax)(int64_t rows, int64_t n, const dc_real *restrict
                                 dc_real *restrict y) {
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {
         dc_real largest = DC__FN(max_row)(n, x);
-        dc_real shift = largest == (dc_real)-INFINITY ? 0 : largest;
         dc_real log_sum = DC__FN(log)(DC__FN(exp_row)(n, x, largest, y));
-        for (int64_t i = 0; i < n; i++) y[i] = x[i] - shift - log_sum;
+        for (int64_t i = 0; i < n; i++) y[i] = x[i] - largest - log_sum;
     }
 }
 
@@ -3112,12 +3065,10 @@ static void DC__FN(layer_norm_backward)(int64_t rows, int64_t n, const dc_real *
 /* The same by column: batch norm's statistics are over the rows. */
 static void DC__FN(batch_norm_backward)(int64_t rows, int64_t n, const dc_real *restrict y,
                                         const dc_real *restrict scale, const dc_real *restrict dy,
-                                        const dc_real *restrict dy_mean,
-                                            const dc_real *restrict dyy_mean,
+                                        const dc_real *restrict mean, const dc_real *restrict along,
                                         dc_real *restrict dx) {
     for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n)
-        for (int64_t i = 0; i < n; i++) dx[i] +=
-            scale[i] * (dy[i] - dy_mean[i] - y[i] * dyy_mean[i]);
+        for (int64_t i = 0; i < n; i++) dx[i] += scale[i] * (dy[i] - mean[i] - y[i] * along[i]);
 }
 
 /* --- dropout --- */
@@ -3126,9 +3077,10 @@ static void DC__FN(batch_norm_backward)(int64_t rows, int64_t n, const dc_real *
 static void DC__FN(philox16)(const dc__random *random, uint32_t block, uint32_t *restrict out) {
     uint32_t c0[DC__LANES], c1[DC__LANES], c2[DC__LANES], c3[DC__LANES];
     uint32_t k0 = random->key[0], k1 = random->key[1];
-    for (int l = 0; l < DC__LANES; l++)
-        c0[l] = block + (uint32_t)l, c1[l] = random->step, c2[l] = random->call, c3[l] =
-            random->owner;
+    for (int l = 0; l < DC__LANES; l++) {
+        c0[l] = block + (uint32_t)l, c1[l] = random->step;
+        c2[l] = random->call, c3[l] = random->owner;
+    }
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9, k1 += 0xBB67AE85)
         for (int l = 0; l < DC__LANES; l++) {
             uint64_t p0 = (uint64_t)0xD2511F53 * c0[l], p1 = (uint64_t)0xCD9E8D57 * c2[l];
@@ -3144,15 +3096,15 @@ static void DC__FN(philox16)(const dc__random *random, uint32_t block, uint32_t 
 static void DC__FN(dropout)(int64_t n, const dc__random *random, dc_real rate,
                             const dc_real *restrict x,
                             dc_real *restrict y, bool accumulate) {
-    enum { WORDS = 4 * DC__LANES };
-    uint32_t word[WORDS];
+    enum { DC__WORDS = 4 * DC__LANES };
+    uint32_t word[DC__WORDS];
     dc_real scale = 1 / (1 - rate);
-    for (int64_t start = 0; start < n; start += WORDS) {
-        int64_t length = n - start < WORDS ? n - start : WORDS;
+    for (int64_t start = 0; start < n; start += DC__WORDS) {
+        int64_t length = n - start < DC__WORDS ? n - start : DC__WORDS;
         DC__FN(philox16)(random, (uint32_t)(start / 4), word);
         for (int64_t i = 0; i < length; i++) {
-            dc_real kept = (dc_real)(int32_t)(word[i] >> 8) * DC__C(0x1p-24) < rate ? 0
-                : x[start + i] * scale;
+            dc_real chance = (dc_real)(int32_t)(word[i] >> 8) * DC__C(0x1p-24);
+            dc_real kept = chance < rate ? 0 : x[start + i] * scale;
             y[start + i] = accumulate ? y[start + i] + kept : kept;
         }
     }
@@ -3165,14 +3117,12 @@ static void DC__FN(dropout)(int64_t n, const dc__random *random, dc_real rate,
  * before it gets denormal (below 1.2e-38), where processors are up to a hundred times slower;
  * sqrt(1e-36) is far below any epsilon that optimisers accept. The formulas are PyTorch's, but for
  * Lion's, which are its paper's. */
-static inline dc_real DC__FN(settle)(dc_real x)
-{
+static inline dc_real DC__FN(settle)(dc_real x) {
     return x < DC__C(1e-36) && x > DC__C(-1e-36) ? 0 : x;
 }
 
 /* The gradient as the optimiser means it: scaled, clipped, with weight decay of the L2 kind. */
-static inline dc_real DC__FN(gradient)(dc_real g, dc_real w, const dc__step_numbers *s)
-{
+static inline dc_real DC__FN(gradient)(dc_real g, dc_real w, const dc__step_numbers *s) {
     dc_real scaled = s->scale * g;
     dc_real above = scaled < -s->limit ? -s->limit : scaled;
     return (above > s->limit ? s->limit : above) + s->l2 * w;
@@ -3180,8 +3130,7 @@ static inline dc_real DC__FN(gradient)(dc_real g, dc_real w, const dc__step_numb
 
 /* v = beta1 v + g;  w -= rate v, or rate (g + beta1 v) by Nesterov, or rate g without momentum */
 static void DC__FN(sgd_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                             dc_real *const *state, const dc__step_numbers *numbers)
-{
+                             dc_real *const *state, const dc__step_numbers *numbers) {
     const dc__step_numbers s = *numbers;
     dc_real *restrict v = state[0];
     if (!v)
@@ -3202,8 +3151,7 @@ static void DC__FN(sgd_step)(int64_t n, dc_real *restrict w, const dc_real *rest
 
 /* x = sqrt x. Compilers do not vectorise it, because sqrt may set errno. So kernels that need it
  * work in chunks: a loop, these roots, a loop. */
-static inline void DC__FN(roots)(int64_t n, dc_real *x)
-{
+static inline void DC__FN(roots)(int64_t n, dc_real *x) {
     int64_t i = 0;
 #ifdef DC__VECTOR
     for (; i + DC__WIDTH <= n; i += DC__WIDTH)
@@ -3215,8 +3163,7 @@ static inline void DC__FN(roots)(int64_t n, dc_real *x)
 /* q = beta2 q + rest2 g^2;  d = g / (sqrt q + epsilon);  w -= rate d, or with momentum
  * v = beta1 v + d;  w -= rate v */
 static void DC__FN(rmsprop_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                                 dc_real *const *state, const dc__step_numbers *numbers)
-{
+                                 dc_real *const *state, const dc__step_numbers *numbers) {
     const dc__step_numbers s = *numbers;
     dc_real *restrict q = state[0], *restrict v = state[1], root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
@@ -3242,8 +3189,7 @@ static void DC__FN(rmsprop_step)(int64_t n, dc_real *restrict w, const dc_real *
 
 /* q += g^2;  w -= rate g / (sqrt q + epsilon): RMSprop with other decays. */
 static void DC__FN(adagrad_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                                 dc_real *const *state, const dc__step_numbers *numbers)
-{
+                                 dc_real *const *state, const dc__step_numbers *numbers) {
     dc__step_numbers s = *numbers;
     s.beta2 = s.rest2 = 1;
     DC__FN(rmsprop_step)(n, w, g, state, &s);
@@ -3252,8 +3198,7 @@ static void DC__FN(adagrad_step)(int64_t n, dc_real *restrict w, const dc_real *
 /* q = beta2 q + rest2 g^2;  d = g sqrt((u + epsilon) / (q + epsilon));  u = beta2 u + rest2 d^2;
  * w -= rate d */
 static void DC__FN(adadelta_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                                  dc_real *const *state, const dc__step_numbers *numbers)
-{
+                                  dc_real *const *state, const dc__step_numbers *numbers) {
     const dc__step_numbers s = *numbers;
     dc_real *restrict q = state[0], *restrict u = state[1], root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
@@ -3287,8 +3232,7 @@ static inline void DC__FN(moments)(int64_t at, int64_t stop, const dc_real *rest
 
 /* w -= rate m / (unbias sqrt v + epsilon) */
 static void DC__FN(adam_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                              dc_real *const *state, const dc__step_numbers *numbers)
-{
+                              dc_real *const *state, const dc__step_numbers *numbers) {
     const dc__step_numbers s = *numbers;
     dc_real *restrict m = state[0], root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
@@ -3301,8 +3245,7 @@ static void DC__FN(adam_step)(int64_t n, dc_real *restrict w, const dc_real *res
 
 /* w -= (rate m + rate_of_g g) / (unbias sqrt v + epsilon) */
 static void DC__FN(nadam_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                               dc_real *const *state, const dc__step_numbers *numbers)
-{
+                               dc_real *const *state, const dc__step_numbers *numbers) {
     const dc__step_numbers s = *numbers;
     dc_real *restrict m = state[0], root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
@@ -3317,8 +3260,7 @@ static void DC__FN(nadam_step)(int64_t n, dc_real *restrict w, const dc_real *re
 
 /* w -= rate sign(beta1 m + rest1 g);  m = beta2 m + rest2 g */
 static void DC__FN(lion_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                              dc_real *const *state, const dc__step_numbers *numbers)
-{
+                              dc_real *const *state, const dc__step_numbers *numbers) {
     const dc__step_numbers s = *numbers;
     dc_real *restrict m = state[0];
     for (int64_t i = 0; i < n; i++) {
@@ -3360,7 +3302,7 @@ static const dc__kernels DC__FN(kernels) = {
     DC__LOSS_OPS(DC__ROW)
 #undef DC__ROW
     .fill = DC__FN(fill), .accumulate = DC__FN(accumulate), .axpy = DC__FN(axpy),
-    .product = DC__FN(product), .choose = DC__FN(choose),
+    .choose = DC__FN(choose),
     .gemm = DC__FN(DC__GEMM),
     .move = DC__FN(move), .sum = DC__FN(sum), .spread = DC__FN(spread),
     .max = DC__FN(max), .max_backward = DC__FN(max_backward), .argmax = DC__FN(argmax),
@@ -3390,7 +3332,10 @@ static const dc__kernels *dc__choose_kernels(const char *device) {
     const char *forced = getenv("DEEPC_DEVICE");       /* For tests: reference, avx2, avx512. */
     if (forced && *forced) device = forced;
     if (device && !strcmp(device, "reference")) return &dc__kernels_plain;
-    return dc__fast_kernels(device && strcmp(device, "fast") ? device : NULL);
+    if (!device || !strcmp(device, "fast")) return dc__fast_kernels(NULL);
+    const dc__kernels *kernels = dc__fast_kernels(device);
+    if (!kernels) fprintf(stderr, "deepc: this processor has no device '%s'\n", device);
+    return kernels;
 }
 
 /* N(0, 1) from two uniform numbers (Box & Muller 1958): sqrt(-2 log u) cos(2 pi v), and with sin
@@ -3476,8 +3421,8 @@ static dc_tensor *dc__empty(dc_context *ctx, dc_shape shape) {
 /* The same until dc_free, wherever it is made: parameters, buffers, batches. */
 static dc_tensor *dc__empty_permanent(dc_context *ctx, dc_shape shape) {
     dc_tensor *t = dc__permanent(ctx, sizeof *t);
-    *t = (dc_tensor){ .ctx = ctx, .stamp = DC__ALIVE, .file = dc__here.file, .line =
-                      dc__here.line };
+    *t = (dc_tensor){ .ctx = ctx, .stamp = DC__ALIVE, .file = dc__here.file,
+                      .line = dc__here.line };
     t->base = t;
     dc__set_shape(t, shape);
     t->data = dc__permanent(ctx, (size_t)t->size * sizeof(dc_real));
@@ -3551,18 +3496,18 @@ DC_API void dc_free(dc_context *ctx) {
 
 DC_API dc_mark dc_begin(dc_context *ctx) {
     ctx->depth++;
-    return (dc_mark){ .block = ctx->step.current, .used = ctx->step.current
-                      ? ctx->step.current->used : 0,
-                      .last = ctx->last, .depth = ctx->depth };
+    dc__block *block = ctx->step.current;
+    return (dc_mark){ .block = block, .used = block ? block->used : 0, .last = ctx->last,
+                      .depth = ctx->depth, .training = ctx->training, .no_grad = ctx->no_grad };
 }
 
 DC_API void dc_end(dc_context *ctx, dc_mark mark) {
     if (mark.depth < 1 || mark.depth > ctx->depth)
-        dc_fail(ctx,
-                "dc_end: this mark is not open (%d are); every dc_begin needs one dc_end, the "
-                "inner "
-                "one first", ctx->depth);
-    while (ctx->last != mark.last) {
+        dc_fail(ctx, "dc_end: this mark is not open (%d are); every dc_begin needs one dc_end, the "
+                "inner one first", ctx->depth);
+    if (mark.depth < ctx->depth)             /* Inner calls were left by longjmp. */
+        ctx->training = mark.training, ctx->no_grad = mark.no_grad;
+    while (ctx->last && ctx->last != mark.last) {
         dc_tensor *t = ctx->last;
         ctx->last = t->made_before;
         t->stamp = DC__GONE;
@@ -3615,7 +3560,7 @@ DC_API dc_tensor *dc_scalar(dc_context *ctx, dc_real value) {
 
 DC_API dc_tensor *dc_from(dc_context *ctx, dc_shape shape, const dc_real *data) {
     dc_tensor *t = dc__empty(ctx, shape);
-    memcpy(t->data, data, (size_t)t->size * sizeof(dc_real));
+    if (t->size) memcpy(t->data, data, (size_t)t->size * sizeof(dc_real));
     return t;
 }
 
@@ -3758,14 +3703,14 @@ static dc_tensor *dc__list_param(dc_tensor *t) {
 
 DC_API dc_tensor *dc_param_shaped(dc_context *ctx, dc_init init, dc_shape shape) {
     dc_tensor *t = dc__empty_permanent(ctx, shape);
-    dc__random r = dc__stream(ctx, DC__FOR_INIT, 0, ctx->creations++, 0);
+    dc__random r = dc__stream(ctx, DC__FOR_INIT, 0xFFFFFF, ctx->creations++, 0);   /* No layer's. */
     dc__init(t, init, &r);
     return dc__list_param(t);
 }
 
 DC_API dc_tensor *dc_param_from(dc_context *ctx, dc_shape shape, const dc_real *data) {
     dc_tensor *t = dc__empty_permanent(ctx, shape);
-    memcpy(t->data, data, (size_t)t->size * sizeof(dc_real));
+    if (t->size) memcpy(t->data, data, (size_t)t->size * sizeof(dc_real));
     return dc__list_param(t);
 }
 
@@ -3796,12 +3741,12 @@ DC_API dc_real dc_at(const dc_tensor *x, dc_shape index) {
 
 DC_API void dc_read(const dc_tensor *x, dc_real *out) {
     dc__check("dc_read", 1, x);
-    memcpy(out, x->data, (size_t)x->size * sizeof(dc_real));
+    if (x->size) memcpy(out, x->data, (size_t)x->size * sizeof(dc_real));
 }
 
 DC_API void dc_write(dc_tensor *x, const dc_real *values) {
     dc__check("dc_write", 1, x);
-    memcpy(x->data, values, (size_t)x->size * sizeof(dc_real));
+    if (x->size) memcpy(x->data, values, (size_t)x->size * sizeof(dc_real));
     x->base->version++;
 }
 
@@ -3812,23 +3757,21 @@ DC_API dc_tensor *dc_named(dc_tensor *x, const char *name) {
     return x;
 }
 
-/* ================================================================================================ */
-/* @impl-print                                                                                       */
-/* ================================================================================================ */
+/* ============================================================================================== */
+/* @impl-print                                                                                    */
+/* ============================================================================================== */
 
 /* Arrays as text, byte for byte as NumPy prints them (the rule for 1e8 is that of versions up to
  * 2.2). An element is the shortest decimal that reads back as itself, cut to 8 decimals; all share
- * one format, so one walk over the elements finds their range, a second one the widths, and a third
- * one prints. */
+ * one format. So the array is walked three times: to find the range of the elements shown, their
+ * widths, and to print. */
 typedef struct dc__digits {            /* d.ddd 10^exponent */
     char digit[32];
     int  count, exponent;
 } dc__digits;
 
-/* |x| to so many significant digits. They are picked out of what printf wrote, without its point.
- * */
-static dc__digits dc__round_digits(dc_real x, int count)
-{
+/* |x| to so many significant digits, picked out of what printf wrote, without its point. */
+static dc__digits dc__round_digits(dc_real x, int count) {
     char text[64];
     dc__digits d = { .count = 0 };
     snprintf(text, sizeof text, "%.*e", count - 1, fabs((double)x));
@@ -3839,255 +3782,182 @@ static dc__digits dc__round_digits(dc_real x, int count)
     return d;
 }
 
-static bool dc__reads_as(const dc__digits *d, dc_real x)
-{
-    char text[64];
-    snprintf(text, sizeof text, "%se%d", d->digit, d->exponent - d->count + 1);
-    double value = sizeof x == sizeof(float) ? (double)strtof(text, NULL) : strtod(text, NULL);
-    return value >= fabs((double)x) && value <= fabs((double)x);
-}
-
-static dc__digits dc__trim_digits(dc__digits d)
-{
-    while (d.count > 1 && d.digit[d.count - 1] == '0') d.digit[--d.count] = 0;
-    return d;
-}
-
 /* The fewest digits that read back as |x|. The floats above a power of two lie twice as far apart
  * as those below it, so there the decimal above x may do where the nearest one, below, does not. */
-static dc__digits dc__shortest_digits(dc_real x)
-{
-    for (int count = 1; ; count++) {
-        dc__digits d = dc__round_digits(x, count);
-        if (dc__reads_as(&d, x)) return dc__trim_digits(d);
-        if (d.digit[count - 1] == '9') continue;
-        d.digit[count - 1]++;
-        if (dc__reads_as(&d, x)) return d;
+static dc__digits dc__shortest_digits(dc_real x) {
+    for (int count = 1; ; count++)
+        for (int up = 0; up < 2; up++) {
+            char text[64];
+            dc__digits d = dc__round_digits(x, count);
+            if (up && d.digit[count - 1]++ == '9') continue;
+            snprintf(text, sizeof text, "%se%d", d.digit, d.exponent - count + 1);
+            bool single = sizeof x == sizeof(float);
+            double value = single ? (double)strtof(text, NULL) : strtod(text, NULL);
+            if (value == fabs((double)x)) return d;
+        }
+}
+
+/* Writes -0.00123 or 12., or -1.23e-03 with an exponent of so many digits. */
+static void dc__write_digits(const dc__digits *d, bool negative, int exponent_digits, char *out) {
+    int point = exponent_digits ? 0 : d->exponent;       /* It follows this digit. */
+    if (negative) *out++ = '-';
+    for (int i = point < 0 ? point : 0; i < d->count || i <= point; i++) {
+        *out++ = '0';
+        if (i >= 0 && i < d->count) out[-1] = d->digit[i];
+        if (i == point) *out++ = '.';
     }
+    *out = 0;
+    if (exponent_digits)
+        snprintf(out, 16, "e%c%0*d", d->exponent < 0 ? '-' : '+', exponent_digits,
+                 abs(d->exponent));
 }
 
-/* Writes 0.00123 or 12. and returns the length. */
-static int dc__positional_text(const dc__digits *d, char *out)
-{
-    int n = 0;
-    if (d->exponent < 0) out[n++] = '0';
-    for (int i = 0; i <= d->exponent; i++) out[n++] = i < d->count ? d->digit[i] : '0';
-    out[n++] = '.';
-    for (int i = -1; i > d->exponent; i--) out[n++] = '0';
-    for (int i = d->exponent < 0 ? 0 : d->exponent + 1; i < d->count; i++) out[n++] = d->digit[i];
-    out[n] = 0;
-    return n;
-}
+static const char *dc__special(dc_real x) { return isnan(x) ? "nan" : x < 0 ? "-inf" : "inf"; }
 
-/* Writes 1.2300e-05 with so many decimals and digits of the exponent. */
-static void dc__scientific_text(const dc__digits *d, int decimals, int exponent_digits, char *out)
-{
-    int n = 0;
-    out[n++] = d->digit[0];
-    out[n++] = '.';
-    for (int i = 1; i <= decimals; i++) out[n++] = i < d->count ? d->digit[i] : '0';
-    char sign = d->exponent < 0 ? '-' : '+';
-    snprintf(out + n, 16, "e%c%0*d", sign, exponent_digits, abs(d->exponent));
+/* A single number: as many digits as it takes; 1.0 for 1, but 1e-05 without a point. */
+static void dc__write_scalar(dc_real x, char *out) {
+    double size = fabs((double)x);
+    if (!isfinite(x)) {
+        strcpy(out, dc__special(x));
+        return;
+    }
+    bool plain = size <= 0 || (size >= 1e-4 && size < 1e16);
+    dc__digits d = dc__shortest_digits(x);
+    dc__write_digits(&d, signbit(x), plain ? 0 : 2, out);
+    char *point = strchr(out, '.');
+    if (plain && !point[1]) strcat(out, "0");
+    if (!plain && d.count == 1) memmove(point, point + 1, strlen(point));
 }
 
 enum { DC__LINE = 75, DC__SUMMARY_ABOVE = 1000, DC__EDGE = 3 };   /* As NumPy's printoptions. */
 
 typedef struct dc__printer {
     const dc_tensor *x;
-    FILE   *stream;                    /* Where to: a stream, or as snprintf. */
-    char   *out;
-    size_t  size, used;
-    int     column, spaces;            /* Spaces are held back, as none may end a line. */
-    bool    summary, scientific;
-    double  smallest, largest;         /* Of the elements shown: magnitudes, not of 0. */
-    int     left, right;               /* Width before the point (with the sign) and behind it. */
-    int     decimals, exponent_digits;
-    int     special;                   /* Width of nan, inf, -inf. */
+    dc__text text;
+    size_t   line;                     /* Where in the text the last line begins. */
+    bool     scientific;
+    double   smallest, largest;        /* Magnitudes of the elements shown, not of 0. */
+    int      left, right;              /* Widths before the point (with the sign) and behind it. */
+    int      decimals, exponent_digits;
+    int      special;                  /* Width of nan, inf, -inf. */
 } dc__printer;
 
-static void dc__put(dc__printer *p, const char *text)
-{
-    for (; *text; text++) {
-        p->column = *text == '\n' ? 0 : p->column + 1;
-        if (*text == ' ') p->spaces++;
-        else {
-            if (*text == '\n') p->spaces = 0;
-            for (; p->spaces >= 0; p->spaces--, p->used++) {
-                char c = p->spaces ? ' ' : *text;
-                if (p->stream) putc(c, p->stream);
-                else if (p->used + 1 < p->size) p->out[p->used] = c;
-            }
-            p->spaces = 0;
-        }
-    }
-}
+static void dc__widen(int *width, int needed) { *width = needed > *width ? needed : *width; }
 
-static void dc__put_spaces(dc__printer *p, int count)
-{
-    if (count > 0) p->spaces += count, p->column += count;
-}
-
-/* Does the summary leave out what stands at [.., i, ..] on an axis of n? */
-static bool dc__is_gap(const dc__printer *p, int64_t i, int64_t n)
-{
-    return p->summary && n > 2 * DC__EDGE && i == DC__EDGE;
-}
-
-/* Calls visit for every element that will be shown. */
-static void dc__visit_shown(dc__printer *p, int axis, int64_t at,
-                            void (*visit)(dc__printer *, dc_real))
-{
-    if (axis == p->x->shape.rank) {
-        visit(p, p->x->data[at]);
-        return;
-    }
-    int64_t n = p->x->shape.dim[axis];
-    for (int64_t i = 0; i < n; i++) {
-        if (dc__is_gap(p, i, n)) i = n - DC__EDGE;
-        dc__visit_shown(p, axis + 1, at * n + i, visit);
-    }
-}
-
-static void dc__find_range(dc__printer *p, dc_real x)
-{
+static void dc__find_range(dc__printer *p, dc_real x) {
     double size = fabs((double)x);
     if (!isfinite(x) || size <= 0) return;
-    if (size < p->smallest) p->smallest = size;
-    if (size > p->largest) p->largest = size;
+    p->smallest = fmin(p->smallest, size);
+    p->largest  = fmax(p->largest, size);
 }
 
-static dc__digits dc__shown_digits(const dc__printer *p, dc_real x)
-{
+static dc__digits dc__shown_digits(const dc__printer *p, dc_real x) {
     dc__digits d = dc__shortest_digits(x);
     int most = 8 + 1 + (p->scientific ? 0 : d.exponent);
-    return d.count <= most ? d : dc__trim_digits(dc__round_digits(x, most));
+    if (d.count <= most) return d;
+    d = dc__round_digits(x, most);
+    while (d.count > 1 && d.digit[d.count - 1] == '0') d.count--;
+    return d;
 }
 
-static void dc__find_widths(dc__printer *p, dc_real x)
-{
-    bool negative = signbit(x) != 0;
+static void dc__find_widths(dc__printer *p, dc_real x) {
     if (!isfinite(x)) {
-        int special = isnan(x) || !negative ? 3 : 4;
-        if (special > p->special) p->special = special;
+        dc__widen(&p->special, (int)strlen(dc__special(x)));
         return;
     }
     dc__digits d = dc__shown_digits(p, x);
-    int before = p->scientific || d.exponent < 0 ? 1 : d.exponent + 1;
-    int decimals = d.count - 1 - (p->scientific ? 0 : d.exponent);
-    int exponent_digits = abs(d.exponent) > 99 ? 3 : 2;
-    if (before + negative > p->left) p->left = before + negative;
-    if (decimals > p->decimals) p->decimals = decimals;
-    if (exponent_digits > p->exponent_digits) p->exponent_digits = exponent_digits;
+    int point = p->scientific ? 0 : d.exponent;
+    dc__widen(&p->left, (signbit(x) != 0) + 1 + (point > 0 ? point : 0));
+    dc__widen(&p->decimals, d.count - 1 - point);
+    if (p->scientific) dc__widen(&p->exponent_digits, abs(d.exponent) > 99 ? 3 : 2);
 }
 
-static void dc__find_format(dc__printer *p)
-{
-    const double low = (double)(dc_real)1e-4;
-    p->smallest = (double)INFINITY;
-    dc__visit_shown(p, 0, 0, dc__find_range);
-    if (p->largest > 0)
-        p->scientific = p->largest >= 1e8 || p->smallest < low
-                     || (dc_real)p->largest / (dc_real)p->smallest > 1000;
-    dc__visit_shown(p, 0, 0, dc__find_widths);
-    p->right = p->decimals + (p->scientific ? 2 + p->exponent_digits : 0);
-    if (p->special - 1 - p->right > p->left) p->left = p->special - 1 - p->right;
-}
-
-static void dc__print_element(dc__printer *p, dc_real x)
-{
+static void dc__print_element(dc__printer *p, dc_real x) {
     char text[64];
     if (!isfinite(x)) {
-        const char *word = isnan(x) ? "nan" : x < 0 ? "-inf" : "inf";
-        dc__put_spaces(p, p->left + 1 + p->right - (int)strlen(word));
-        dc__put(p, word);
+        dc__text_add(&p->text, "%*s", p->left + 1 + p->right, dc__special(x));
         return;
     }
     dc__digits d = dc__shown_digits(p, x);
     int least = 1 + (p->scientific ? p->decimals : d.exponent);   /* Filled up, not with zeros. */
     if (d.count < least) d = dc__round_digits(x, least);
-    if (p->scientific) dc__scientific_text(&d, p->decimals, p->exponent_digits, text);
-    else dc__positional_text(&d, text);
-    int before = (int)strcspn(text, "."), length = (int)strlen(text);
-    bool negative = signbit(x) != 0;
-    dc__put_spaces(p, p->left - before - negative);
-    if (negative) dc__put(p, "-");
-    dc__put(p, text);
-    dc__put_spaces(p, p->right - (length - before - 1));
+    dc__write_digits(&d, signbit(x), p->exponent_digits, text);
+    int before = (int)strcspn(text, ".");
+    dc__text_add(&p->text, "%*.*s%-*s", p->left, before, text, 1 + p->right, text + before);
 }
 
-static void dc__print_axis(dc__printer *p, int axis, int64_t at)
-{
-    int rank = p->x->shape.rank;
-    int64_t n = p->x->shape.dim[axis];
-    dc__put(p, "[");
-    for (int64_t i = 0; i < n; i++) {
-        bool gap = dc__is_gap(p, i, n);
-        if (axis == rank - 1) {                          /* Elements, as many as fit on a line. */
-            int width = gap ? 3 : p->left + 1 + p->right;
-            if (i) dc__put_spaces(p, 1);
-            if (i && p->column + width > DC__LINE - rank) {
-                dc__put(p, "\n");
-                dc__put_spaces(p, rank);
-            }
-        } else if (i) {
-            for (int k = axis; k < rank - 1; k++) dc__put(p, "\n");
-            dc__put_spaces(p, axis + 1);
-        }
-        if (gap) dc__put(p, "..."), i = n - DC__EDGE - 1;
-        else if (axis == rank - 1) dc__print_element(p, p->x->data[at * n + i]);
-        else dc__print_axis(p, axis + 1, at * n + i);
-    }
-    dc__put(p, "]");
-}
-
-/* A single number: as many digits as it takes, and 1.0 for 1. */
-static void dc__print_number(dc__printer *p, dc_real x)
-{
-    char text[64];
-    double size = fabs((double)x);
-    if (!isfinite(x)) {
-        dc__put(p, isnan(x) ? "nan" : x < 0 ? "-inf" : "inf");
+/* What stands between two neighbours on an axis: a space, where the next one, so wide, still fits
+ * on the line; else the end of the line, which cannot be a space, and a new one. */
+static void dc__print_gap(dc__printer *p, int axis, int width) {
+    dc__text *t = &p->text;
+    int rank = p->x->shape.rank, lines = rank - 1 - axis;
+    if (!lines && t->used - p->line + 1 + (size_t)width <= (size_t)(DC__LINE - rank)) {
+        dc__text_add(t, " ");
         return;
     }
-    dc__digits d = dc__shortest_digits(x);
-    if (signbit(x)) dc__put(p, "-");
-    if (size <= 0 || (size >= 1e-4 && size < 1e16)) {
-        int length = dc__positional_text(&d, text);
-        dc__put(p, text);
-        if (text[length - 1] == '.') dc__put(p, "0");
+    while (t->used && t->data[t->used - 1] == ' ') t->used--;
+    for (int i = 0; i < lines || i < 1; i++) dc__text_add(t, "\n");
+    p->line = t->used;
+    dc__text_add(t, "%*s", axis + 1, "");
+}
+
+/* Visits the elements from x->data[at], x having been indexed up to this axis, and prints what
+ * stands around them. */
+static void dc__print_axis(dc__printer *p, int axis, int64_t at,
+                           void (*visit)(dc__printer *, dc_real)) {
+    if (axis == p->x->shape.rank) {
+        visit(p, p->x->data[at]);
+        return;
+    }
+    int64_t n = p->x->shape.dim[axis];
+    bool summary = p->x->size > DC__SUMMARY_ABOVE && n > 2 * DC__EDGE;
+    dc__text_add(&p->text, "[");
+    for (int64_t i = 0; i < n; i++) {
+        bool left_out = summary && i == DC__EDGE;
+        if (i) dc__print_gap(p, axis, left_out ? 3 : p->left + 1 + p->right);
+        if (left_out) dc__text_add(&p->text, "..."), i = n - DC__EDGE - 1;
+        else dc__print_axis(p, axis + 1, at * n + i, visit);
+    }
+    dc__text_add(&p->text, "]");
+}
+
+/* The text of x; the caller frees it. The first two walks only measure: what they print is
+ * forgotten. */
+static dc__text dc__tensor_text(const char *function, const dc_tensor *x) {
+    dc__check(function, 1, x);
+    dc__printer p = { .x = x, .text.ctx = x->ctx, .smallest = (double)INFINITY };
+    if (x->size == 0) dc__text_add(&p.text, "[]");
+    else if (x->shape.rank == 0) {
+        char number[64];
+        dc__write_scalar(x->data[0], number);
+        dc__text_add(&p.text, "%s", number);
     } else {
-        dc__scientific_text(&d, d.count - 1, 2, text);
-        if (d.count == 1) memmove(text + 1, text + 2, strlen(text + 2) + 1);   /* 1e-05, no point */
-        dc__put(p, text);
+        dc__print_axis(&p, 0, 0, dc__find_range);
+        if (p.largest > 0)
+            p.scientific = p.largest >= 1e8 || p.smallest < (double)(dc_real)1e-4
+                        || (dc_real)p.largest / (dc_real)p.smallest > 1000;
+        dc__print_axis(&p, 0, 0, dc__find_widths);
+        p.right = p.decimals + (p.scientific ? 2 + p.exponent_digits : 0);
+        dc__widen(&p.left, p.special - 1 - p.right);
+        p.text.used = p.line = 0;
+        dc__print_axis(&p, 0, 0, dc__print_element);
     }
+    if (p.text.failed) dc_fail(x->ctx, "%s: %s", function, dc_error(x->ctx));
+    return p.text;
 }
 
-static void dc__print_tensor(dc__printer *p)
-{
-    p->summary = p->x->size > DC__SUMMARY_ABOVE;
-    if (p->x->size == 0) dc__put(p, "[]");
-    else if (p->x->shape.rank == 0) dc__print_number(p, p->x->data[0]);
-    else {
-        dc__find_format(p);
-        dc__print_axis(p, 0, 0);
-    }
+DC_API size_t dc_format(const dc_tensor *x, char *out, size_t size) {
+    dc__text t = dc__tensor_text("dc_format", x);
+    size_t length = t.used;
+    snprintf(out, size, "%s", t.data);
+    dc__text_free(&t);
+    return length;
 }
 
-DC_API size_t dc_format(const dc_tensor *x, char *out, size_t size)
-{
-    dc__check("dc_format", 1, x);
-    dc__printer p = { .x = x, .out = out, .size = size };
-    dc__print_tensor(&p);
-    if (size) out[p.used < size ? p.used : size - 1] = 0;
-    return p.used;
-}
-
-DC_API void dc_print(const dc_tensor *x)
-{
-    dc__check("dc_print", 1, x);
-    dc__printer p = { .x = x, .stream = stdout };
-    dc__print_tensor(&p);
-    putc('\n', stdout);
+DC_API void dc_print(const dc_tensor *x) {
+    dc__text t = dc__tensor_text("dc_print", x);
+    puts(t.data);
+    dc__text_free(&t);
 }
 
 /* ============================================================================================== */
@@ -4155,7 +4025,7 @@ DC_API dc_real *dc_grad_data(dc_tensor *x) {
     bool is_leaf = x->inputs == 0, is_fresh = is_leaf ? x->pass == 0 : x->pass != ctx->pass;
     if (!x->needs_grad) return NULL;
     if (is_fresh) {
-        if (!x->grad || !is_leaf) x->grad = dc__temporary(ctx, (size_t)x->size * sizeof(dc_real));
+        if (!x->grad) x->grad = dc__memory_with(x, (size_t)x->size * sizeof(dc_real));
         ctx->kernels->fill(x->size, 0, x->grad);
         ctx->pending += !is_leaf;
     }
@@ -4188,7 +4058,9 @@ DC_API void dc_backward(dc_tensor *loss) {
     for (dc_tensor *t = loss; t && ctx->pending; t = t->made_before) {
         if (!t->inputs || t->pass != ctx->pass) continue;
         dc__check_versions(t);
-        t->op->backward(t);
+        bool is_wanted = false;                          /* Not if all was frozen meanwhile. */
+        for (int i = 0; i < t->inputs; i++) is_wanted |= t->in[i]->needs_grad;
+        if (is_wanted) t->op->backward(t);
         ctx->pending--;
     }
 }
@@ -4230,8 +4102,8 @@ DC_API dc_tensor *dc_detach(dc_tensor *x) {
 /* @impl-ops                                                                                      */
 /* ============================================================================================== */
 
-/* One entry an operation: a line of mathematics, its shape rule, forward, backward, its record, the call.
- * What can be said with ops that are already there is composed of them. */
+/* One entry an operation: a line of mathematics, its shape rule, forward, backward, its record,
+ * the call. What can be said with ops that are already there is composed of them. */
 
 /* The record of an op whose functions are named after it. */
 #define DC__OP(NAME, FORMULA, SHAPE) static const dc_op dc__##NAME##_op =                          \
@@ -4247,7 +4119,8 @@ typedef struct dc__ab { dc_real a, b; } dc__ab;
     static void dc__##NAME##_forward(dc_tensor *y)                                                 \
     {                                                                                              \
         const dc__ab *s = y->state;                                                                \
-        y->ctx->kernels->NAME.forward(y->size, y->in[0]->data, y->data, s ? s->a : 0, s ? s->b : 0); \
+        y->ctx->kernels->NAME.forward(y->size, y->in[0]->data, y->data, s ? s->a : 0,              \
+                                      s ? s->b : 0);                                               \
     }                                                                                              \
     static void dc__##NAME##_backward(dc_tensor *y)                                                \
     {                                                                                              \
@@ -4275,9 +4148,9 @@ DC_API dc_tensor *dc_leaky_relu(dc_tensor *x, dc_real slope) {
     return dc__apply_ab(&dc__leaky_relu_op, x, slope, 0);
 }
 
-DC_API dc_tensor *dc_elu(dc_tensor *x, dc_real alpha) { return dc__apply_ab(&dc__elu_op, x, alpha, 0); }
-DC_API dc_tensor *dc_scale(dc_tensor *x, dc_real factor) { return dc__apply_ab(&dc__scale_op, x, factor, 0); }
-DC_API dc_tensor *dc_shift(dc_tensor *x, dc_real offset) { return dc__apply_ab(&dc__shift_op, x, offset, 0); }
+DC_API dc_tensor *dc_elu(dc_tensor *x, dc_real a) { return dc__apply_ab(&dc__elu_op, x, a, 0); }
+DC_API dc_tensor *dc_scale(dc_tensor *x, dc_real a) { return dc__apply_ab(&dc__scale_op, x, a, 0); }
+DC_API dc_tensor *dc_shift(dc_tensor *x, dc_real a) { return dc__apply_ab(&dc__shift_op, x, a, 0); }
 
 DC_API dc_tensor *dc_pow_scalar(dc_tensor *x, dc_real exponent) {
     return dc__apply_ab(&dc__pow_scalar_op, x, exponent, 0);
@@ -4286,7 +4159,8 @@ DC_API dc_tensor *dc_pow_scalar(dc_tensor *x, dc_real exponent) {
 DC_API dc_tensor *dc_clip(dc_tensor *x, dc_real low, dc_real high) {
     dc__check("dc_clip", 1, x);
     if (!(low <= high))
-        dc_fail(x->ctx, "dc_clip: the lower bound %g is above the upper bound %g", (double)low, (double)high);
+        dc_fail(x->ctx, "dc_clip: the lower bound %g is above the upper bound %g", (double)low,
+                (double)high);
     return dc__apply_ab(&dc__clip_op, x, low, high);
 }
 
@@ -4295,13 +4169,14 @@ DC_API dc_tensor *dc_clip(dc_tensor *x, dc_real low, dc_real high) {
 /* Broadcasting reads a smaller tensor as if it were repeated: a repeated axis gets the stride 0. */
 
 static dc_shape dc__broadcast_shape(const dc_tensor *z) {
-    dc_shape x = z->in[0]->shape, y = z->in[1]->shape, s = { .rank = x.rank > y.rank ? x.rank : y.rank };
+    dc_shape x = z->in[0]->shape, y = z->in[1]->shape, s = { 0 };
+    s.rank = x.rank > y.rank ? x.rank : y.rank;
     for (int i = 1; i <= s.rank; i++) {
         int64_t a = i <= x.rank ? x.dim[x.rank - i] : 1, b = i <= y.rank ? y.dim[y.rank - i] : 1;
         if (a != b && a != 1 && b != 1)
-            dc_fail(z->ctx, "dc_%s: cannot broadcast %s with %s; aligned at the last axis, sizes must be "
-                    "equal or 1 (%lld and %lld are not)", z->op->name, DC__SHAPE_TEXT(x), DC__SHAPE_TEXT(y),
-                    (long long)a, (long long)b);
+            dc_fail(z->ctx, "dc_%s: cannot broadcast %s with %s; aligned at the last axis, sizes "
+                    "must be equal or 1 (%lld and %lld are not)", z->op->name, DC__SHAPE_TEXT(x),
+                    DC__SHAPE_TEXT(y), (long long)a, (long long)b);
         s.dim[s.rank - i] = a == 1 ? b : a;
     }
     return s;
@@ -4355,8 +4230,8 @@ static bool dc__next_row(const dc__walk *w, int64_t *index, int64_t *x, int64_t 
 }
 
 /* A piece of at most 256 elements of an operand: in place, or repeated into `room`. */
-static const dc_real *dc__piece(const dc_real *x, int64_t stride, int64_t start, int64_t n, dc_real *room)
-{
+static const dc_real *dc__piece(const dc_real *x, int64_t stride, int64_t start, int64_t n,
+                                dc_real *room) {
     if (stride) return x + start;
     for (int64_t i = 0; i < n; i++) room[i] = x[0];
     return room;
@@ -4382,8 +4257,8 @@ static void dc__binary_forward(dc_tensor *z, const dc__binary_kernel *kernel) {
     } while (dc__next_row(&w, index, &x, &y));
 }
 
-/* A repeated operand collects the gradients of all its copies: along the last axis as a sum over each 256
- * elements, along the others row by row. */
+/* A repeated operand collects the gradients of all its copies: along the last axis as a sum over
+ * each 256 elements, along the others row by row. */
 static void dc__binary_backward(dc_tensor *z, const dc__binary_kernel *kernel) {
     dc__walk w = dc__broadcast(z);
     const dc__ab *s = z->state;
@@ -4392,7 +4267,8 @@ static void dc__binary_backward(dc_tensor *z, const dc__binary_kernel *kernel) {
     dc_real a = s ? s->a : 0, room[2][DC__CHUNK], g[DC__CHUNK], sum;
     int last = w.rank - 1;
     int64_t n = w.rank ? w.dim[last] : 1, at = 0, index[DC_MAX_RANK] = { 0 };
-    int64_t stride[2] = { w.rank ? w.x_stride[last] : 1, w.rank ? w.y_stride[last] : 1 }, base[2] = { 0, 0 };
+    int64_t stride[2] = { w.rank ? w.x_stride[last] : 1, w.rank ? w.y_stride[last] : 1 };
+    int64_t base[2] = { 0, 0 };
     const dc__kernels *kernels = z->ctx->kernels;
     if (!z->size) return;
     do {
@@ -4413,11 +4289,16 @@ static void dc__binary_backward(dc_tensor *z, const dc__binary_kernel *kernel) {
 }
 
 #define DC__DEFINE(NAME, DFX, DFY, BACKWARD)                                                       \
-    static void dc__##NAME##_forward(dc_tensor *z) { dc__binary_forward(z, &z->ctx->kernels->NAME); } \
-    static const dc_op dc__##NAME##_op = { #NAME, "dx = dz (" #DFX "), dy = dz (" #DFY ")",        \
-                                           dc__broadcast_shape, dc__##NAME##_forward, BACKWARD, false };
+    static void dc__##NAME##_forward(dc_tensor *z) {                                               \
+        dc__binary_forward(z, &z->ctx->kernels->NAME);                                             \
+    }                                                                                              \
+    static const dc_op dc__##NAME##_op = {                                                         \
+        #NAME, "dx = dz (" #DFX "), dy = dz (" #DFY ")", dc__broadcast_shape,                      \
+        dc__##NAME##_forward, BACKWARD, false };
 #define DC__DEFINE_BACKWARD(NAME, F, DFX, DFY)                                                     \
-    static void dc__##NAME##_backward(dc_tensor *z) { dc__binary_backward(z, &z->ctx->kernels->NAME); } \
+    static void dc__##NAME##_backward(dc_tensor *z) {                                              \
+        dc__binary_backward(z, &z->ctx->kernels->NAME);                                            \
+    }                                                                                              \
     DC__DEFINE(NAME, DFX, DFY, dc__##NAME##_backward)
 #define DC__DEFINE_CALL(NAME, F, DFX, DFY)                                                         \
     DC__DEFINE_BACKWARD(NAME, F, DFX, DFY)                                                         \
@@ -4463,8 +4344,8 @@ DC__MOVE_OP(slice, "dx = dy inside the slice, 0 outside");
 DC__MOVE_OP(copy, "dx = dy");
 
 /* y's axis i is read from x with stride x_stride[i]. */
-static dc_tensor *dc__apply_move(const dc_op *op, dc_tensor *x, dc_shape shape, const int64_t *x_stride,
-                                 int64_t x_start) {
+static dc_tensor *dc__apply_move(const dc_op *op, dc_tensor *x, dc_shape shape,
+                                 const int64_t *x_stride, int64_t x_start) {
     dc__walk w = { .rank = shape.rank };
     int64_t step = 1;
     for (int i = shape.rank - 1; i >= 0; i--) {
@@ -4479,8 +4360,8 @@ static dc_tensor *dc__apply_move(const dc_op *op, dc_tensor *x, dc_shape shape, 
 static int dc__axis_of(const char *function, const dc_tensor *x, int axis, int extra) {
     int rank = x->shape.rank + extra;
     if (axis < -rank || axis >= rank)
-        dc_fail(x->ctx, "%s: axis %d of a tensor of shape %s; axes go from %d to %d", function, axis,
-                DC__SHAPE_TEXT(x->shape), -rank, rank - 1);
+        dc_fail(x->ctx, "%s: axis %d of a tensor of shape %s; axes go from %d to %d", function,
+                axis, DC__SHAPE_TEXT(x->shape), -rank, rank - 1);
     return axis < 0 ? axis + rank : axis;
 }
 
@@ -4513,7 +4394,8 @@ DC_API dc_tensor *dc_transpose(dc_tensor *x) {
     dc__check("dc_transpose", 1, x);
     dc_axes order = { .count = x->shape.rank };
     if (order.count < 2)
-        dc_fail(x->ctx, "dc_transpose: needs two axes, and %s has %d", DC__SHAPE_TEXT(x->shape), order.count);
+        dc_fail(x->ctx, "dc_transpose: needs two axes, and %s has %d", DC__SHAPE_TEXT(x->shape),
+                order.count);
     for (int i = 0; i < order.count; i++) order.axis[i] = i;
     order.axis[order.count - 1] = order.count - 2, order.axis[order.count - 2] = order.count - 1;
     return dc_permute(x, order);
@@ -4529,8 +4411,8 @@ DC_API dc_tensor *dc_expand(dc_tensor *x, dc_shape shape) {
         fits = from == to || from == 1;
     }
     if (!fits)
-        dc_fail(x->ctx, "dc_expand: %s cannot become %s; aligned at the last axis, only sizes of 1 can grow",
-                DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(shape));
+        dc_fail(x->ctx, "dc_expand: %s cannot become %s; aligned at the last axis, only sizes of 1 "
+                "can grow", DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(shape));
     dc__strides(shape, x->shape, stride);
     return dc__apply_move(&dc__expand_op, x, shape, stride, 0);
 }
@@ -4544,7 +4426,8 @@ DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop) 
     else if (stop < 0) stop += size;
     if (start < 0 || start > stop || stop > size)
         dc_fail(x->ctx, "dc_slice: [%lld, %lld) of axis %d, which has size %lld (shape %s)",
-                (long long)asked[0], (long long)asked[1], axis, (long long)size, DC__SHAPE_TEXT(x->shape));
+                (long long)asked[0], (long long)asked[1], axis, (long long)size,
+                DC__SHAPE_TEXT(x->shape));
     dc_shape shape = x->shape;
     shape.dim[axis] = stop - start;
     dc__count(x->ctx, shape);
@@ -4560,10 +4443,11 @@ DC_API void dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out) {
     if (parts < 1 || size % parts)
         dc_fail(x->ctx, "dc_split: axis %d of %s cannot be cut into %d equal parts", axis,
                 DC__SHAPE_TEXT(x->shape), parts);
-    for (int i = 0; i < parts; i++) out[i] = dc_slice(x, axis, size / parts * i, size / parts * (i + 1));
+    size /= parts;
+    for (int i = 0; i < parts; i++) out[i] = dc_slice(x, axis, size * i, size * (i + 1));
 }
 
-/* --- concat, pad: parts moved into a larger tensor along one axis; state: the axis and where each begins --- */
+/* --- concat, pad: parts moved into a larger tensor, along one axis --- */
 
 typedef struct dc__join {
     dc_shape shape;
@@ -4614,8 +4498,9 @@ DC_API dc_tensor *dc_concat(dc_tensors parts, int axis) {
         dc_shape other = parts.tensor[p]->shape, aligned = other;
         if (other.rank == first.rank) aligned.dim[axis] = first.dim[axis];
         if (!dc__same_shape(first, aligned))
-            dc_fail(ctx, "dc_concat: operand %d has shape %s and operand 1 %s; all sizes but that of axis %d "
-                    "must agree", p + 1, DC__SHAPE_TEXT(other), DC__SHAPE_TEXT(first), axis);
+            dc_fail(ctx, "dc_concat: operand %d has shape %s and operand 1 %s; all sizes but that "
+                    "of axis %d must agree", p + 1, DC__SHAPE_TEXT(other), DC__SHAPE_TEXT(first),
+                    axis);
         s.shape.dim[axis] += other.dim[axis];
     }
     return dc_apply(&dc__concat_op, parts, &s, sizeof s);
@@ -4661,7 +4546,8 @@ static const dc_op dc__reshape_op = {
     "reshape", "dx = dy", dc__view_shape, dc__view_forward, dc__view_backward, true
 };
 static const dc_op dc__first_op = {
-    "first", "dx = dy in the slice, 0 elsewhere", dc__view_shape, dc__view_forward, dc__view_backward, true
+    "first", "dx = dy in the slice, 0 elsewhere", dc__view_shape, dc__view_forward,
+    dc__view_backward, true
 };
 
 static dc_tensor *dc__view_as(const dc_op *op, dc_tensor *x, dc_shape shape, int64_t start) {
@@ -4678,31 +4564,33 @@ DC_API dc_tensor *dc_reshape(dc_tensor *x, dc_shape shape) {
         if (shape.dim[i] >= 0) continue;
         if (shape.dim[i] != -1 || open >= 0)
             dc_fail(x->ctx,
-                    "dc_reshape: %s: one size may be -1, for what is left; the others are 0 or more",
+                    "dc_reshape: %s: one size may be -1, for what is left; the others are 0 or "
+                    "more",
                     DC__SHAPE_TEXT(asked));
         open = i, shape.dim[i] = 1;
     }
     known = dc__count(x->ctx, shape);
     if (open >= 0 && known) shape.dim[open] = x->size / known;
     if ((open >= 0 && !known) || dc__count(x->ctx, shape) != x->size)
-        dc_fail(x->ctx, "dc_reshape: %s has %lld elements and cannot become %s", DC__SHAPE_TEXT(x->shape),
-                (long long)x->size, DC__SHAPE_TEXT(asked));
+        dc_fail(x->ctx, "dc_reshape: %s has %lld elements and cannot become %s",
+                DC__SHAPE_TEXT(x->shape), (long long)x->size, DC__SHAPE_TEXT(asked));
     return dc__view_as(&dc__reshape_op, x, shape, 0);
 }
 
 DC_API dc_tensor *dc_flatten_op(dc_tensor *x) {
     dc__check("dc_flatten_op", 1, x);
     if (!x->shape.rank) dc_fail(x->ctx, "dc_flatten_op: a scalar has no batch axis to keep");
-    int64_t rows = x->shape.dim[0];
-    return dc__view_as(&dc__reshape_op, x, DC_SHAPE(rows, rows ? x->size / rows : 0), 0);
+    int64_t columns = 1;
+    for (int i = 1; i < x->shape.rank; i++) columns *= x->shape.dim[i];
+    return dc__view_as(&dc__reshape_op, x, DC_SHAPE(x->shape.dim[0], columns), 0);
 }
 
 DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis) {
     dc__check("dc_squeeze", 1, x);
     axis = dc__axis_of("dc_squeeze", x, axis, 0);
     if (x->shape.dim[axis] != 1)
-        dc_fail(x->ctx, "dc_squeeze: axis %d of %s has size %lld; only an axis of size 1 can be removed", axis,
-                DC__SHAPE_TEXT(x->shape), (long long)x->shape.dim[axis]);
+        dc_fail(x->ctx, "dc_squeeze: axis %d of %s has size %lld; only an axis of size 1 can be "
+                "removed", axis, DC__SHAPE_TEXT(x->shape), (long long)x->shape.dim[axis]);
     dc_shape shape = x->shape;
     for (int i = axis; i + 1 < shape.rank; i++) shape.dim[i] = shape.dim[i + 1];
     shape.rank--;
@@ -4714,8 +4602,8 @@ DC_API dc_tensor *dc_unsqueeze(dc_tensor *x, int axis) {
     axis = dc__axis_of("dc_unsqueeze", x, axis, 1);
     dc_shape shape = x->shape;
     if (shape.rank == DC_MAX_RANK)
-        dc_fail(x->ctx, "dc_unsqueeze: %s has %d axes already, the most there can be", DC__SHAPE_TEXT(shape),
-                DC_MAX_RANK);
+        dc_fail(x->ctx, "dc_unsqueeze: %s has %d axes already, the most there can be",
+                DC__SHAPE_TEXT(shape), DC_MAX_RANK);
     for (int i = shape.rank++; i > axis; i--) shape.dim[i] = shape.dim[i - 1];
     shape.dim[axis] = 1;
     return dc__view_as(&dc__reshape_op, x, shape, 0);
@@ -4736,8 +4624,9 @@ DC_API dc_tensor *dc_stack(dc_tensors parts, int axis) {
     dc_tensor **part = dc__temporary(ctx, (size_t)parts.count * sizeof *part);
     for (int i = 0; i < parts.count; i++) {
         if (!dc__same_shape(parts.tensor[i]->shape, parts.tensor[0]->shape))
-            dc_fail(ctx, "dc_stack: operand %d has shape %s and operand 1 %s; all must be equal", i + 1,
-                    DC__SHAPE_TEXT(parts.tensor[i]->shape), DC__SHAPE_TEXT(parts.tensor[0]->shape));
+            dc_fail(ctx, "dc_stack: operand %d has shape %s and operand 1 %s; all must be equal",
+                    i + 1, DC__SHAPE_TEXT(parts.tensor[i]->shape),
+                    DC__SHAPE_TEXT(parts.tensor[0]->shape));
         part[i] = dc_unsqueeze(parts.tensor[i], axis);
     }
     return dc_concat((dc_tensors){ parts.count, part }, axis);
@@ -4774,8 +4663,10 @@ DC_API dc_tensor *dc_where(dc_tensor *condition, dc_tensor *a, dc_tensor *b) {
     dc_shape ab = dc__common_shape("dc_where", a, b);
     dc_tensor shaped = { .shape = ab, .ctx = a->ctx };
     dc_shape s = dc__common_shape("dc_where", condition, &shaped);
-    return dc_apply(&dc__where_op, DC_TENSORS(dc_expand(dc_detach(condition), s), dc_expand(a, s),
-                                              dc_expand(b, s)), NULL, 0);
+    condition = dc_expand(dc_detach(condition), s);
+    a = dc_expand(a, s);
+    b = dc_expand(b, s);
+    return dc_apply(&dc__where_op, DC_TENSORS(condition, a, b), NULL, 0);
 }
 
 /* --- reductions: x seen as [outer, n, inner], where n runs over the named axes --- */
@@ -4786,7 +4677,9 @@ typedef struct dc__reduction {
     dc_shape shape;                  /* Of the result. */
 } dc__reduction;
 
-static dc_shape dc__reduced_shape(const dc_tensor *y) { return ((const dc__reduction *)y->state)->shape; }
+static dc_shape dc__reduced_shape(const dc_tensor *y) {
+    return ((const dc__reduction *)y->state)->shape;
+}
 
 /* Finds the three sizes. Axes that do not stand side by side are first moved to the end. */
 static dc_tensor *dc__prepare(const char *function, dc_tensor *x, dc_axes axes, bool keepdims,
@@ -4804,7 +4697,8 @@ static dc_tensor *dc__prepare(const char *function, dc_tensor *x, dc_axes axes, 
     dc_axes order = { .count = x->shape.rank };
     int kept = 0, changes = 0;
     for (int i = 0; i < x->shape.rank; i++) {
-        if (keepdims || !reduced[i]) r->shape.dim[r->shape.rank++] = reduced[i] ? 1 : x->shape.dim[i];
+        if (keepdims || !reduced[i])
+            r->shape.dim[r->shape.rank++] = reduced[i] ? 1 : x->shape.dim[i];
         changes += i > 0 && reduced[i] != reduced[i - 1];
         if (!reduced[i]) order.axis[kept++] = i;
     }
@@ -4865,7 +4759,7 @@ DC_API dc_tensor *dc_mean_over(dc_tensor *x, dc_axes axes, bool keepdims) {
 /* y = max_i x_i,  dx_i = dy / ties where x_i = y */
 static void dc__max_forward(dc_tensor *y) {
     const dc__reduction *r = y->state;
-    y->ctx->kernels->max(r->outer, r->n, r->inner, y->in[0]->data, y->data);
+    (y->ctx->kernels->max)(r->outer, r->n, r->inner, y->in[0]->data, y->data);
 }
 
 static void dc__max_backward(dc_tensor *y) {
@@ -4910,7 +4804,7 @@ DC_API dc_tensor *dc_prod_over(dc_tensor *x, dc_axes axes, bool keepdims) {
     return dc__apply1(&dc__prod_op, x, &r, sizeof r);
 }
 
-/* The square root of a sum of squares: its slope 1 / 2y is infinite at 0, where 0 is as good as any. */
+/* The square root of a sum of squares. Its slope 1 / 2y is infinite at 0, where 0 will do. */
 static void dc__root_backward(dc_tensor *y) {
     dc_real *dx = dc_grad_data(y->in[0]);
     for (int64_t i = 0; i < y->size; i++)
@@ -4932,8 +4826,8 @@ DC_API dc_tensor *dc_var_over(dc_tensor *x, dc_axes axes, bool keepdims, int cor
     dc__reduction r;
     dc__prepare("dc_var", x, axes, keepdims, &r);
     if (r.n <= correction)
-        dc_fail(x->ctx, "dc_var: of %lld elements with correction %d; more elements than that are needed",
-                (long long)r.n, correction);
+        dc_fail(x->ctx, "dc_var: of %lld elements with correction %d; more elements than that are "
+                "needed", (long long)r.n, correction);
     dc_tensor *squares = dc_square(dc_sub(x, dc_mean_over(x, axes, true)));
     squares = dc__prepare("dc_var", squares, axes, keepdims, &r);
     r.divisor = (dc_real)(r.n - correction);
@@ -4950,8 +4844,14 @@ DC_API dc_tensor *dc_max (dc_tensor *x) { return dc_max_over (x, dc__all_axes(x)
 DC_API dc_tensor *dc_min (dc_tensor *x) { return dc_min_over (x, dc__all_axes(x), false); }
 DC_API dc_tensor *dc_prod(dc_tensor *x) { return dc_prod_over(x, dc__all_axes(x), false); }
 DC_API dc_tensor *dc_norm(dc_tensor *x) { return dc_norm_over(x, dc__all_axes(x), false); }
-DC_API dc_tensor *dc_var (dc_tensor *x, int correction) { return dc_var_over(x, dc__all_axes(x), false, correction); }
-DC_API dc_tensor *dc_std (dc_tensor *x, int correction) { return dc_std_over(x, dc__all_axes(x), false, correction); }
+
+DC_API dc_tensor *dc_var(dc_tensor *x, int correction) {
+    return dc_var_over(x, dc__all_axes(x), false, correction);
+}
+
+DC_API dc_tensor *dc_std(dc_tensor *x, int correction) {
+    return dc_std_over(x, dc__all_axes(x), false, correction);
+}
 
 static void dc__argmax_forward(dc_tensor *y) {
     const dc__reduction *r = y->state;
@@ -4997,8 +4897,8 @@ static void dc__check_index(const char *function, const dc_tensor *index, int64_
     for (int64_t i = 0; i < index->size; i++) {
         dc_real v = index->data[i];
         if (!(v >= 0 && v < (dc_real)n) || v != (dc_real)(int64_t)v)
-            dc_fail(index->ctx, "%s: element %lld of the index is %g; whole numbers from 0 to %lld are wanted",
-                    function, (long long)i, (double)v, (long long)n - 1);
+            dc_fail(index->ctx, "%s: element %lld of the index is %g; whole numbers from 0 to %lld "
+                    "are wanted", function, (long long)i, (double)v, (long long)n - 1);
     }
 }
 
@@ -5006,7 +4906,8 @@ static void dc__check_index(const char *function, const dc_tensor *index, int64_
 static dc_shape dc__gather_shape(const dc_tensor *y) {
     dc_shape table = y->in[0]->shape, s = y->in[1]->shape;
     if (!table.rank || s.rank + table.rank - 1 > DC_MAX_RANK)
-        dc_fail(y->ctx, "dc_gather: rows %s of a table %s", DC__SHAPE_TEXT(s), DC__SHAPE_TEXT(table));
+        dc_fail(y->ctx, "dc_gather: rows %s of a table %s", DC__SHAPE_TEXT(s),
+                DC__SHAPE_TEXT(table));
     dc__check_index("dc_gather", y->in[1], table.dim[0]);
     for (int i = 1; i < table.rank; i++) s.dim[s.rank++] = table.dim[i];
     return s;
@@ -5014,13 +4915,14 @@ static dc_shape dc__gather_shape(const dc_tensor *y) {
 
 static void dc__gather_forward(dc_tensor *y) {
     dc_tensor *table = y->in[0], *rows = y->in[1];
-    if (rows->size) y->ctx->kernels->gather(rows->size, y->size / rows->size, table->data, rows->data, y->data);
+    int64_t n = rows->size, width = n ? y->size / n : 0;
+    y->ctx->kernels->gather(n, width, table->data, rows->data, y->data);
 }
 
 static void dc__gather_backward(dc_tensor *y) {
     dc_tensor *table = y->in[0], *rows = y->in[1];
-    if (rows->size)
-        y->ctx->kernels->scatter(rows->size, y->size / rows->size, y->grad, rows->data, dc_grad_data(table));
+    int64_t n = rows->size, width = n ? y->size / n : 0;
+    y->ctx->kernels->scatter(n, width, y->grad, rows->data, dc_grad_data(table));
 }
 
 DC__OP(gather, "dtable[rows_i] += dy_i", dc__gather_shape);
@@ -5042,7 +4944,8 @@ static void dc__take_forward(dc_tensor *y) {
 
 static void dc__take_backward(dc_tensor *y) {
     const dc__take_state *s = y->state;
-    y->ctx->kernels->put(s->outer, s->n, s->m, s->inner, y->grad, y->in[1]->data, dc_grad_data(y->in[0]));
+    y->ctx->kernels->put(s->outer, s->n, s->m, s->inner, y->grad, y->in[1]->data,
+                         dc_grad_data(y->in[0]));
 }
 
 static const dc_op dc__take_op = {
@@ -5081,7 +4984,7 @@ DC_API dc_tensor *dc_one_hot(dc_tensor *labels, int64_t classes) {
 
 typedef struct dc__matmul_state { bool transpose_a, transpose_b; } dc__matmul_state;
 
-/* The last two axes of a tensor as a matrix: rows, columns and how to step, transposed if asked for. */
+/* The last two axes of a tensor as a matrix, transposed if asked for. */
 typedef struct dc__matrix_view { int64_t rows, columns; dc__matrix at; } dc__matrix_view;
 
 static dc__matrix_view dc__as_matrix(const dc_tensor *t, const dc_real *data, bool transposed) {
@@ -5095,20 +4998,23 @@ static dc__matrix dc__flipped(dc__matrix m) { return (dc__matrix){ m.data, m.col
 static dc_shape dc__matmul_shape(const dc_tensor *c) {
     const dc__matmul_state *s = c->state;
     dc_tensor *a = c->in[0], *b = c->in[1];
-    dc__matrix_view ma = dc__as_matrix(a, NULL, s->transpose_a), mb = dc__as_matrix(b, NULL, s->transpose_b);
+    dc__matrix_view ma = dc__as_matrix(a, NULL, s->transpose_a);
+    dc__matrix_view mb = dc__as_matrix(b, NULL, s->transpose_b);
     if (ma.columns != mb.rows)
-        dc_fail(c->ctx, "dc_matmul: cannot multiply %s%s by %s%s; the inner sizes must agree (%lld and %lld)",
-                DC__SHAPE_TEXT(a->shape), s->transpose_a ? " transposed" : "", DC__SHAPE_TEXT(b->shape),
-                s->transpose_b ? " transposed" : "", (long long)ma.columns, (long long)mb.rows);
-    dc_tensor lead_a = { .shape = a->shape, .ctx = c->ctx }, lead_b = { .shape = b->shape, .ctx = c->ctx };
+        dc_fail(c->ctx, "dc_matmul: cannot multiply %s%s by %s%s; the inner sizes must agree (%lld "
+                "and %lld)", DC__SHAPE_TEXT(a->shape), s->transpose_a ? " transposed" : "",
+                DC__SHAPE_TEXT(b->shape), s->transpose_b ? " transposed" : "",
+                (long long)ma.columns, (long long)mb.rows);
+    dc_tensor lead_a = { .shape = a->shape, .ctx = c->ctx };
+    dc_tensor lead_b = { .shape = b->shape, .ctx = c->ctx };
     lead_a.shape.rank -= 2, lead_b.shape.rank -= 2;
     dc_shape shape = dc__common_shape("dc_matmul", &lead_a, &lead_b);
     shape.dim[shape.rank++] = ma.rows, shape.dim[shape.rank++] = mb.columns;
     return shape;
 }
 
-/* The leading axes as a walk that counts matrices, with a last axis of 1 that dc__next_row does not touch.
- * Many matrices times a single one are one product with more rows. */
+/* The leading axes as a walk that counts matrices, with a last axis of 1 that dc__next_row does
+ * not touch. Many matrices times a single one are one product with more rows. */
 static dc__walk dc__batches_of(const dc_tensor *c, int64_t *rows) {
     const dc__matmul_state *s = c->state;
     dc_shape a = c->in[0]->shape, b = c->in[1]->shape, lead = c->shape;
@@ -5132,7 +5038,8 @@ static void dc__matmul_forward(dc_tensor *c) {
     const dc__matmul_state *s = c->state;
     dc__matrix_view a = dc__as_matrix(c->in[0], c->in[0]->data, s->transpose_a);
     dc__matrix_view b = dc__as_matrix(c->in[1], c->in[1]->data, s->transpose_b);
-    int64_t x = 0, y = 0, index[DC_MAX_RANK] = { 0 }, a_size = a.rows * a.columns, b_size = b.rows * b.columns;
+    int64_t x = 0, y = 0, index[DC_MAX_RANK] = { 0 };
+    int64_t a_size = a.rows * a.columns, b_size = b.rows * b.columns;
     dc__walk w = dc__batches_of(c, &a.rows);
     dc_real *out = c->data;
     if (!c->size) return;
@@ -5148,7 +5055,8 @@ static void dc__matmul_backward(dc_tensor *c) {
     const dc__matmul_state *s = c->state;
     dc__matrix_view a = dc__as_matrix(c->in[0], c->in[0]->data, s->transpose_a);
     dc__matrix_view b = dc__as_matrix(c->in[1], c->in[1]->data, s->transpose_b);
-    int64_t x = 0, y = 0, index[DC_MAX_RANK] = { 0 }, a_size = a.rows * a.columns, b_size = b.rows * b.columns;
+    int64_t x = 0, y = 0, index[DC_MAX_RANK] = { 0 };
+    int64_t a_size = a.rows * a.columns, b_size = b.rows * b.columns;
     dc__walk w = dc__batches_of(c, &a.rows);
     dc_real *da = dc_grad_data(c->in[0]), *db = dc_grad_data(c->in[1]);
     dc__matrix dc = { c->grad, b.columns, 1 };
@@ -5176,8 +5084,8 @@ DC_API dc_tensor *dc_matmul_with(dc_tensor *a, bool transpose_a, dc_tensor *b, b
     dc__matmul_state s = { transpose_a, transpose_b };
     bool row = a->shape.rank == 1, column = b->shape.rank == 1;
     if (!a->shape.rank || !b->shape.rank || (row && transpose_a) || (column && transpose_b))
-        dc_fail(ctx, "dc_matmul: %s by %s: matrices (or vectors, not transposed) are wanted; for numbers "
-                "there is dc_mul", DC__SHAPE_TEXT(a->shape), DC__SHAPE_TEXT(b->shape));
+        dc_fail(ctx, "dc_matmul: %s by %s: matrices (or vectors, not transposed) are wanted; for "
+                "numbers there is dc_mul", DC__SHAPE_TEXT(a->shape), DC__SHAPE_TEXT(b->shape));
     if (row) a = dc_unsqueeze(a, 0);
     if (column) b = dc_unsqueeze(b, 1);
     dc_tensor *c = dc__apply2(&dc__matmul_op, a, b, &s, sizeof s);
@@ -5185,10 +5093,21 @@ DC_API dc_tensor *dc_matmul_with(dc_tensor *a, bool transpose_a, dc_tensor *b, b
     return row ? dc_squeeze(c, column ? -1 : -2) : c;
 }
 
-DC_API dc_tensor *dc_matmul(dc_tensor *a, dc_tensor *b) { return dc_matmul_with(a, false, b, false); }
+DC_API dc_tensor *dc_matmul(dc_tensor *a, dc_tensor *b) {
+    return dc_matmul_with(a, false, b, false);
+}
+
+/* A bias or a gain has one number a feature: the last axis of y. NULL will do. */
+static void dc__check_vector(const char *what, const dc_tensor *y, const dc_tensor *v) {
+    int64_t features = y->shape.rank ? y->shape.dim[y->shape.rank - 1] : 1;
+    if (v && (v->shape.rank != 1 || v->size != features))
+        dc_fail(y->ctx, "%s should be [%lld], not %s, for a result %s", what, (long long)features,
+                DC__SHAPE_TEXT(v->shape), DC__SHAPE_TEXT(y->shape));
+}
 
 DC_API dc_tensor *dc_linear(dc_tensor *x, dc_tensor *w, dc_tensor *b) {
     dc_tensor *y = dc_matmul(x, w);
+    dc__check_vector("dc_linear: the bias", y, b);
     return b ? dc_add(y, b) : y;
 }
 
@@ -5271,7 +5190,8 @@ static void dc__layer_norm_forward(dc_tensor *y) {
     int64_t rows = dc__rows(y);
     s->mean = dc__temporary(y->ctx, (size_t)rows * sizeof(dc_real));
     s->scale = dc__temporary(y->ctx, (size_t)rows * sizeof(dc_real));
-    y->ctx->kernels->layer_norm(rows, dc__last(y), y->in[0]->data, y->data, s->mean, s->scale, s->epsilon);
+    y->ctx->kernels->layer_norm(rows, dc__last(y), y->in[0]->data, y->data, s->mean, s->scale,
+                                s->epsilon);
 }
 
 static void dc__layer_norm_backward(dc_tensor *y) {
@@ -5281,11 +5201,13 @@ static void dc__layer_norm_backward(dc_tensor *y) {
 }
 
 static const dc_op dc__layer_norm_op = {
-    "layer_norm_op", "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape, dc__layer_norm_forward,
-    dc__layer_norm_backward, false
+    "layer_norm_op", "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
+    dc__layer_norm_forward, dc__layer_norm_backward, false
 };
 
 static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bias) {
+    dc__check_vector("normalisation: the gain", y, gain);
+    dc__check_vector("normalisation: the bias", y, bias);
     if (gain) y = dc_mul(y, gain);
     return bias ? dc_add(y, bias) : y;
 }
@@ -5322,7 +5244,8 @@ static void dc__batch_norm_backward(dc_tensor *y) {
     const dc__norm_state *s = y->state;
     const dc__kernels *k = y->ctx->kernels;
     int64_t rows = dc__rows(y), n = dc__last(y);
-    dc_real *dx = dc_grad_data(y->in[0]), *means = dc__temporary(y->ctx, 2 * (size_t)n * sizeof *means);
+    dc_real *dx = dc_grad_data(y->in[0]);
+    dc_real *means = dc__temporary(y->ctx, 2 * (size_t)n * sizeof *means);
     dc_real *products = dc__temporary(y->ctx, (size_t)y->size * sizeof *products);
     k->mul.forward(y->size, y->grad, y->data, products, 0);
     k->sum(1, rows, n, y->grad, means, (dc_real)rows);
@@ -5331,8 +5254,8 @@ static void dc__batch_norm_backward(dc_tensor *y) {
 }
 
 static const dc_op dc__batch_norm_op = {
-    "batch_norm_op", "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape, dc__batch_norm_forward,
-    dc__batch_norm_backward, false
+    "batch_norm_op", "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
+    dc__batch_norm_forward, dc__batch_norm_backward, false
 };
 
 /* running = (1 - momentum) running + momentum batch; the running variance is the unbiased one. */
@@ -5347,8 +5270,9 @@ static void dc__update_running(dc_tensor *y, dc_tensor *mean, dc_tensor *var, dc
     mean->base->version++, var->base->version++;
 }
 
-DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_tensor *running_mean,
-                                   dc_tensor *running_var, dc_real momentum, dc_real epsilon) {
+DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias,
+                                   dc_tensor *running_mean, dc_tensor *running_var,
+                                   dc_real momentum, dc_real epsilon) {
     dc_context *ctx = dc__context_of("dc_batch_norm_op", DC_TENSORS(x, running_mean, running_var));
     int64_t features = x->shape.rank ? dc__last(x) : 0;
     if (running_mean->size != features || running_var->size != features)
@@ -5357,11 +5281,13 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
                 DC__SHAPE_TEXT(running_var->shape));
     if (!ctx->training) {
         dc_tensor *scale = dc_rsqrt(dc_shift(dc_detach(running_var), epsilon));
-        return dc__gain_and_bias(dc_mul(dc_sub(x, dc_detach(running_mean)), scale), gain, bias);
+        /* Training may move it before backward. */
+        dc_tensor *mean = dc_copy(dc_detach(running_mean));
+        return dc__gain_and_bias(dc_mul(dc_sub(x, mean), scale), gain, bias);
     }
     if (dc__rows(x) < 2)
-        dc_fail(ctx, "dc_batch_norm_op: a batch of one sample (%s) has no variance; train with larger batches",
-                DC__SHAPE_TEXT(x->shape));
+        dc_fail(ctx, "dc_batch_norm_op: a batch of one sample (%s) has no variance; choose "
+                "a batch_size that leaves none at the end of an epoch", DC__SHAPE_TEXT(x->shape));
     dc__norm_state s = { .epsilon = epsilon };
     dc_tensor *y = dc__apply1(&dc__batch_norm_op, x, &s, sizeof s);
     dc__update_running(y, running_mean, running_var, momentum);
@@ -5383,8 +5309,8 @@ static void dc__dropout_backward(dc_tensor *y) {
 }
 
 static const dc_op dc__dropout_op = {
-    "dropout_op", "dx = dy mask / (1 - rate)", dc__same_shape_as_x, dc__dropout_forward, dc__dropout_backward,
-    false
+    "dropout_op", "dx = dy mask / (1 - rate)", dc__same_shape_as_x, dc__dropout_forward,
+    dc__dropout_backward, false
 };
 
 /* The mask's address: the layer, how often it ran since the last step, the step. */
@@ -5412,6 +5338,11 @@ DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate) {
 
 static const dc_loss_options dc__mean_loss;            /* All zero: the mean. */
 
+static const dc_loss_options *dc__or_mean(const dc_loss_options *o)
+{
+    return o ? o : &dc__mean_loss;
+}
+
 static dc_tensor *dc__reduce(dc_tensor *each, const dc_loss_options *o) {
     return o->reduction == DC_NONE ? each : o->reduction == DC_SUM ? dc_sum(each) : dc_mean(each);
 }
@@ -5422,21 +5353,22 @@ static dc_tensor *dc__target_like(const char *function, dc_tensor *y, dc_shape w
 {
     dc_context *ctx = dc__context_of(function, DC_TENSORS(y, t));
     dc_shape a = { 0 }, b = { 0 };
-    for (int i = 0; i < wanted.rank; i++) if (wanted.dim[i] != 1) a.dim[a.rank++] = wanted.dim[i];
-    for (int i = 0; i < t->shape.rank; i++) if (t->shape.dim[i] != 1) b.dim[b.rank++] =
-        t->shape.dim[i];
+    for (int i = 0; i < wanted.rank; i++)
+        if (wanted.dim[i] != 1) a.dim[a.rank++] = wanted.dim[i];
+    for (int i = 0; i < t->shape.rank; i++)
+        if (t->shape.dim[i] != 1) b.dim[b.rank++] = t->shape.dim[i];
     if (!dc__same_shape(a, b))
         dc_fail(ctx, "%s: prediction %s and target %s do not fit; the target should be %s",
-                function,
-                DC__SHAPE_TEXT(y->shape), DC__SHAPE_TEXT(t->shape), DC__SHAPE_TEXT(wanted));
+                function, DC__SHAPE_TEXT(y->shape), DC__SHAPE_TEXT(t->shape),
+                DC__SHAPE_TEXT(wanted));
     return dc__same_shape(t->shape, wanted) ? t : dc_reshape(t, wanted);
 }
 
 /* --- element by element: the table of @impl-arithmetic --- */
 
 static dc_tensor *dc__elementwise_loss(const char *function, const dc_op *op, dc_tensor *y,
-                                       dc_tensor *t,
-                                       const dc_loss_options *o) {
+                                       dc_tensor *t, const dc_loss_options *o) {
+    o = dc__or_mean(o);
     dc__check(function, 1, y);
     dc__ab s = { o->delta > 0 ? o->delta : 1, 0 };
     t = dc__target_like(function, y, y->shape, t);
@@ -5495,11 +5427,13 @@ static dc_tensor *dc__pick(const char *function, dc_tensor *log_p, dc_tensor *la
 static dc_tensor *dc__reduce_weighted(dc_tensor *each, dc_tensor *weights, const dc_loss_options *o)
 {
     if (!weights || o->reduction != DC_MEAN) return dc__reduce(each, o);
-    return dc_div(dc_sum(each), dc_sum(weights));
+    dc_tensor *total = dc_sum(each);
+    return dc_div(total, dc_sum(weights));
 }
 
 DC_API dc_tensor *dc_nll_with(dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *o) {
     dc_tensor *weights = NULL;
+    o = dc__or_mean(o);
     dc__needs_classes("dc_nll", log_p);
     dc_tensor *each = dc__pick("dc_nll", log_p, labels, o, &weights);
     return dc__reduce_weighted(each, weights, o);
@@ -5510,19 +5444,22 @@ DC_API dc_tensor *dc_nll_with(dc_tensor *log_p, dc_tensor *labels, const dc_loss
 DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *logits, dc_tensor *labels,
                                         const dc_loss_options *o) {
     dc_tensor *weights = NULL;
+    o = dc__or_mean(o);
     dc__needs_classes("dc_cross_entropy", logits);
     dc_tensor *log_p = dc_log_softmax(logits);
     dc_tensor *each = dc__pick("dc_cross_entropy", log_p, labels, o, &weights);
     if (o->label_smoothing > 0) {
         dc_tensor *all = o->class_weights ? dc_mul(log_p, o->class_weights) : log_p;
         dc_real share = o->label_smoothing / (dc_real)dc__last(logits);
-        each = dc_sub(dc_scale(each, 1 - o->label_smoothing), dc_scale(dc__sum_last(all), share));
+        each = dc_scale(each, 1 - o->label_smoothing);
+        each = dc_sub(each, dc_scale(dc__sum_last(all), share));
     }
     return dc__reduce_weighted(each, weights, o);
 }
 
 DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *logits, dc_tensor *t,
                                              const dc_loss_options *o) {
+    o = dc__or_mean(o);
     dc__needs_classes("dc_soft_cross_entropy", logits);
     dc__check_class_weights("dc_soft_cross_entropy", logits, o);
     t = dc__target_like("dc_soft_cross_entropy", logits, logits->shape, t);
@@ -5534,18 +5471,22 @@ DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *logits, dc_tensor *t,
 }
 
 DC_API dc_tensor *dc_kl_div_with(dc_tensor *log_p, dc_tensor *t, const dc_loss_options *o) {
+    o = dc__or_mean(o);
     dc__needs_classes("dc_kl_div", log_p);
     t = dc__target_like("dc_kl_div", log_p, log_p->shape, t);
     return dc__reduce(dc__sum_last(dc__apply2(&dc__kl_error_op, log_p, t, NULL, 0)), o);
 }
 
 DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {
+    o = dc__or_mean(o);
     dc__needs_classes("dc_cosine_loss", y);
     t = dc__target_like("dc_cosine_loss", y, y->shape, t);
     dc_tensor *least = dc_scalar(y->ctx, DC__C(1e-8));
-    dc_tensor *lengths = dc_mul(dc_maximum(dc_norm_over(y, DC_AXES(-1), false), least),
-                                dc_maximum(dc_norm_over(t, DC_AXES(-1), false), least));
-    return dc__reduce(dc_shift(dc_neg(dc_div(dc__sum_last(dc_mul(y, t)), lengths)), 1), o);
+    dc_tensor *y_length = dc_maximum(dc_norm_over(y, DC_AXES(-1), false), least);
+    dc_tensor *t_length = dc_maximum(dc_norm_over(t, DC_AXES(-1), false), least);
+    dc_tensor *lengths = dc_mul(y_length, t_length);
+    dc_tensor *cosine = dc_div(dc__sum_last(dc_mul(y, t)), lengths);
+    return dc__reduce(dc_shift(dc_neg(cosine), 1), o);
 }
 
 /* --- the short names, and the records for dc_compile --- */
@@ -5567,7 +5508,7 @@ DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_
 #define DC__DEFINE(NAME, RECORD, IS_CLASSIFIER)                                                    \
     DC_API dc_tensor *dc_##NAME(dc_tensor *y, dc_tensor *t)                                        \
     {                                                                                              \
-        return dc_##NAME##_with(y, t, &dc__mean_loss);                                             \
+        return dc_##NAME##_with(y, t, NULL);                                             \
     }
 DC__LOSSES(DC__DEFINE)
 #undef DC__DEFINE
@@ -5593,12 +5534,13 @@ DC_API dc_loss dc_loss_named(const char *name) {
 static dc__words dc__values_text(const dc_real *data, int64_t n) {
     dc__words w;
     double sum = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)data[i], squares +=
-        (double)data[i] * (double)data[i];
+    for (int64_t i = 0; i < n; i++) {
+        sum += (double)data[i];
+        squares += (double)data[i] * (double)data[i];
+    }
     if (n == 1) dc__number_text((double)data[0], 6, w.text, sizeof w.text);
-    else snprintf(w.text, sizeof w.text, "mean %.60s, norm %.60s",
-                  DC__NUMBER(sum / (double)(n ? n : 1), 4),
-                  DC__NUMBER(sqrt(squares), 4));
+    else snprintf(w.text, sizeof w.text, "mean %.40s, norm %.40s",
+                  DC__NUMBER(sum / (double)(n ? n : 1), 4), DC__NUMBER(sqrt(squares), 4));
     return w;
 }
 
@@ -5606,31 +5548,26 @@ static dc__words dc__values_text(const dc_real *data, int64_t n) {
 static void dc__local_derivatives(dc_tensor *y, char *out, size_t size) {
     dc_context *ctx = y->ctx;
     dc_mark mark = dc_begin(ctx);
-    dc_real *kept = y->grad, **kept_in = dc__temporary(ctx, (size_t)y->inputs * sizeof *kept_in);
-    uint32_t *kept_pass = dc__temporary(ctx, (size_t)y->inputs * sizeof *kept_pass), pass =
-        ctx->pass;
+    dc_tensor **kept_in = y->in, *x = dc__temporary(ctx, (size_t)y->inputs * sizeof *x);
+    dc_real *kept_grad = y->grad;
     size_t used = 0;
-    for (int i = 0; i < y->inputs; i++) kept_in[i] = y->in[i]->grad, kept_pass[i] = y->in[i]->pass;
+    y->in = dc__temporary(ctx, (size_t)y->inputs * sizeof *y->in);
+    /* Copies of the headers stand in for the operands. */
     for (int i = 0; i < y->inputs; i++) {
-        dc_tensor *x = y->in[i];
-        x->grad = memset(dc__temporary(ctx, (size_t)x->size * sizeof(dc_real)), 0,
-                         (size_t)x->size * sizeof(dc_real));
-        x->pass = pass;                            /* Reached already: dc_grad_data leaves it be. */
+        x[i] = *kept_in[i], y->in[i] = &x[i];
+        x[i].grad = dc_alloc(ctx, (size_t)x[i].size * sizeof(dc_real));
+        x[i].pass = ctx->pass;                   /* Reached already: dc_grad_data leaves it be. */
     }
     y->grad = dc__temporary(ctx, (size_t)y->size * sizeof(dc_real));
     ctx->kernels->fill(y->size, 1, y->grad);
     y->op->backward(y);
-    out[0] = 0;
     for (int i = 0; i < y->inputs && used + 1 < size; i++) {
-        dc_tensor *x = y->in[i];
-        int n = x->needs_grad ? snprintf(out + used, size - used, "%s%s", i ? "; " : "",
-                                         dc__values_text(x->grad, x->size).text)
-                              : snprintf(out + used, size - used, "%sconstant", i ? "; " : "");
+        dc__words value = dc__values_text(x[i].grad, x[i].size);
+        int n = snprintf(out + used, size - used, "%s%s", i ? "; " : "",
+                         x[i].needs_grad ? value.text : "constant");
         used += n > 0 ? (size_t)n : 0;
     }
-    for (int i = y->inputs - 1; i >= 0; i--) y->in[i]->grad = kept_in[i], y->in[i]->pass =
-        kept_pass[i];
-    y->grad = kept;
+    y->in = kept_in, y->grad = kept_grad;
     dc_end(ctx, mark);
 }
 
@@ -5642,24 +5579,33 @@ static int64_t dc__index_of(const dc__nodes *nodes, const dc_tensor *t) {
     return -1;
 }
 
-/* Everything the loss depends on, operands first. The tape is walked backwards from the loss,
- * and a tensor is taken when something already taken uses it. */
-static dc__nodes dc__reachable(dc_tensor *loss) {
-    dc__nodes all = { NULL, 1 };
-    int64_t room = 1;
+/* Adds to `all` what the loss depends on. The tape is walked backwards, and a tensor belongs to it
+ * when something that is known to belong uses it. */
+static void dc__reach(dc_tensor *loss, dc__nodes *all) {
+    all->node[all->count++] = loss;
+    for (dc_tensor *t = loss; t; t = t->made_before)
+        for (int i = 0; i < t->inputs && dc__index_of(all, t) >= 0; i++)
+            if (dc__index_of(all, t->in[i]) < 0) all->node[all->count++] = t->in[i];
+}
+
+/* The same in the order in which it was made, each leaf before its first use. */
+static dc__nodes dc__forward_order(dc_tensor *loss) {
+    int64_t room = 1, made = 0;
     for (dc_tensor *t = loss; t; t = t->made_before) room += 1 + t->inputs;
-    all.node = dc__temporary(loss->ctx, (size_t)room * sizeof *all.node);
-    all.node[0] = loss;
-    for (dc_tensor *t = loss; t; t = t->made_before) {
-        if (dc__index_of(&all, t) < 0) continue;
+    size_t size = (size_t)room * sizeof(dc_tensor *);
+    dc__nodes all = { dc__temporary(loss->ctx, size), 0 };
+    dc__nodes ordered = { dc__temporary(loss->ctx, size), 0 };
+    dc_tensor **newest_first = dc__temporary(loss->ctx, size);
+    dc__reach(loss, &all);
+    for (dc_tensor *t = loss; t; t = t->made_before)
+        if (t == loss || (t->inputs && dc__index_of(&all, t) >= 0)) newest_first[made++] = t;
+    while (made-- > 0) {
+        dc_tensor *t = newest_first[made];
         for (int i = 0; i < t->inputs; i++)
-            if (dc__index_of(&all, t->in[i]) < 0) all.node[all.count++] = t->in[i];
+            if (dc__index_of(&ordered, t->in[i]) < 0) ordered.node[ordered.count++] = t->in[i];
+        ordered.node[ordered.count++] = t;
     }
-    for (int64_t i = 0; i < all.count / 2; i++) {
-        dc_tensor *kept = all.node[i];
-        all.node[i] = all.node[all.count - 1 - i], all.node[all.count - 1 - i] = kept;
-    }
-    return all;
+    return ordered;
 }
 
 static void dc__explain_node(dc__text *out, const dc__nodes *nodes, int64_t i,
@@ -5670,7 +5616,10 @@ static void dc__explain_node(dc__text *out, const dc__nodes *nodes, int64_t i,
     const char *what = t->inputs ? t->op->name : t->needs_grad ? "parameter" : "constant";
     if (t->inputs) dc__local_derivatives(t, local, sizeof local);
     dc__text_add(out, is_dot ? "  n%lld [label=\"%s" : "%3lld  %s", (long long)i, what);
-    if (t->name) dc__text_add(out, is_dot ? "\\n%s" : " '%s'", t->name);
+    if (t->name) dc__text_add(out, is_dot ? "\\n" : " '");
+    for (const char *c = t->name; c && *c; c++)          /* '"' and '\' would end the label. */
+        dc__text_add(out, "%c", is_dot && (*c == '"' || *c == '\\') ? '\'' : *c);
+    if (t->name && !is_dot) dc__text_add(out, "'");
     dc__text_add(out, is_dot ? "\\n%s" : " %s", DC__SHAPE_TEXT(t->shape));
     for (int k = 0; !is_dot && k < t->inputs; k++)
         dc__text_add(out, "%s%lld", k ? ", " : " of ", (long long)dc__index_of(nodes, t->in[k]));
@@ -5682,8 +5631,8 @@ static void dc__explain_node(dc__text *out, const dc__nodes *nodes, int64_t i,
     if (t->inputs)
         dc__text_add(out, is_dot ? "\\nlocal %s" : "\n       local      %s", local);
     if (t->inputs && !is_dot) dc__text_add(out, "\n       rule       %s", t->op->derivative);
-    dc__text_add(out, is_dot ? "\" shape=%s];\n" : "%s\n", is_dot ? t->inputs ? "ellipse" : "box"
-                 : "");
+    if (!is_dot) dc__text_add(out, "\n");
+    else dc__text_add(out, "\" shape=%s];\n", t->inputs ? "ellipse" : "box");
     for (int k = 0; is_dot && k < t->inputs; k++)
         dc__text_add(out, "  n%lld -> n%lld;\n", (long long)dc__index_of(nodes, t->in[k]),
                      (long long)i);
@@ -5693,7 +5642,7 @@ DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *pa
     dc__check("dc_explain", 1, loss);
     dc_context *ctx = loss->ctx;
     dc_mark mark = dc_begin(ctx);
-    dc__nodes nodes = dc__reachable(loss);
+    dc__nodes nodes = dc__forward_order(loss);
     dc__text out = { .ctx = ctx };
     if (format == DC_DOT) dc__text_add(&out, "digraph tape {\n  rankdir=LR;\n");
     for (int64_t i = 0; i < nodes.count; i++) dc__explain_node(&out, &nodes, i, format);
@@ -5759,9 +5708,9 @@ DC_API double dc_gradcheck(dc_context *ctx, dc_scalar_function f, dc_tensors inp
     return worst;
 }
 
-/* ================================================================================================ */
-/* @impl-optimizers                                                                                  */
-/* ================================================================================================ */
+/* ============================================================================================== */
+/* @impl-optimizers                                                                               */
+/* ============================================================================================== */
 
 /* The gradient says which way is down, an optimiser how far to go. Two of them differ in one kernel
  * (@impl-kernels) and in how many numbers they remember for each weight. Rates, schedules, clipping
@@ -5771,6 +5720,8 @@ typedef struct dc__slot {
     dc_tensor *param;
     dc_real   *state[3];                   /* Moments, as large as the parameter, or NULL. */
     double     rate_factor, weight_decay;  /* Its group's. */
+    int64_t    t;                          /* Updates of this parameter; with the products */
+    double     power1, power2, mu_product; /* beta1^t, beta2^t; Nadam: mu_1 mu_2 ... mu_t */
 } dc__slot;
 
 struct dc_optimizer {
@@ -5779,48 +5730,39 @@ struct dc_optimizer {
     int               count;
     dc__slot         *slot;                /* One a parameter. */
     int64_t           t, calls;            /* Updates applied; calls of dc_step. */
-    double            power1, power2;      /* beta1^t, beta2^t */
-    double            mu_product;          /* Nadam: mu_1 mu_2 ... mu_t */
     double            plateau_best, plateau_factor;
     int               plateau_bad;         /* Reports in a row without improvement. */
 };
 
 /* --- specifications --- */
 
-DC_API dc_optimizer_spec dc_sgd(double rate)
-{
+DC_API dc_optimizer_spec dc_sgd(double rate) {
     return (dc_optimizer_spec){ .name = "sgd", .rate = rate };
 }
 
-DC_API dc_optimizer_spec dc_momentum(double rate, double momentum)
-{
+DC_API dc_optimizer_spec dc_momentum(double rate, double momentum) {
     return (dc_optimizer_spec){ .name = "sgd", .rate = rate, .momentum = momentum };
 }
 
-DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum)
-{
+DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum) {
     dc_optimizer_spec s = dc_momentum(rate, momentum);
     s.nesterov = true;
     return s;
 }
 
-DC_API dc_optimizer_spec dc_rmsprop(double rate)
-{
+DC_API dc_optimizer_spec dc_rmsprop(double rate) {
     return (dc_optimizer_spec){ .name = "rmsprop", .rate = rate, .rho = 0.99, .epsilon = 1e-8 };
 }
 
-DC_API dc_optimizer_spec dc_adagrad(double rate)
-{
+DC_API dc_optimizer_spec dc_adagrad(double rate) {
     return (dc_optimizer_spec){ .name = "adagrad", .rate = rate, .epsilon = 1e-10 };
 }
 
-DC_API dc_optimizer_spec dc_adadelta(double rate)
-{
+DC_API dc_optimizer_spec dc_adadelta(double rate) {
     return (dc_optimizer_spec){ .name = "adadelta", .rate = rate, .rho = 0.9, .epsilon = 1e-6 };
 }
 
-static dc_optimizer_spec dc__adam_family(const char *name, double rate)
-{
+static dc_optimizer_spec dc__adam_family(const char *name, double rate) {
     return (dc_optimizer_spec){
         .name = name, .rate = rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8
     };
@@ -5829,16 +5771,14 @@ static dc_optimizer_spec dc__adam_family(const char *name, double rate)
 DC_API dc_optimizer_spec dc_adam (double rate) { return dc__adam_family("adam", rate); }
 DC_API dc_optimizer_spec dc_nadam(double rate) { return dc__adam_family("nadam", rate); }
 
-DC_API dc_optimizer_spec dc_adamw(double rate)
-{
+DC_API dc_optimizer_spec dc_adamw(double rate) {
     dc_optimizer_spec s = dc__adam_family("adamw", rate);
     s.weight_decay = 0.01, s.decoupled = true;
     return s;
 }
 
 /* The sign makes every step equally long, so decay within g would be lost: Lion's is decoupled. */
-DC_API dc_optimizer_spec dc_lion(double rate)
-{
+DC_API dc_optimizer_spec dc_lion(double rate) {
     return (dc_optimizer_spec){
         .name = "lion", .rate = rate, .beta1 = 0.9, .beta2 = 0.99, .decoupled = true
     };
@@ -5846,55 +5786,46 @@ DC_API dc_optimizer_spec dc_lion(double rate)
 
 /* --- schedules --- */
 
-DC_API dc_schedule dc_step_decay(int64_t every, double factor)
-{
+DC_API dc_schedule dc_step_decay(int64_t every, double factor) {
     return (dc_schedule){ .kind = DC_STEP_DECAY, .steps = every, .factor = factor };
 }
 
-DC_API dc_schedule dc_exponential_decay(double factor)
-{
+DC_API dc_schedule dc_exponential_decay(double factor) {
     return (dc_schedule){ .kind = DC_EXPONENTIAL_DECAY, .factor = factor };
 }
 
-DC_API dc_schedule dc_polynomial_decay(int64_t steps, double power, double final)
-{
+DC_API dc_schedule dc_polynomial_decay(int64_t steps, double power, double final) {
     return (dc_schedule){
         .kind = DC_POLYNOMIAL_DECAY, .steps = steps, .power = power, .final = final
     };
 }
 
-DC_API dc_schedule dc_cosine_decay(int64_t steps, double final)
-{
+DC_API dc_schedule dc_cosine_decay(int64_t steps, double final) {
     return (dc_schedule){ .kind = DC_COSINE_DECAY, .steps = steps, .final = final };
 }
 
-DC_API dc_schedule dc_one_cycle(int64_t steps)
-{
+DC_API dc_schedule dc_one_cycle(int64_t steps) {
     return (dc_schedule){ .kind = DC_ONE_CYCLE, .steps = steps };
 }
 
-DC_API dc_schedule dc_reduce_on_plateau(double factor, int patience)
-{
+DC_API dc_schedule dc_reduce_on_plateau(double factor, int patience) {
     return (dc_schedule){ .kind = DC_REDUCE_ON_PLATEAU, .factor = factor, .patience = patience };
 }
 
-DC_API dc_schedule dc_with_warmup(dc_schedule schedule, int64_t steps)
-{
+DC_API dc_schedule dc_with_warmup(dc_schedule schedule, int64_t steps) {
     schedule.warmup = steps;
     return schedule;
 }
 
 /* x^n by squaring, which unlike pow gives the same bits everywhere. */
-static double dc__whole_power(double x, int64_t n)
-{
+static double dc__whole_power(double x, int64_t n) {
     double y = 1;
     for (; n > 0; n /= 2, x *= x)
         if (n % 2) y *= x;
     return y;
 }
 
-static double dc__power(double x, double exponent)
-{
+static double dc__power(double x, double exponent) {
     int64_t whole = exponent < 1e9 ? (int64_t)exponent : 0;
     if (exponent == (double)whole) return dc__whole_power(x, whole);
     return (double)dc__pow_plain((dc_real)x, (dc_real)exponent);
@@ -5902,23 +5833,20 @@ static double dc__power(double x, double exponent)
 
 /* From `start` to `end` along half a cosine, as x goes from 0 to 1. (1 + cos(pi x)) / 2 is
  * sin^2(pi (1 - x) / 2), which keeps all its digits near the end. */
-static double dc__cosine(double start, double end, double x)
-{
+static double dc__cosine(double start, double end, double x) {
     double sine = (double)dc__sin_plain((dc_real)(1.5707963267948966 * (1 - x)));
     return end + (start - end) * sine * sine;
 }
 
 /* As PyTorch's OneCycleLR: the top and the end are reached, not passed, hence the -1. */
-static double dc__one_cycle_at(int64_t steps, int64_t t)
-{
+static double dc__one_cycle_at(int64_t steps, int64_t t) {
     double top = 0.3 * (double)steps - 1, last = (double)(steps - 1), now = (double)t;
     if (now >= last) return 1.0 / 250000;
     if (now <= top) return dc__cosine(1.0 / 25, 1, now / top);
     return dc__cosine(1, 1.0 / 250000, (now - top) / (last - top));
 }
 
-DC_API double dc_schedule_at(dc_schedule s, int64_t t)
-{
+DC_API double dc_schedule_at(dc_schedule s, int64_t t) {
     if (t < 0) t = 0;
     if (t < s.warmup) {
         double part = (double)(t + 1) / (double)s.warmup;
@@ -5950,8 +5878,7 @@ typedef struct dc__rule {
 } dc__rule;
 
 /* The rule of that name on this device; .name is NULL when there is none. */
-static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *spec)
-{
+static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *spec) {
     const dc__kernels *k = ctx->kernels;
     const int momentum = spec->momentum > 0;
     const dc__rule rules[] = {
@@ -5971,20 +5898,17 @@ static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *spec
 
 /* x must be a finite number, from `low` on. No NaN is. */
 static void dc__check_number(dc_context *ctx, const char *who, const char *what, double x,
-                             double low, const char *rule)
-{
+                             double low, const char *rule) {
     if (x >= low && x < INFINITY) return;
     dc_fail(ctx, "%s: %s is %s; it must be %s", who, what, DC__NUMBER(x, 6), rule);
 }
 
-static void dc__check_part(dc_context *ctx, const char *who, const char *what, double x)
-{
+static void dc__check_part(dc_context *ctx, const char *who, const char *what, double x) {
     if (x >= 0 && x < 1) return;
     dc_fail(ctx, "%s: %s is %s; it must be in [0, 1)", who, what, DC__NUMBER(x, 6));
 }
 
-static void dc__check_schedule(dc_context *ctx, const char *who, dc_schedule s)
-{
+static void dc__check_schedule(dc_context *ctx, const char *who, dc_schedule s) {
     const bool decays = s.kind == DC_STEP_DECAY || s.kind == DC_EXPONENTIAL_DECAY ||
                         s.kind == DC_REDUCE_ON_PLATEAU;
     const bool ends = s.kind == DC_POLYNOMIAL_DECAY || s.kind == DC_COSINE_DECAY ||
@@ -6007,8 +5931,7 @@ static void dc__check_schedule(dc_context *ctx, const char *who, dc_schedule s)
     if (ends) dc__check_number(ctx, who, "the schedule's final", s.final, 0, "0 or more");
 }
 
-static void dc__check_spec(dc_context *ctx, const char *who, const dc_optimizer_spec *s)
-{
+static void dc__check_spec(dc_context *ctx, const char *who, const dc_optimizer_spec *s) {
     const dc__rule rule = dc__rule_of(ctx, s);
     if (!rule.name)
         dc_fail(ctx, "%s: there is no optimizer \"%s\"; start from dc_sgd, dc_adam or their like "
@@ -6032,15 +5955,13 @@ static void dc__check_spec(dc_context *ctx, const char *who, const dc_optimizer_
 }
 
 /* The parameter's slot, or NULL. */
-static dc__slot *dc__slot_of(const dc_optimizer *o, const dc_tensor *param)
-{
+static dc__slot *dc__slot_of(const dc_optimizer *o, const dc_tensor *param) {
     for (int i = 0; i < o->count; i++)
         if (o->slot[i].param == param) return &o->slot[i];
     return NULL;
 }
 
-static void dc__add_slot(dc_optimizer *o, const char *who, dc_tensor *p, int states)
-{
+static void dc__add_slot(dc_optimizer *o, const char *who, dc_tensor *p, int states) {
     const int i = o->count;
     if (!p) dc_fail(o->ctx, "%s: parameter %d is NULL", who, i + 1);
     dc__check(who, i + 1, p);
@@ -6048,44 +5969,43 @@ static void dc__add_slot(dc_optimizer *o, const char *who, dc_tensor *p, int sta
     if (p->op)
         dc_fail(o->ctx, "%s: tensor %d is the result of dc_%s; it wants parameters (dc_param)", who,
                 i + 1, p->op->name);
+    if (p->depth)
+        dc_fail(o->ctx, "%s: tensor %d lives between dc_begin and dc_end; make it before dc_begin",
+                who, i + 1);
     if (dc__slot_of(o, p)) dc_fail(o->ctx, "%s: parameter %d is in the list twice", who, i + 1);
     dc__slot *s = &o->slot[o->count++];
-    *s = (dc__slot){ .param = p, .rate_factor = 1, .weight_decay = o->spec.weight_decay };
+    *s = (dc__slot){ .param = p, .rate_factor = 1, .weight_decay = o->spec.weight_decay,
+                     .power1 = 1, .power2 = 1, .mu_product = 1 };
     for (int k = 0; k < states; k++)
         s->state[k] = dc__permanent_zeros(o->ctx, (size_t)p->size * sizeof(dc_real));
 }
 
 /* who: the public function that was called, for messages. */
 static dc_optimizer *dc__make_optimizer(dc_context *ctx, const char *who, dc_optimizer_spec spec,
-                                        dc_tensors params)
-{
+                                        dc_tensors params) {
     dc__check_spec(ctx, who, &spec);
     if (params.count < 1)
         dc_fail(ctx, "%s: there is no parameter; make the model before its optimizer", who);
     const dc__rule rule = dc__rule_of(ctx, &spec);
     spec.name = rule.name;                 /* The program's own text need not live as long. */
     dc_optimizer *o = dc__permanent(ctx, sizeof *o);
-    *o = (dc_optimizer){ .ctx = ctx, .spec = spec, .power1 = 1, .power2 = 1, .mu_product = 1,
-                         .plateau_best = INFINITY, .plateau_factor = 1 };
+    *o = (dc_optimizer){ .ctx = ctx, .spec = spec, .plateau_best = INFINITY, .plateau_factor = 1 };
     o->slot = dc__permanent(ctx, (size_t)params.count * sizeof *o->slot);
     for (int i = 0; i < params.count; i++)
         dc__add_slot(o, who, params.tensor[i], rule.states);
     return o;
 }
 
-DC_API dc_optimizer *dc_optimize(dc_context *ctx, dc_optimizer_spec spec)
-{
+DC_API dc_optimizer *dc_optimize(dc_context *ctx, dc_optimizer_spec spec) {
     return dc__make_optimizer(ctx, "dc_optimize", spec, dc_make_tensors(ctx->params, ctx->param));
 }
 
-DC_API dc_optimizer *dc_optimize_these(dc_context *ctx, dc_optimizer_spec spec, dc_tensors params)
-{
+DC_API dc_optimizer *dc_optimize_these(dc_context *ctx, dc_optimizer_spec spec, dc_tensors params) {
     return dc__make_optimizer(ctx, "dc_optimize_these", spec, params);
 }
 
 DC_API void dc_set_group(dc_optimizer *o, dc_tensors params, double rate_factor,
-                         double weight_decay)
-{
+                         double weight_decay) {
     const char *who = "dc_set_group";
     dc__check_number(o->ctx, who, "rate_factor", rate_factor, 0, "0 or more");
     dc__check_number(o->ctx, who, "weight_decay", weight_decay, 0, "0 or more");
@@ -6098,20 +6018,19 @@ DC_API void dc_set_group(dc_optimizer *o, dc_tensors params, double rate_factor,
 
 /* --- stepping --- */
 
-DC_API double dc_rate(const dc_optimizer *o)
-{
-    return o->spec.rate * dc_schedule_at(o->spec.schedule, o->t) * o->plateau_factor;
+static double dc__multiplier(const dc_optimizer *o) {
+    return dc_schedule_at(o->spec.schedule, o->t) * o->plateau_factor;
 }
 
-DC_API void dc_set_rate(dc_optimizer *o, double rate)
-{
+DC_API double dc_rate(const dc_optimizer *o) { return o->spec.rate * dc__multiplier(o); }
+
+DC_API void dc_set_rate(dc_optimizer *o, double rate) {
     dc__check_number(o->ctx, "dc_set_rate", "the rate", rate, DBL_MIN, "greater than 0");
     o->spec.rate = rate;
 }
 
 /* As PyTorch's ReduceLROnPlateau: an improvement is one by a factor of at least 1e-4. */
-DC_API void dc_plateau(dc_optimizer *o, double loss)
-{
+DC_API void dc_plateau(dc_optimizer *o, double loss) {
     const dc_schedule *s = &o->spec.schedule;
     if (s->kind != DC_REDUCE_ON_PLATEAU) return;
     if (loss < o->plateau_best * (1 - 1e-4)) {
@@ -6122,14 +6041,12 @@ DC_API void dc_plateau(dc_optimizer *o, double loss)
 }
 
 /* The gradient that a step would apply; NULL when backward has not reached p, or p is frozen. */
-static const dc_real *dc__gradient_of(const dc_tensor *p)
-{
+static const dc_real *dc__gradient_of(const dc_tensor *p) {
     return p->needs_grad && p->pass ? p->grad : NULL;
 }
 
 /* Eight sums side by side, always in the same way: the compiler may add them at once. */
-static double dc__sum_of_squares(int64_t n, const dc_real *x)
-{
+static double dc__sum_of_squares(int64_t n, const dc_real *x) {
     double sum[8] = { 0 };
     int64_t i = 0;
     for (; i + 8 <= n; i += 8)
@@ -6138,8 +6055,7 @@ static double dc__sum_of_squares(int64_t n, const dc_real *x)
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
-DC_API double dc_grad_norm(const dc_optimizer *o)
-{
+DC_API double dc_grad_norm(const dc_optimizer *o) {
     double sum = 0;
     for (int i = 0; i < o->count; i++) {
         const dc_real *g = dc__gradient_of(o->slot[i].param);
@@ -6150,8 +6066,7 @@ DC_API double dc_grad_norm(const dc_optimizer *o)
 
 /* By which gradients are multiplied: for the mean over accumulated calls, then for clip_norm. A NaN
  * stays one; the 1e-6 is PyTorch's. */
-static double dc__gradient_scale(const dc_optimizer *o)
-{
+static double dc__gradient_scale(const dc_optimizer *o) {
     double mean = o->spec.accumulate > 1 ? 1.0 / o->spec.accumulate : 1;
     if (!(o->spec.clip_norm > 0)) return mean;
     double factor = o->spec.clip_norm / (mean * dc_grad_norm(o) + 1e-6);
@@ -6159,26 +6074,25 @@ static double dc__gradient_scale(const dc_optimizer *o)
 }
 
 /* Nadam's momentum grows from beta1 / 2 to beta1: mu_t = beta1 (1 - 0.96^(t / 250) / 2). */
-static double dc__nadam_mu(const dc_optimizer *o, int64_t t)
-{
+static double dc__nadam_mu(const dc_optimizer *o, int64_t t) {
     return o->spec.beta1 * (1 - 0.5 * dc__whole_power(0.9998367253526753, t));
 }
 
-/* What the kernel is told for one parameter, once o->t and the products are those of this update.
- * Moments start at 0, so they are too small at first: Adam and Nadam divide this bias out. */
+/* What the kernel is told for one parameter, once slot->t and the products are those of this
+ * update. Moments start at 0, so they are too small at first: Adam and Nadam divide this bias
+ * out. */
 static dc__step_numbers dc__numbers(const dc_optimizer *o, const dc__rule *rule,
-                                    const dc__slot *slot, double rate, double scale)
-{
+                                    const dc__slot *slot, double rate, double scale) {
     const dc_optimizer_spec *s = &o->spec;
     rate *= slot->rate_factor;
     double beta1 = rule->has_betas ? s->beta1 : s->momentum;
     double beta2 = rule->has_betas ? s->beta2 : s->rho;
     double keep = s->decoupled ? 1 - rate * slot->weight_decay : 1, rate_of_g = 0;
-    if (rule->step == o->ctx->kernels->adam) rate /= 1 - o->power1;
+    if (rule->step == o->ctx->kernels->adam) rate /= 1 - slot->power1;
     if (rule->step == o->ctx->kernels->nadam) {
-        double mu = dc__nadam_mu(o, o->t), next = dc__nadam_mu(o, o->t + 1);
-        rate_of_g = rate * (1 - mu) / (1 - o->mu_product);
-        rate *= next / (1 - o->mu_product * next);
+        double mu = dc__nadam_mu(o, slot->t), next = dc__nadam_mu(o, slot->t + 1);
+        rate_of_g = rate * (1 - mu) / (1 - slot->mu_product);
+        rate *= next / (1 - slot->mu_product * next);
     }
     return (dc__step_numbers){
         .scale = DC__C(scale), .limit = DC__C(s->clip_value > 0 ? s->clip_value : INFINITY),
@@ -6186,30 +6100,31 @@ static dc__step_numbers dc__numbers(const dc_optimizer *o, const dc__rule *rule,
         .rate = DC__C(rate), .rate_of_g = DC__C(rate_of_g),
         .beta1 = DC__C(beta1), .rest1 = DC__C(1 - beta1),
         .beta2 = DC__C(beta2), .rest2 = DC__C(1 - beta2),
-        .unbias = DC__C(1 / sqrt(1 - o->power2)), .epsilon = DC__C(s->epsilon),
+        .unbias = DC__C(1 / sqrt(1 - slot->power2)), .epsilon = DC__C(s->epsilon),
         .nesterov = s->nesterov,
     };
 }
 
-DC_API void dc_step(dc_optimizer *o)
-{
+DC_API void dc_step(dc_optimizer *o) {
     const dc_optimizer_spec *s = &o->spec;
     o->ctx->steps++, o->ctx->calls = 0;
     o->calls++;
     if (s->accumulate > 1 && o->calls % s->accumulate) return;   /* The gradients keep adding up. */
 
     const dc__rule rule = dc__rule_of(o->ctx, s);
-    const double rate = dc_rate(o), scale = dc__gradient_scale(o);
-    o->t++, o->power1 *= s->beta1, o->power2 *= s->beta2;
-    o->mu_product *= dc__nadam_mu(o, o->t);
+    const double scale = dc__gradient_scale(o);
+    const double rate = (double)(dc_real)s->rate * dc__multiplier(o);    /* 1e-3 as 1e-3f. */
+    o->t++;
     for (int i = 0; i < o->count; i++) {
         dc__slot *slot = &o->slot[i];
         dc_tensor *p = slot->param;
         const dc_real *g = dc__gradient_of(p);
         if (g) {
+            slot->t++, slot->power1 *= s->beta1, slot->power2 *= s->beta2;
+            slot->mu_product *= dc__nadam_mu(o, slot->t);
             const dc__step_numbers numbers = dc__numbers(o, &rule, slot, rate, scale);
             rule.step(p->size, p->data, g, slot->state, &numbers);
-            p->version++;
+            p->base->version++;
         }
         dc_zero_grad(p);
     }
@@ -6230,6 +6145,7 @@ struct dc_model {
     dc_layer         **chain;               /* Sequential: what runs after what. */
     int                chain_count;
     dc_shape           input;               /* Of one sample. */
+    dc_shape           output;              /* Of the prediction for it: [1, ...]. */
     dc_model_function  function;            /* Functional. */
     void              *user;
     bool               is_traced, is_compiled;
@@ -6244,15 +6160,15 @@ struct dc_model {
 /* --- activations --- */
 
 static const struct { const char *name; dc_tensor *(*apply)(dc_tensor *x); } dc__activations[] = {
-    [DC_LINEAR]       = { "linear", NULL },           [DC_RELU]      = { "relu", dc_relu },
-    [DC_LEAKY_RELU]   = { "leaky_relu", NULL },       [DC_ELU]       = { "elu", NULL },
-    [DC_SELU]         = { "selu", dc_selu },          [DC_GELU]      = { "gelu", dc_gelu },
-    [DC_GELU_TANH]    = { "gelu_tanh", dc_gelu_tanh }, [DC_SILU]     = { "silu", dc_silu },
-    [DC_MISH]         = { "mish", dc_mish },          [DC_SOFTPLUS]  = { "softplus", dc_softplus },
-    [DC_SOFTSIGN]     = { "softsign", dc_softsign },  [DC_HARDSIGMOID] =
-        { "hardsigmoid", dc_hardsigmoid },
-    [DC_HARDSWISH]    = { "hardswish", dc_hardswish }, [DC_TANH]     = { "tanh", dc_tanh },
-    [DC_SIGMOID]      = { "sigmoid", dc_sigmoid },    [DC_SOFTMAX]   = { "softmax", dc_softmax },
+    [DC_LINEAR]    = { "linear", NULL },            [DC_RELU]     = { "relu", dc_relu },
+    [DC_LEAKY_RELU] = { "leaky_relu", NULL },       [DC_ELU]      = { "elu", NULL },
+    [DC_SELU]      = { "selu", dc_selu },           [DC_GELU]     = { "gelu", dc_gelu },
+    [DC_GELU_TANH] = { "gelu_tanh", dc_gelu_tanh }, [DC_SILU]     = { "silu", dc_silu },
+    [DC_MISH]      = { "mish", dc_mish },           [DC_SOFTPLUS] = { "softplus", dc_softplus },
+    [DC_SOFTSIGN]  = { "softsign", dc_softsign },
+    [DC_HARDSIGMOID] = { "hardsigmoid", dc_hardsigmoid },
+    [DC_HARDSWISH] = { "hardswish", dc_hardswish }, [DC_TANH]     = { "tanh", dc_tanh },
+    [DC_SIGMOID]   = { "sigmoid", dc_sigmoid },     [DC_SOFTMAX]  = { "softmax", dc_softmax },
 };
 enum { DC__ACTIVATIONS = sizeof dc__activations / sizeof *dc__activations };
 
@@ -6301,7 +6217,15 @@ static int64_t dc__layer_features(const dc_layer *layer, dc_shape input) {
 
 /* --- the kinds --- */
 
-static dc_tensor *dc__input_call(dc_layer *layer, dc_tensor *x) { (void)layer; return x; }
+static dc_tensor *dc__input_call(dc_layer *layer, dc_tensor *x) {
+    dc_shape sample = { .rank = x->shape.rank - 1 };
+    memcpy(sample.dim, x->shape.dim + 1, (size_t)sample.rank * sizeof *sample.dim);
+    if (!dc__same_shape(sample, layer->spec.shape))
+        dc_fail(layer->ctx, "dc_input: samples of %s were promised, and a batch of %s came",
+                DC__SHAPE_TEXT(layer->spec.shape), DC__SHAPE_TEXT(x->shape));
+    return x;
+}
+
 static int64_t dc__no_flops(const dc_layer *layer) { (void)layer; return 0; }
 
 /* y = f(x W + b) */
@@ -6333,8 +6257,8 @@ static dc_tensor *dc__activation_call(dc_layer *layer, dc_tensor *x) {
 }
 
 static dc_tensor *dc__dropout_call(dc_layer *layer, dc_tensor *x) {
-    if (!layer->ctx->training) return x;
-    return dc__dropout(x, layer->spec.rate, (uint32_t)layer->ordinal + 1, layer->ctx->calls++);
+    uint32_t call = layer->ctx->training ? layer->ctx->calls++ : 0;
+    return dc__dropout(x, layer->spec.rate, (uint32_t)layer->ordinal + 1, call);
 }
 
 static dc_tensor *dc__flatten_call(dc_layer *layer, dc_tensor *x) {
@@ -6369,7 +6293,15 @@ static void dc__layer_norm_build(dc_layer *layer, dc_shape input) {
     dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(n));
 }
 
+/* Without this, an input of width 1 would be broadcast to the layer's width. */
+static void dc__keep_features(const dc_layer *layer, const dc_tensor *x) {
+    if (dc__layer_features(layer, x->shape) != layer->tensor[0]->size)
+        dc_fail(layer->ctx, "layer %s: made for %lld features, and got %s", layer->name,
+                (long long)layer->tensor[0]->size, DC__SHAPE_TEXT(x->shape));
+}
+
 static dc_tensor *dc__layer_norm_call(dc_layer *layer, dc_tensor *x) {
+    dc__keep_features(layer, x);
     return dc_layer_norm_op(x, layer->tensor[0], layer->tensor[1], layer->spec.epsilon);
 }
 
@@ -6381,6 +6313,7 @@ static void dc__standardize_build(dc_layer *layer, dc_shape input) {
     dc_tensor *std = dc_layer_buffer(layer, "std", 1, DC_SHAPE(n));
     if (!layer->spec.data) return;
     dc_scaler scaler = dc_standardizer(layer->spec.data);
+    if (!scaler.features) dc_fail(layer->ctx, "dc_standardize: %s", dc_error(layer->ctx));
     if (scaler.features != n)
         dc_fail(layer->ctx, "dc_standardize: its data set has %lld features, the input %s %lld",
                 (long long)scaler.features, DC__SHAPE_TEXT(input), (long long)n);
@@ -6389,6 +6322,7 @@ static void dc__standardize_build(dc_layer *layer, dc_shape input) {
 }
 
 static dc_tensor *dc__standardize_call(dc_layer *layer, dc_tensor *x) {
+    dc__keep_features(layer, x);
     return dc_div(dc_sub(x, layer->tensor[0]), layer->tensor[1]);
 }
 
@@ -6401,8 +6335,7 @@ static dc_tensor *dc__residual_call(dc_layer *layer, dc_tensor *x) {
     dc_tensor *y = dc__run(layer->child, layer->children, x);
     if (!dc__same_shape(x->shape, y->shape))
         dc_fail(layer->ctx, "layer %s: x + f(x) needs f to keep the shape; %s became %s",
-                layer->name,
-                DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(y->shape));
+                layer->name, DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(y->shape));
     return dc_add(x, y);
 }
 
@@ -6477,8 +6410,8 @@ DC_API dc_layer_spec dc_reshape_layer(dc_shape shape) {
 }
 
 DC_API dc_layer_spec dc_batch_norm(void) {
-    return (dc_layer_spec){ .kind = &dc__batch_norm_kind, .momentum = DC__C(0.1), .epsilon =
-                            DC__C(1e-5) };
+    return (dc_layer_spec){ .kind = &dc__batch_norm_kind, .momentum = DC__C(0.1),
+                            .epsilon = DC__C(1e-5) };
 }
 
 DC_API dc_layer_spec dc_layer_norm(void) {
@@ -6576,7 +6509,7 @@ static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec) {
     dc_layer *layer = dc__permanent_zeros(ctx, sizeof *layer);
     layer->spec = spec, layer->model = model, layer->ctx = ctx;
     layer->name = spec.name ? dc__permanent_text(ctx, spec.name)
-        : dc__number_name(model, spec.kind->name);
+                            : dc__number_name(model, spec.kind->name);
     if (dc__layer_named(model, layer->name))
         dc_fail(ctx, "two layers are named '%s'; names must differ, or one layer be called twice",
                 layer->name);
@@ -6597,6 +6530,9 @@ DC_API dc_tensor *dc_call(dc_layer *layer, dc_tensor *x) {
     int line = dc__here.line;
     if (layer->spec.file) dc__at(layer->spec.file, layer->spec.line);
     if (!layer->is_built) {
+        if (layer->model->is_traced && layer->spec.kind->build)
+            dc_fail(layer->ctx, "dc_call: layer %s was not called in the first call, in inference, "
+                    "which builds the model", layer->name);
         if (layer->spec.kind->build) layer->spec.kind->build(layer, x->shape);
         layer->is_built = true;
     }
@@ -6615,8 +6551,12 @@ DC_API dc_tensor *dc_forward(dc_model *model, dc_tensor *x) {
     if (!dc__same_shape(sample, model->input))
         dc_fail(model->ctx, "the model takes batches of %s, a batch axis before them; got %s",
                 DC__SHAPE_TEXT(model->input), DC__SHAPE_TEXT(x->shape));
-    return model->function ? model->function(model, x, model->user)
-                           : dc__run(model->chain, model->chain_count, x);
+    if (!model->function) return dc__run(model->chain, model->chain_count, x);
+    const char *file = dc__here.file;
+    int line = dc__here.line;
+    dc_tensor *y = model->function(model, x, model->user);
+    dc__at(file, line);
+    return y;
 }
 
 /* One run on a sample of zeros. */
@@ -6629,10 +6569,13 @@ static void dc__trace(dc_model *model) {
     memcpy(shape.dim + 1, model->input.dim, (size_t)model->input.rank * sizeof *shape.dim);
     bool training = dc_set_training(ctx, false), grad = dc_set_grad(ctx, false);
     dc_mark mark = dc_begin(ctx);
-    dc_forward(model, dc_zeros(ctx, shape));
+    model->output = dc_forward(model, dc_zeros(ctx, shape))->shape;
     dc_end(ctx, mark);
     dc_set_training(ctx, training);
     dc_set_grad(ctx, grad);
+    if (model->output.rank == 0 || model->output.dim[0] != 1 || dc__count(ctx, model->output) == 0)
+        dc_fail(ctx, "the model turns %s into %s; the first axis must stay the batch, and no axis "
+                "be empty", DC__SHAPE_TEXT(shape), DC__SHAPE_TEXT(model->output));
     model->is_traced = true;
 }
 
@@ -6762,9 +6705,8 @@ DC_API uint64_t dc_fingerprint_of(dc_tensors tensors) {
     for (int i = 0; i < tensors.count; i++)
         for (int64_t k = 0; k < tensors.tensor[i]->size; k++) {
             dc_real x = tensors.tensor[i]->data[k];
-            uint64_t bits = 0;
-            if (x == x) memcpy(&bits, &x, sizeof x);
-            else bits = UINT64_MAX;
+            uint64_t bits = sizeof x == 4 ? dc__bits((float)x) : dc__bits64((double)x);
+            if (x != x) bits = UINT64_MAX;
             for (size_t byte = 0; byte < sizeof x; byte++, bits >>= 8)
                 hash = (hash ^ (bits & 0xFF)) * 0x100000001B3;
         }
@@ -6786,7 +6728,13 @@ DC_API uint64_t dc_fingerprint(dc_model *model) {
 DC_API void dc_compile(dc_model *model, dc_loss loss, dc_optimizer_spec optimizer) {
     if (!loss.compute)
         dc_fail(model->ctx, "dc_compile: there is no loss '%s'", loss.name ? loss.name : "(null)");
-    model->optimizer = dc_optimize_these(model->ctx, optimizer, dc_params(model));
+    int n = 0, all = dc__model_tensors(model, NULL);     /* Also what is frozen at the moment. */
+    dc_tensor **param = dc__permanent(model->ctx, (size_t)all * sizeof *param);
+    dc__model_tensors(model, param);
+    for (int i = 0; i < all; i++)
+        if (param[i]->grad) param[n++] = param[i];
+    model->optimizer = dc__make_optimizer(model->ctx, "dc_compile", optimizer,
+                                          dc_make_tensors(n, param));
     model->loss = loss, model->optimizer_spec = optimizer;
     model->is_compiled = true;
 }
@@ -6809,264 +6757,183 @@ DC_API dc_optimizer *dc_optimizer_of(dc_model *model) { return model->optimizer;
  * made from it, and a list that says which of its rows are the samples. Numbers are made as a
  * batch is put together, so that bytes stay bytes, and a stream's samples need not all exist. */
 struct dc_dataset {
-    dc_context      *ctx;
-    int64_t          count;
-    const int64_t   *row;                  /* Sample i is row[i] of the storage; NULL: first + i. */
-    int64_t          first;
-    dc_shape         x_shape, y_shape;     /* Of one sample; */
-    int64_t          x_size, y_size;       /* their elements. */
-    int              classes;
+    dc_context     *ctx;
+    int64_t         count;
+    const int64_t  *row;                   /* Sample i is row[i] of the storage; NULL: i. */
+    dc_shape        x_shape, y_shape;      /* Of one sample; */
+    int64_t         x_size, y_size;        /* their elements. */
+    int             classes;
 
-    const dc_real   *x, *y;                /* The storage: numbers (y NULL: x is its own target), */
-    const uint8_t   *x_bytes, *y_bytes;    /* or bytes, */
-    dc_fetch         fetch;                /* or a function. */
-    void            *user;
+    dc_real        *x, *y;                 /* The storage: numbers (y NULL: x is its own target), */
+    uint8_t        *x_bytes, *y_bytes;     /* or bytes, */
+    dc_fetch        fetch;                 /* or a function. */
+    void           *user;
 
-    const dc_scaler *scaler;               /* Applied to x on its way out, or NULL. */
-    const char     **class_name, **feature_name;
+    dc_scaler       scaler;                /* Applied to x on its way out, if it has features. */
+    const char    **class_name, **feature_name;
 };
 
-static void dc__need_data(const dc_dataset *d, const char *who)
-{
+static const dc_dataset *dc__need_data(const dc_dataset *d, const char *who) {
     if (!d) dc_fail(NULL, "%s: the data set is NULL; the call that should have made it did not"
                     " work, and dc_error(ctx) says why", who);
+    return d;
 }
 
-/* The number of elements of one sample; there must be room for the batch axis. */
-static int64_t dc__sample_size(dc_context *ctx, const char *who, dc_shape s)
-{
+static void dc__check_count(dc_context *ctx, const char *who, int64_t count) {
+    if (count < 1 || count > UINT32_MAX)
+        dc_fail(ctx, "%s: %lld samples; there must be 1 to 4294967295", who, (long long)count);
+}
+
+/* The elements of one sample of this shape; there must be room for the batch axis. */
+static int64_t dc__sample_size(dc_context *ctx, const char *who, int64_t count, dc_shape s) {
+    int64_t size = 1, limit = INT64_MAX / 64 / count;
     if (s.rank < 0 || s.rank >= DC_MAX_RANK)
         dc_fail(ctx, "%s: a sample has 0 to %d axes, not %d", who, DC_MAX_RANK - 1, s.rank);
-    int64_t size = 1;
-    for (int i = 0; i < s.rank; i++)
-        if (s.dim[i] < 1 || __builtin_mul_overflow(size, s.dim[i], &size))
-            dc_fail(ctx, "%s: a sample of shape %s; sizes are 1 or more, and their product must be "
-                    "a number of bytes", who, DC__SHAPE_TEXT(s));
+    for (int i = 0; i < s.rank; size *= s.dim[i++])
+        if (s.dim[i] < 1 || size > limit / s.dim[i])
+            dc_fail(ctx, "%s: %lld samples of shape %s; sizes are 1 or more, and all samples must "
+                    "fit into memory", who, (long long)count, DC__SHAPE_TEXT(s));
     return size;
 }
 
 static dc_dataset *dc__new_dataset(dc_context *ctx, const char *who, int64_t count,
-                                   dc_shape x_shape, dc_shape y_shape, int classes)
-{
-    if (count < 1 || count > UINT32_MAX)
-        dc_fail(ctx, "%s: %lld samples; there must be 1 to 4294967295", who, (long long)count);
-    if (classes < 0 || classes > 1 << 24)
+                                   dc_shape x_shape, dc_shape y_shape, int classes) {
+    dc__check_count(ctx, who, count);
+    if (classes < 0 || classes > 1 << 24)          /* Every whole number up to 2^24 is a float. */
         dc_fail(ctx, "%s: %d classes; there may be 0 (y is a quantity) to 16777216", who, classes);
     if (classes && y_shape.rank)
         dc_fail(ctx, "%s: with classes, y is one class number a sample (DC_SCALAR), but its shape "
                 "is %s", who, DC__SHAPE_TEXT(y_shape));
-    int64_t x_size = dc__sample_size(ctx, who, x_shape);
-    int64_t y_size = dc__sample_size(ctx, who, y_shape);
-    if (x_size > INT64_MAX / 64 / count || y_size > INT64_MAX / 64 / count)
-        dc_fail(ctx, "%s: %lld samples of %s and %s are more than fit into memory", who,
-                (long long)count, DC__SHAPE_TEXT(x_shape), DC__SHAPE_TEXT(y_shape));
+    int64_t x_size = dc__sample_size(ctx, who, count, x_shape);
+    int64_t y_size = dc__sample_size(ctx, who, count, y_shape);
     dc_dataset *d = dc__permanent(ctx, sizeof *d);
     *d = (dc_dataset){ .ctx = ctx, .count = count, .x_shape = x_shape, .y_shape = y_shape,
                        .x_size = x_size, .y_size = y_size, .classes = classes };
     return d;
 }
 
-static bool dc__is_label(dc_real y, int classes)
-{
+static bool dc__is_label(dc_real y, int classes) {
     return y >= 0 && y < (dc_real)classes && (dc_real)(int)y == y;
 }
 
-static void *dc__permanent_copy(dc_context *ctx, const void *from, size_t size)
-{
+/* dc__is_label, and dc_error when it is none. */
+static bool dc__check_label(dc_context *ctx, const char *where, int64_t i, dc_real y, int classes) {
+    return dc__is_label(y, classes) ||
+           dc__error(ctx, "%s: the label of sample %lld is %s; labels are whole numbers from 0 to "
+                     "%d", where, (long long)i, DC__NUMBER((double)y, 9), classes - 1);
+}
+
+static void *dc__permanent_copy(dc_context *ctx, const void *from, size_t size) {
     return memcpy(dc__permanent(ctx, size), from, size);
 }
 
 DC_API dc_dataset *dc_from_arrays(dc_context *ctx, int64_t count, dc_shape x_shape,
-                                  const dc_real *x, dc_shape y_shape, const dc_real *y, int classes)
-{
+                                  const dc_real *x, dc_shape y_shape, const dc_real *y,
+                                  int classes) {
     if (!y && classes)
         dc_fail(ctx, "dc_from_arrays: y is NULL, so x is its own target, which has no classes");
     if (!y) y_shape = x_shape;
     dc_dataset *d = dc__new_dataset(ctx, "dc_from_arrays", count, x_shape, y_shape, classes);
     for (int64_t i = 0; i < count && classes; i++)
-        if (!dc__is_label(y[i], classes))
-            dc_fail(ctx, "dc_from_arrays: the label of sample %lld is %s; labels are whole numbers "
-                    "from 0 to %d", (long long)i, DC__NUMBER((double)y[i], 9), classes - 1);
+        if (!dc__check_label(ctx, "dc_from_arrays", i, y[i], classes))
+            dc_fail(ctx, "%s", ctx->error);
     d->x = dc__permanent_copy(ctx, x, (size_t)(count * d->x_size) * sizeof *x);
     if (y) d->y = dc__permanent_copy(ctx, y, (size_t)(count * d->y_size) * sizeof *y);
     return d;
 }
 
 DC_API dc_dataset *dc_from_bytes(dc_context *ctx, int64_t count, dc_shape x_shape, const uint8_t *x,
-                                 const uint8_t *labels, int classes)
-{
+                                 const uint8_t *labels, int classes) {
     if (!labels != !classes)
         dc_fail(ctx, "dc_from_bytes: %d classes %s labels; 0 classes and no labels make x its own "
                 "target", classes, labels ? "but" : "without");
-    dc_dataset *d = dc__new_dataset(ctx, "dc_from_bytes", count, x_shape,
-                                    labels ? DC_SCALAR : x_shape, classes);
+    dc_shape y_shape = labels ? DC_SCALAR : x_shape;
+    dc_dataset *d = dc__new_dataset(ctx, "dc_from_bytes", count, x_shape, y_shape, classes);
     for (int64_t i = 0; i < count && labels; i++)
-        if (labels[i] >= classes)
-            dc_fail(ctx, "dc_from_bytes: the label of sample %lld is %d; labels are 0 to %d",
-                    (long long)i, labels[i], classes - 1);
+        if (!dc__check_label(ctx, "dc_from_bytes", i, labels[i], classes))
+            dc_fail(ctx, "%s", ctx->error);
     d->x_bytes = dc__permanent_copy(ctx, x, (size_t)(count * d->x_size));
     if (labels) d->y_bytes = dc__permanent_copy(ctx, labels, (size_t)count);
     return d;
 }
 
 DC_API dc_dataset *dc_stream(dc_context *ctx, int64_t count, dc_shape x_shape, dc_shape y_shape,
-                             int classes, dc_fetch fetch, void *user)
-{
+                             int classes, dc_fetch fetch, void *user) {
     if (!fetch) dc_fail(ctx, "dc_stream: needs a function that makes a sample, but fetch is NULL");
     dc_dataset *d = dc__new_dataset(ctx, "dc_stream", count, x_shape, y_shape, classes);
     d->fetch = fetch, d->user = user;
     return d;
 }
 
-DC_API int64_t dc_count(const dc_dataset *d)
-{
-    dc__need_data(d, "dc_count");
-    return d->count;
-}
-
-DC_API int dc_classes(const dc_dataset *d)
-{
-    dc__need_data(d, "dc_classes");
-    return d->classes;
-}
-
-DC_API dc_shape dc_x_shape(const dc_dataset *d)
-{
-    dc__need_data(d, "dc_x_shape");
-    return d->x_shape;
-}
-
-DC_API dc_shape dc_y_shape(const dc_dataset *d)
-{
-    dc__need_data(d, "dc_y_shape");
-    return d->y_shape;
-}
+DC_API int64_t dc_count(const dc_dataset *d) { return dc__need_data(d, "dc_count")->count; }
+DC_API int dc_classes(const dc_dataset *d) { return dc__need_data(d, "dc_classes")->classes; }
+DC_API dc_shape dc_x_shape(const dc_dataset *d) { return dc__need_data(d, "dc_x_shape")->x_shape; }
+DC_API dc_shape dc_y_shape(const dc_dataset *d) { return dc__need_data(d, "dc_y_shape")->y_shape; }
 
 /* Features are what the last axis counts: the columns of a table, the colours of an image. */
-static int64_t dc__features(const dc_dataset *d)
-{
+static int64_t dc__features(const dc_dataset *d) {
     return d->x_shape.rank ? d->x_shape.dim[d->x_shape.rank - 1] : 1;
 }
 
-DC_API const char *dc_class_name(const dc_dataset *d, int cls)
-{
+DC_API const char *dc_class_name(const dc_dataset *d, int cls) {
     dc__need_data(d, "dc_class_name");
     return d->class_name && cls >= 0 && cls < d->classes ? d->class_name[cls] : NULL;
 }
 
-DC_API const char *dc_feature_name(const dc_dataset *d, int feature)
-{
+DC_API const char *dc_feature_name(const dc_dataset *d, int feature) {
     dc__need_data(d, "dc_feature_name");
-    bool known = d->feature_name && feature >= 0 && feature < dc__features(d);
-    return known ? d->feature_name[feature] : NULL;
-}
-
-static int64_t dc__storage_row(const dc_dataset *d, int64_t i)
-{
-    return d->row ? d->row[i] : d->first + i;
-}
-
-/* x = bytes / 255. Compilers make vector code of blocks of known size; measured three times as fast
- * as a table of the 256 quotients. */
-static void dc__unit_range(int64_t n, const uint8_t *restrict bytes, dc_real *restrict x)
-{
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        for (int k = 0; k < 16; k++) x[i + k] = (dc_real)bytes[i + k] / 255;
-    for (; i < n; i++) x[i] = (dc_real)bytes[i] / 255;
-}
-
-static bool dc__fetch_sample(const dc_dataset *d, int64_t row, dc_real *x, dc_real *y)
-{
-    if (!d->fetch(row, x, y, d->user))
-        return dc__error(d->ctx, "the data set's fetch function failed at row %lld",
-                         (long long)row);
-    if (d->classes && !dc__is_label(y[0], d->classes))
-        return dc__error(d->ctx, "the data set's fetch function gave row %lld the label %s; labels "
-                         "are whole numbers from 0 to %d", (long long)row,
-                         DC__NUMBER((double)y[0], 9), d->classes - 1);
-    return true;
-}
-
-/* x and y of sample i. False (and dc_error) when a stream has none. */
-static bool dc__read_sample(const dc_dataset *d, int64_t i, dc_real *x, dc_real *y)
-{
-    int64_t row = dc__storage_row(d, i), n = d->x_size, m = d->y_size;
-    if (d->fetch && !dc__fetch_sample(d, row, x, y)) return false;
-    if (d->x_bytes) dc__unit_range(n, d->x_bytes + row * n, x);
-    else if (d->x) memcpy(x, d->x + row * n, (size_t)n * sizeof *x);
-    if (d->scaler) {
-        const dc_real *shift = d->scaler->shift, *scale = d->scaler->scale;
-        int64_t features = d->scaler->features;
-        for (int64_t k = 0; k < n; k += features)
-            for (int64_t j = 0; j < features; j++) x[k + j] = (x[k + j] - shift[j]) / scale[j];
-    }
-    if (d->y_bytes) y[0] = d->y_bytes[row];
-    else if (d->y) memcpy(y, d->y + row * m, (size_t)m * sizeof *y);
-    else if (!d->fetch) memcpy(y, x, (size_t)n * sizeof *x);
-    return true;
+    bool is_known = d->feature_name && feature >= 0 && feature < dc__features(d);
+    return is_known ? d->feature_name[feature] : NULL;
 }
 
 /* --- sets from sets --- */
 
-static dc_dataset *dc__same(const dc_dataset *d)
-{
-    return dc__permanent_copy(d->ctx, d, sizeof *d);
+static int64_t dc__storage_row(const dc_dataset *d, int64_t i) { return d->row ? d->row[i] : i; }
+
+static int64_t *dc__new_rows(dc_dataset *d, int64_t count) {
+    return dc__permanent(d->ctx, (size_t)count * sizeof(int64_t));
 }
 
 /* The samples rows[0..count) of d. The array, from dc__new_rows, becomes part of the new set. */
-static dc_dataset *dc__selected(const dc_dataset *d, int64_t count, int64_t *rows)
-{
+static dc_dataset *dc__selected(const dc_dataset *d, int64_t count, int64_t *rows) {
     for (int64_t i = 0; i < count; i++) rows[i] = dc__storage_row(d, rows[i]);
-    dc_dataset *selected = dc__same(d);
+    dc_dataset *selected = dc__permanent_copy(d->ctx, d, sizeof *d);
     selected->count = count, selected->row = rows;
     return selected;
 }
 
-static int64_t *dc__new_rows(dc_context *ctx, int64_t count)
-{
-    return dc__permanent(ctx, (size_t)count * sizeof(int64_t));
-}
-
-/* 0 .. count-1, in an order that depends on r alone. */
-static void dc__shuffled_rows(const dc__random *r, int64_t count, int64_t *rows)
-{
-    for (int64_t i = 0; i < count; i++) rows[i] = i;
-    dc__shuffle(r, count, rows);
-}
-
-DC_API dc_dataset *dc_take(dc_dataset *d, int64_t start, int64_t stop)
-{
+DC_API dc_dataset *dc_take(dc_dataset *d, int64_t start, int64_t stop) {
     dc__need_data(d, "dc_take");
     if (start < 0 || start >= stop || stop > d->count)
-        dc_fail(d->ctx, "dc_take: samples [%lld, %lld) of a set of %lld; they must be at least one,"
-                " and inside the set", (long long)start, (long long)stop, (long long)d->count);
-    dc_dataset *part = dc__same(d);
-    part->count = stop - start;
-    if (d->row) part->row += start;
-    else part->first += start;
-    return part;
+        dc_fail(d->ctx, "dc_take: [%lld, %lld) must hold samples of the %lld that there are",
+                (long long)start, (long long)stop, (long long)d->count);
+    int64_t *rows = dc__new_rows(d, stop - start);
+    for (int64_t i = start; i < stop; i++) rows[i - start] = i;
+    return dc__selected(d, stop - start, rows);
 }
 
-DC_API dc_dataset *dc_pick(dc_dataset *d, int64_t count, const int64_t *rows)
-{
+DC_API dc_dataset *dc_pick(dc_dataset *d, int64_t count, const int64_t *rows) {
     dc__need_data(d, "dc_pick");
-    if (count < 1 || count > UINT32_MAX)
-        dc_fail(d->ctx, "dc_pick: %lld samples; there must be 1 to 4294967295", (long long)count);
+    dc__check_count(d->ctx, "dc_pick", count);
     for (int64_t i = 0; i < count; i++)
         if (rows[i] < 0 || rows[i] >= d->count)
             dc_fail(d->ctx, "dc_pick: rows[%lld] is %lld, but the set has samples 0 to %lld",
                     (long long)i, (long long)rows[i], (long long)d->count - 1);
-    int64_t *copy = dc__new_rows(d->ctx, count);
-    return dc__selected(d, count, memcpy(copy, rows, (size_t)count * sizeof *rows));
+    size_t size = (size_t)count * sizeof *rows;
+    return dc__selected(d, count, dc__permanent_copy(d->ctx, rows, size));
 }
 
-DC_API dc_dataset *dc_shuffled(dc_dataset *d, uint64_t seed)
-{
+/* 0 .. count-1, in an order that depends on r alone. */
+static void dc__shuffled_rows(const dc__random *r, int64_t count, int64_t *rows) {
+    for (int64_t i = 0; i < count; i++) rows[i] = i;
+    dc__shuffle(r, count, rows);
+}
+
+DC_API dc_dataset *dc_shuffled(dc_dataset *d, uint64_t seed) {
     dc__need_data(d, "dc_shuffled");
     dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 1, 0, 0);
     r.key[0] = (uint32_t)seed, r.key[1] = (uint32_t)(seed >> 32);
-    int64_t *rows = dc__new_rows(d->ctx, d->count);
+    int64_t *rows = dc__new_rows(d, d->count);
     dc__shuffled_rows(&r, d->count, rows);
     return dc__selected(d, d->count, rows);
 }
@@ -7074,8 +6941,7 @@ DC_API dc_dataset *dc_shuffled(dc_dataset *d, uint64_t seed)
 /* Shuffles the sample numbers of d into rows, and returns how many of them, the first ones, are
  * `fraction` of all. It depends on the seed and on d's count alone: whoever splits the same set
  * again gets the same parts. */
-static int64_t dc__split_rows(dc_dataset *d, const char *who, dc_real fraction, int64_t *rows)
-{
+static int64_t dc__split_rows(dc_dataset *d, const char *who, dc_real fraction, int64_t *rows) {
     bool inside = fraction > 0 && fraction < 1;
     int64_t first = inside ? (int64_t)((double)fraction * (double)d->count + 0.5) : 0;
     if (first < 1 || first >= d->count)
@@ -7087,194 +6953,56 @@ static int64_t dc__split_rows(dc_dataset *d, const char *who, dc_real fraction, 
     return first;
 }
 
-DC_API void dc_split_data(dc_dataset *d, dc_real fraction, dc_dataset **first, dc_dataset **rest)
-{
+DC_API void dc_split_data(dc_dataset *d, dc_real fraction, dc_dataset **first, dc_dataset **rest) {
     dc__need_data(d, "dc_split_data");
-    int64_t *rows = dc__new_rows(d->ctx, d->count);
+    int64_t *rows = dc__new_rows(d, d->count);
     int64_t n = dc__split_rows(d, "dc_split_data", fraction, rows);
     if (first) *first = dc__selected(d, n, rows);
     if (rest) *rest = dc__selected(d, d->count - n, rows + n);
 }
 
-/* --- class balance --- */
-
-/* All labels of d, as a buffer; NULL (and dc_error) when a stream fails or there is no memory. */
-static int64_t *dc__labels(dc_dataset *d, const char *who)
-{
-    dc__need_data(d, who);
-    if (!d->classes) dc_fail(d->ctx, "%s: the set has no classes; its target is a quantity", who);
-    int64_t *label = dc__buffer_new(d->ctx, (size_t)d->count * sizeof *label);
-    dc_real *x = label ? dc__buffer_new(d->ctx, (size_t)d->x_size * sizeof *x) : NULL, y = 0;
-    bool ok = x;
-    for (int64_t i = 0; i < d->count && ok; i++) {
-        int64_t row = dc__storage_row(d, i);
-        if (d->fetch) ok = dc__fetch_sample(d, row, x, &y);
-        else y = d->y_bytes ? d->y_bytes[row] : d->y[row];
-        label[i] = ok ? (int64_t)y : 0;
-    }
-    dc__buffer_free(x);
-    if (!ok) dc__buffer_free(label);
-    return ok ? label : NULL;
-}
-
-DC_API void dc_class_counts(dc_dataset *d, int64_t *counts)
-{
-    int64_t *label = dc__labels(d, "dc_class_counts");
-    if (!label) dc_fail(d->ctx, "dc_class_counts: %s", d->ctx->error);
-    memset(counts, 0, (size_t)d->classes * sizeof *counts);
-    for (int64_t i = 0; i < d->count; i++) counts[label[i]]++;
-    dc__buffer_free(label);
-}
-
-/* A class without samples has weight 0. */
-DC_API void dc_balanced_weights(dc_dataset *d, dc_real *weights)
-{
-    int64_t *label = dc__labels(d, "dc_balanced_weights");
-    if (!label) dc_fail(d->ctx, "dc_balanced_weights: %s", d->ctx->error);
-    for (int c = 0; c < d->classes; c++) weights[c] = 0;
-    for (int64_t i = 0; i < d->count; i++) weights[label[i]] += 1;
-    for (int c = 0; c < d->classes; c++)
-        if (weights[c] > 0) weights[c] = (dc_real)d->count / ((dc_real)d->classes * weights[c]);
-    dc__buffer_free(label);
-}
-
-/* The samples in their order, then the rare classes again and again, until each has as many as the
- * largest. A class without samples stays without. */
-DC_API dc_dataset *dc_balanced(dc_dataset *d)
-{
-    int64_t *label = dc__labels(d, "dc_balanced"), most = 0, total = 0, n = d->count;
-    size_t size = (size_t)d->classes * sizeof *label;
-    int64_t *missing = label ? dc__buffer_new(d->ctx, size) : NULL;
-    if (!missing) return dc__buffer_free(label), NULL;
-    memset(missing, 0, size);
-    for (int64_t i = 0; i < n; i++)
-        if (++missing[label[i]] > most) most = missing[label[i]];
-    for (int c = 0; c < d->classes; c++) {
-        total += missing[c] ? most : 0;
-        missing[c] = missing[c] ? most - missing[c] : 0;
-    }
-    if (total > UINT32_MAX)
-        dc_fail(d->ctx, "dc_balanced: %lld samples in each of %d classes are too many",
-                (long long)most, d->classes);
-    int64_t *rows = dc__new_rows(d->ctx, total);
-    for (int64_t i = 0; i < n; i++) rows[i] = i;
-    while (n < total)
-        for (int64_t i = 0; i < d->count; i++)
-            if (missing[label[i]] > 0) missing[label[i]]--, rows[n++] = i;
-    dc__buffer_free(missing);
-    dc__buffer_free(label);
-    return dc__selected(d, total, rows);
-}
-
-/* --- scaling --- */
-
-/* What is to be known of a feature over a whole set, summed in double, sample by sample. */
-typedef struct dc__feature {
-    double sum, mean, squares, low, high;
-} dc__feature;
-
-static void dc__survey_sample(dc__feature *f, int64_t features, const dc_real *x, int64_t size)
-{
-    for (int64_t k = 0; k < size; k += features)
-        for (int64_t j = 0; j < features; j++) {
-            double v = (double)x[k + j], e = v - f[j].mean;
-            f[j].sum += v, f[j].squares += e * e;
-            if (v < f[j].low) f[j].low = v;
-            if (v > f[j].high) f[j].high = v;
-        }
-}
-
-/* In two passes, since sum x^2 - n mean^2 would be the difference of two large numbers. Zeros (and
- * dc_error) when a stream fails. */
-static dc_scaler dc__fit_scaler(dc_dataset *d, const char *who, bool standardize)
-{
-    dc__need_data(d, who);
-    int64_t features = dc__features(d);
-    double n = (double)d->count * (double)(d->x_size / features);
-    dc__feature *f = dc__buffer_new(d->ctx, (size_t)features * sizeof *f);
-    size_t size = (size_t)(d->x_size + d->y_size) * sizeof(dc_real);
-    dc_real *x = f ? dc__buffer_new(d->ctx, size) : NULL;
-    bool ok = x;
-    for (int64_t j = 0; j < features && ok; j++)
-        f[j] = (dc__feature){ .low = (double)INFINITY, .high = -(double)INFINITY };
-    for (int pass = 0; pass < 2 && ok; pass++) {
-        for (int64_t j = 0; j < features; j++) f[j].mean = f[j].sum / n, f[j].squares = 0;
-        for (int64_t i = 0; i < d->count && ok; i++) {
-            ok = dc__read_sample(d, i, x, x + d->x_size);
-            if (ok) dc__survey_sample(f, features, x, d->x_size);
-        }
-    }
-    dc_scaler scaler = { 0 };
-    if (ok) {
-        dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)features * sizeof *shift);
-        dc_real *scale = shift + features;
-        for (int64_t j = 0; j < features; j++) {
-            shift[j] = (dc_real)(standardize ? f[j].mean : f[j].low);
-            scale[j] = (dc_real)(standardize ? sqrt(f[j].squares / n) : f[j].high - f[j].low);
-            if (scale[j] == 0) scale[j] = 1;
-        }
-        scaler = (dc_scaler){ features, shift, scale };
-    }
-    dc__buffer_free(x);
-    dc__buffer_free(f);
-    return scaler;
-}
-
-DC_API dc_scaler dc_standardizer(dc_dataset *d)
-{
-    return dc__fit_scaler(d, "dc_standardizer", true);
-}
-
-DC_API dc_scaler dc_normalizer(dc_dataset *d)
-{
-    return dc__fit_scaler(d, "dc_normalizer", false);
-}
-
-/* Scaling what is scaled: ((x - s) / c - t) / e = (x - (s + c t)) / (c e). */
-DC_API dc_dataset *dc_scaled(dc_dataset *d, dc_scaler scaler)
-{
-    dc__need_data(d, "dc_scaled");
-    int64_t n = dc__features(d);
-    if (scaler.features != n)
-        dc_fail(d->ctx, "dc_scaled: the scaler is for %lld features, the samples of shape %s have "
-                "%lld", (long long)scaler.features, DC__SHAPE_TEXT(d->x_shape), (long long)n);
-    dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)n * sizeof *shift), *scale = shift + n;
-    for (int64_t j = 0; j < n; j++) {
-        if (scaler.scale[j] == 0)
-            dc_fail(d->ctx, "dc_scaled: the scale of feature %lld is 0", (long long)j);
-        dc_real s = d->scaler ? d->scaler->shift[j] : 0, c = d->scaler ? d->scaler->scale[j] : 1;
-        shift[j] = s + c * scaler.shift[j], scale[j] = c * scaler.scale[j];
-    }
-    dc_dataset *scaled = dc__same(d);
-    scaler = (dc_scaler){ n, shift, scale };
-    scaled->scaler = dc__permanent_copy(d->ctx, &scaler, sizeof scaler);
-    return scaled;
-}
-
 /* --- batches --- */
 
-/* The order of an epoch depends on the seed and on how many epochs this loader has begun before, so
- * that a loop written by hand sees the batches that dc_fit sees. Everything is made once and lives
- * as long as what is made now: a loader made inside a step is gone with it. */
+/* x and y of sample i. False (and dc_error) when a stream has none. */
+static bool dc__read_sample(const dc_dataset *d, int64_t i, dc_real *x, dc_real *y) {
+    int64_t row = dc__storage_row(d, i), n = d->x_size, m = d->y_size;
+    int64_t features = d->scaler.features;
+    if (d->fetch) {
+        if (!d->fetch(row, x, y, d->user))
+            return dc__error(d->ctx, "dc_stream: fetch failed at row %lld", (long long)row);
+        if (d->classes && !dc__check_label(d->ctx, "dc_stream", row, *y, d->classes)) return false;
+    }
+    for (int64_t k = 0; k < n && d->x_bytes; k++) x[k] = (dc_real)d->x_bytes[row * n + k] / 255;
+    if (d->x) memcpy(x, d->x + row * n, (size_t)n * sizeof *x);
+    for (int64_t k = 0; k < n && features; k += features)
+        for (int64_t j = 0; j < features; j++)
+            x[k + j] = (x[k + j] - d->scaler.shift[j]) / d->scaler.scale[j];
+    if (d->y_bytes) y[0] = d->y_bytes[row];
+    else if (d->y) memcpy(y, d->y + row * m, (size_t)m * sizeof *y);
+    else if (!d->fetch) memcpy(y, x, (size_t)n * sizeof *x);
+    return true;
+}
+
+/* The order of an epoch depends on the seed, on how many shuffling loaders there were before, and
+ * on how many epochs this one has begun: a loop written by hand sees the batches that dc_fit sees,
+ * and a second dc_fit sees others. A loader made inside a step is gone with it. */
 struct dc_loader {
     dc_dataset *data;
     int64_t     batch_size, position;
     int64_t    *rows;                      /* This epoch's order. */
-    bool        shuffle, failed;           /* failed: the last epoch ended early, by an error. */
-    uint32_t    epoch;
+    bool        shuffle, failed;           /* failed: the last epoch ended early. */
+    uint32_t    number, epoch;
     dc_tensor  *x, *y;
 };
 
 /* [size, ...] for samples of shape s. */
-static dc_shape dc__batch_shape(dc_shape s, int64_t size)
-{
+static dc_shape dc__batch_shape(dc_shape s, int64_t size) {
     dc_shape batch = { .rank = s.rank + 1, .dim = { size } };
     for (int i = 0; i < s.rank; i++) batch.dim[i + 1] = s.dim[i];
     return batch;
 }
 
-DC_API dc_loader *dc_batches(dc_dataset *d, int64_t batch_size, bool shuffle)
-{
+DC_API dc_loader *dc_batches(dc_dataset *d, int64_t batch_size, bool shuffle) {
     dc__need_data(d, "dc_batches");
     if (batch_size < 1)
         dc_fail(d->ctx, "dc_batches: a batch of %lld samples; it must have at least one",
@@ -7282,6 +7010,7 @@ DC_API dc_loader *dc_batches(dc_dataset *d, int64_t batch_size, bool shuffle)
     if (batch_size > d->count) batch_size = d->count;
     dc_loader *l = dc__temporary(d->ctx, sizeof *l);
     *l = (dc_loader){ .data = d, .batch_size = batch_size, .shuffle = shuffle };
+    if (shuffle) l->number = d->ctx->loaders++;
     l->rows = dc__temporary(d->ctx, (size_t)d->count * sizeof *l->rows);
     for (int64_t i = 0; i < d->count; i++) l->rows[i] = i;
     l->x = dc_zeros(d->ctx, dc__batch_shape(d->x_shape, batch_size));
@@ -7289,33 +7018,26 @@ DC_API dc_loader *dc_batches(dc_dataset *d, int64_t batch_size, bool shuffle)
     return l;
 }
 
-static bool dc__end_epoch(dc_loader *l, bool failed)
-{
-    l->position = 0, l->epoch++, l->failed = failed;
-    if (!failed) l->data->ctx->error[0] = 0;       /* dc_error tells an end from a failure. */
-    return false;
-}
-
 /* The tensor t now holds n samples of `size` elements. */
-static void dc__refilled(dc_tensor *t, int64_t n, int64_t size)
-{
+static void dc__refilled(dc_tensor *t, int64_t n, int64_t size) {
     t->shape.dim[0] = n, t->size = n * size, t->version++;
 }
 
-DC_API bool dc_next(dc_loader *l, dc_batch *batch)
-{
+DC_API bool dc_next(dc_loader *l, dc_batch *batch) {
     const dc_dataset *d = l->data;
     if (l->position == 0 && l->shuffle) {
-        dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 0, 0, l->epoch);
+        dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 0, l->number, l->epoch);
         dc__shuffled_rows(&r, d->count, l->rows);
     }
-    int64_t left = d->count - l->position, n = left < l->batch_size ? left : l->batch_size;
-    if (n == 0) return dc__end_epoch(l, false);
     const int64_t *rows = l->rows + l->position;
+    int64_t left = d->count - l->position, n = left < l->batch_size ? left : l->batch_size, i = 0;
     dc_real *x = l->x->data, *y = l->y->data;
-    for (int64_t i = 0; i < n; i++)
-        if (!dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size))
-            return dc__end_epoch(l, true);
+    while (i < n && dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size)) i++;
+    if (i < n || n == 0) {                         /* A stream failed, or the epoch is over. */
+        if (n == 0) d->ctx->error[0] = 0;
+        l->position = 0, l->epoch++, l->failed = n > 0;
+        return false;
+    }
     dc__refilled(l->x, n, d->x_size);
     dc__refilled(l->y, n, d->y_size);
     l->position += n;
@@ -7323,137 +7045,234 @@ DC_API bool dc_next(dc_loader *l, dc_batch *batch)
     return true;
 }
 
-/* --- generators --- */
-
-/* A set to be filled in, of samples x [features]: y is the class, or with classes 0 a quantity [1].
- * `place` and `noise` are its two sources of random numbers. */
-typedef struct dc__made {
-    dc_dataset *data;
-    dc_real    *x, *y;
-    dc__random  place, noise;
-} dc__made;
-
-static dc__made dc__make(dc_context *ctx, const char *who, int64_t count, int features, int classes)
-{
-    dc_shape x_shape = DC_SHAPE(features), y_shape = classes ? DC_SCALAR : DC_SHAPE(1);
-    dc__made m = { .data = dc__new_dataset(ctx, who, count, x_shape, y_shape, classes) };
-    m.data->x = m.x = dc__permanent(ctx, (size_t)(count * features) * sizeof(dc_real));
-    m.data->y = m.y = dc__permanent(ctx, (size_t)count * sizeof(dc_real));
-    m.place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations, 0);
-    m.noise = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 1);
-    return m;
+DC_API dc_batch dc_all(dc_dataset *data) {
+    dc_batch all = { 0 };
+    dc_next(dc_batches(data, dc_count(data), false), &all);
+    return all;
 }
 
-/* Moves every point by noise N(0, 1), and returns the finished set. */
-static dc_dataset *dc__blurred(const dc__made *m, dc_real noise)
-{
-    int64_t n = m->data->count * m->data->x_size;
-    for (int64_t i = 0; i < n; i++) m->x[i] += noise * dc__normal_at(&m->noise, (uint64_t)i);
-    return m->data;
+/* --- class balance --- */
+
+/* A buffer: how many samples each class has, and behind that the labels of all samples. NULL (and
+ * dc_error) when a stream fails. */
+static int64_t *dc__count_labels(dc_dataset *d, const char *who) {
+    dc__need_data(d, who);
+    if (!d->classes) dc_fail(d->ctx, "%s: the set has no classes; its target is a quantity", who);
+    int64_t *counts = dc__buffer_new(d->ctx, (size_t)(d->classes + d->count) * sizeof *counts);
+    if (!counts) return NULL;
+    memset(counts, 0, (size_t)d->classes * sizeof *counts);
+    dc_mark mark = dc_begin(d->ctx);
+    dc_loader *l = dc_batches(d, 1, false);
+    int64_t *label = counts + d->classes;
+    for (dc_batch b; dc_next(l, &b);) counts[*label++ = (int64_t)b.y->data[0]]++;
+    dc_end(d->ctx, mark);
+    if (!d->ctx->error[0]) return counts;
+    dc__buffer_free(counts);
+    return NULL;
+}
+
+DC_API void dc_class_counts(dc_dataset *d, int64_t *counts) {
+    int64_t *found = dc__count_labels(d, "dc_class_counts");
+    if (!found) dc_fail(d->ctx, "dc_class_counts: %s", d->ctx->error);
+    memcpy(counts, found, (size_t)d->classes * sizeof *counts);
+    dc__buffer_free(found);
+}
+
+/* A class without samples has weight 0. */
+DC_API void dc_balanced_weights(dc_dataset *d, dc_real *weights) {
+    int64_t *counts = dc__count_labels(d, "dc_balanced_weights");
+    if (!counts) dc_fail(d->ctx, "dc_balanced_weights: %s", d->ctx->error);
+    dc_real n = (dc_real)d->count, classes = (dc_real)d->classes;
+    for (int c = 0; c < d->classes; c++)
+        weights[c] = counts[c] ? n / (classes * (dc_real)counts[c]) : 0;
+    dc__buffer_free(counts);
+}
+
+/* The samples in their order, then the rare classes again and again, until each has as many as the
+ * largest. A class without samples stays without. */
+DC_API dc_dataset *dc_balanced(dc_dataset *d) {
+    int64_t *counts = dc__count_labels(d, "dc_balanced"), most = 0, total = 0, n = 0;
+    if (!counts) return NULL;
+    const int64_t *label = counts + d->classes;
+    for (int c = 0; c < d->classes; c++) most = counts[c] > most ? counts[c] : most;
+    for (int c = 0; c < d->classes; c++) total += counts[c] ? most : 0;
+    dc__check_count(d->ctx, "dc_balanced", total);
+    int64_t *rows = dc__new_rows(d, total);
+    for (; n < d->count; n++) rows[n] = n;
+    while (n < total)
+        for (int64_t i = 0; i < d->count; i++)
+            if (counts[label[i]] < most) counts[label[i]]++, rows[n++] = i;
+    dc__buffer_free(counts);
+    return dc__selected(d, total, rows);
+}
+
+/* --- scaling --- */
+
+typedef struct dc__feature {
+    double n, mean, squares, low, high;    /* squares: the sum of (x - mean)^2. */
+} dc__feature;
+
+/* Welford (1962): sum x^2 - n mean^2 would be the difference of two large numbers. */
+static void dc__survey(dc__feature *f, double x) {
+    double e = x - f->mean;
+    f->mean += e / ++f->n;
+    f->squares += e * (x - f->mean);
+    if (x < f->low) f->low = x;
+    if (x > f->high) f->high = x;
+}
+
+/* Zeros (and dc_error) when a stream fails. */
+static dc_scaler dc__fit_scaler(dc_dataset *d, const char *who, bool standardize) {
+    dc__need_data(d, who);
+    int64_t features = dc__features(d);
+    dc_scaler scaler = { 0 };
+    dc_mark mark = dc_begin(d->ctx);
+    dc__feature *f = dc_alloc(d->ctx, (size_t)features * sizeof *f);
+    for (int64_t j = 0; j < features; j++) f[j].low = (double)INFINITY, f[j].high = -f[j].low;
+    dc_loader *l = dc_batches(d, 1, false);
+    for (dc_batch b; dc_next(l, &b);)
+        for (int64_t k = 0; k < d->x_size; k += features)
+            for (int64_t j = 0; j < features; j++) dc__survey(&f[j], (double)b.x->data[k + j]);
+    if (!d->ctx->error[0]) {
+        dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)features * sizeof *shift);
+        dc_real *scale = shift + features;
+        for (int64_t j = 0; j < features; j++) {
+            shift[j] = (dc_real)(standardize ? f[j].mean : f[j].low);
+            scale[j] = (dc_real)(standardize ? sqrt(f[j].squares / f[j].n) : f[j].high - f[j].low);
+            if (scale[j] == 0) scale[j] = 1;
+        }
+        scaler = (dc_scaler){ features, shift, scale };
+    }
+    dc_end(d->ctx, mark);
+    return scaler;
+}
+
+DC_API dc_scaler dc_standardizer(dc_dataset *d) {
+    return dc__fit_scaler(d, "dc_standardizer", true);
+}
+
+DC_API dc_scaler dc_normalizer(dc_dataset *d) { return dc__fit_scaler(d, "dc_normalizer", false); }
+
+/* Scaling what is scaled: ((x - s) / c - t) / e = (x - (s + c t)) / (c e). */
+DC_API dc_dataset *dc_scaled(dc_dataset *d, dc_scaler scaler) {
+    dc__need_data(d, "dc_scaled");
+    int64_t n = dc__features(d);
+    if (scaler.features != n)
+        dc_fail(d->ctx, "dc_scaled: the scaler is for %lld features, the samples of shape %s have "
+                "%lld", (long long)scaler.features, DC__SHAPE_TEXT(d->x_shape), (long long)n);
+    dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)n * sizeof *shift), *scale = shift + n;
+    bool again = d->scaler.features > 0;
+    for (int64_t j = 0; j < n; j++) {
+        if (scaler.scale[j] == 0)
+            dc_fail(d->ctx, "dc_scaled: the scale of feature %lld is 0", (long long)j);
+        dc_real s = again ? d->scaler.shift[j] : 0, c = again ? d->scaler.scale[j] : 1;
+        shift[j] = s + c * scaler.shift[j], scale[j] = c * scaler.scale[j];
+    }
+    dc_dataset *scaled = dc__permanent_copy(d->ctx, d, sizeof *d);
+    scaled->scaler = (dc_scaler){ n, shift, scale };
+    return scaled;
+}
+
+/* --- generators --- */
+
+/* A set to be filled in, of samples x [features]: y is the class, or with classes 0 a quantity.
+ * `where` and `chance` become its sources of random numbers, for points and for their noise. */
+static dc_dataset *dc__make(dc_context *ctx, const char *who, int64_t count, int features,
+                            int classes, dc__random *where, dc__random *chance) {
+    dc_dataset *d = dc__new_dataset(ctx, who, count, DC_SHAPE(features),
+                                    classes ? DC_SCALAR : DC_SHAPE(1), classes);
+    d->x = dc__permanent(ctx, (size_t)(count * features) * sizeof *d->x);
+    d->y = dc__permanent(ctx, (size_t)count * sizeof *d->y);
+    *where = *chance = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 0);
+    chance->step = 1;
+    return d;
 }
 
 static const dc_real dc__pi = DC__C(3.14159265358979323846);
 
-/* Puts sample i on a circle around (x, y). */
-static void dc__on_circle(dc__made *m, int64_t i, dc_real x, dc_real y, dc_real radius,
-                          dc_real angle)
-{
-    m->x[2 * i] = x + radius * dc__cos_plain(angle);
-    m->x[2 * i + 1] = y + radius * dc__sin_plain(angle);
-}
-
 DC_API dc_dataset *dc_make_line(dc_context *ctx, int64_t count, dc_real slope, dc_real intercept,
-                                dc_real noise)
-{
-    dc__made m = dc__make(ctx, "dc_make_line", count, 1, 0);
+                                dc_real noise) {
+    dc__random where, chance;
+    dc_dataset *d = dc__make(ctx, "dc_make_line", count, 1, 0, &where, &chance);
     for (int64_t i = 0; i < count; i++) {
-        m.x[i] = dc__uniform_at(&m.place, (uint64_t)i);
-        m.y[i] = slope * m.x[i] + intercept + noise * dc__normal_at(&m.noise, (uint64_t)i);
+        d->x[i] = dc__uniform_at(&where, (uint64_t)i);
+        d->y[i] = slope * d->x[i] + intercept + noise * dc__normal_at(&chance, (uint64_t)i);
     }
-    return m.data;
+    return d;
 }
 
-DC_API dc_dataset *dc_make_sine(dc_context *ctx, int64_t count, dc_real noise)
-{
-    dc__made m = dc__make(ctx, "dc_make_sine", count, 1, 0);
+DC_API dc_dataset *dc_make_sine(dc_context *ctx, int64_t count, dc_real noise) {
+    dc__random where, chance;
+    dc_dataset *d = dc__make(ctx, "dc_make_sine", count, 1, 0, &where, &chance);
     for (int64_t i = 0; i < count; i++) {
-        m.x[i] = dc__pi * (2 * dc__uniform_at(&m.place, (uint64_t)i) - 1);
-        m.y[i] = dc__sin_plain(m.x[i]) + noise * dc__normal_at(&m.noise, (uint64_t)i);
+        d->x[i] = dc__pi * (2 * dc__uniform_at(&where, (uint64_t)i) - 1);
+        d->y[i] = dc__sin_plain(d->x[i]) + noise * dc__normal_at(&chance, (uint64_t)i);
     }
-    return m.data;
+    return d;
 }
 
-DC_API dc_dataset *dc_make_xor(dc_context *ctx)
-{
-    dc__made m = dc__make(ctx, "dc_make_xor", 4, 2, 2);
-    for (int i = 0; i < 4; i++) {
-        int a = i >> 1, b = i & 1;
-        m.x[2 * i] = (dc_real)a, m.x[2 * i + 1] = (dc_real)b, m.y[i] = (dc_real)(a ^ b);
-    }
-    return m.data;
+DC_API dc_dataset *dc_make_xor(dc_context *ctx) {
+    static const dc_real x[] = { 0, 0, 0, 1, 1, 0, 1, 1 }, y[] = { 0, 1, 1, 0 };
+    return dc_from_arrays(ctx, 4, DC_SHAPE(2), x, DC_SCALAR, y, 2);
 }
 
-DC_API dc_dataset *dc_make_blobs(dc_context *ctx, int64_t count, int classes, dc_real noise)
-{
-    if (classes < 1) dc_fail(ctx, "dc_make_blobs: %d classes; there must be at least 1", classes);
-    dc__made m = dc__make(ctx, "dc_make_blobs", count, 2, classes);
-    for (int64_t i = 0; i < count; i++) {
-        m.y[i] = (dc_real)(i % classes);
-        dc__on_circle(&m, i, 0, 0, 2, 2 * dc__pi * m.y[i] / (dc_real)classes);
-    }
-    return dc__blurred(&m, noise);
-}
-
-DC_API dc_dataset *dc_make_circles(dc_context *ctx, int64_t count, dc_real noise)
-{
-    dc__made m = dc__make(ctx, "dc_make_circles", count, 2, 2);
-    for (int64_t i = 0; i < count; i++) {
-        m.y[i] = (dc_real)(i % 2);
-        dc_real turn = dc__uniform_at(&m.place, (uint64_t)i);
-        dc__on_circle(&m, i, 0, 0, 1 - m.y[i] / 2, 2 * dc__pi * turn);
-    }
-    return dc__blurred(&m, noise);
-}
-
-/* Two half circles that reach into each other. */
-DC_API dc_dataset *dc_make_moons(dc_context *ctx, int64_t count, dc_real noise)
-{
-    dc__made m = dc__make(ctx, "dc_make_moons", count, 2, 2);
-    for (int64_t i = 0; i < count; i++) {
-        dc_real angle = dc__pi * dc__uniform_at(&m.place, (uint64_t)i);
-        m.y[i] = (dc_real)(i % 2);
-        if (i % 2) dc__on_circle(&m, i, 1, DC__C(0.5), 1, -angle);
-        else dc__on_circle(&m, i, 0, 0, 1, angle);
-    }
-    return dc__blurred(&m, noise);
-}
-
-/* Each arm goes round 1 1/2 times, from the centre to radius 1; the square root puts as many points
- * on each part of its length. */
-DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_real noise)
-{
-    if (arms < 1) dc_fail(ctx, "dc_make_spirals: %d arms; there must be at least 1", arms);
-    dc__made m = dc__make(ctx, "dc_make_spirals", count, 2, arms);
-    for (int64_t i = 0; i < count; i++) {
-        m.y[i] = (dc_real)(i % arms);
-        dc_real radius = DC__SQRT(dc__uniform_at(&m.place, (uint64_t)i));
-        dc__on_circle(&m, i, 0, 0, radius, dc__pi * (3 * radius + 2 * m.y[i] / (dc_real)arms));
-    }
-    return dc__blurred(&m, noise);
-}
-
-DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells)
-{
+DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells) {
     if (cells < 1 || cells > 1024)
         dc_fail(ctx, "dc_make_checkerboard: %d cells a side; there must be 1 to 1024", cells);
-    dc__made m = dc__make(ctx, "dc_make_checkerboard", count, 2, 2);
+    dc__random where, chance;
+    dc_dataset *d = dc__make(ctx, "dc_make_checkerboard", count, 2, 2, &where, &chance);
     for (int64_t i = 0; i < count; i++) {
-        dc_real u = dc__uniform_at(&m.place, (uint64_t)(2 * i));
-        dc_real v = dc__uniform_at(&m.place, (uint64_t)(2 * i + 1));
-        m.x[2 * i] = 2 * u - 1, m.x[2 * i + 1] = 2 * v - 1;
-        m.y[i] = (dc_real)(((int)(u * (dc_real)cells) + (int)(v * (dc_real)cells)) % 2);
+        dc_real u = dc__uniform_at(&where, (uint64_t)(2 * i));
+        dc_real v = dc__uniform_at(&where, (uint64_t)(2 * i + 1));
+        d->x[2 * i] = 2 * u - 1, d->x[2 * i + 1] = 2 * v - 1;
+        d->y[i] = (dc_real)(((int)(u * (dc_real)cells) + (int)(v * (dc_real)cells)) % 2);
     }
-    return m.data;
+    return d;
+}
+
+/* Sample i is of class i % classes, and lies on a circle, whose centre, radius and angle depend on
+ * its class and on chance, and off it by the noise. */
+typedef enum dc__pattern { DC__BLOBS, DC__CIRCLES, DC__MOONS, DC__SPIRALS } dc__pattern;
+
+static dc_dataset *dc__make_points(dc_context *ctx, const char *who, dc__pattern pattern,
+                                   int64_t count, int classes, dc_real noise) {
+    if (classes < 1) dc_fail(ctx, "%s: %d classes; there must be at least 1", who, classes);
+    dc__random where, chance;
+    dc_dataset *d = dc__make(ctx, who, count, 2, classes, &where, &chance);
+    for (int64_t i = 0; i < count; i++) {
+        dc_real u = dc__uniform_at(&where, (uint64_t)i), c = (dc_real)(i % classes);
+        dc_real x = 0, y = 0, radius = 1, angle = 2 * dc__pi * u;
+        switch (pattern) {
+        case DC__BLOBS:   radius = 2, angle = 2 * dc__pi * c / (dc_real)classes; break;
+        case DC__CIRCLES: radius = 1 - c / 2; break;
+        case DC__MOONS:                    /* Two half circles that reach into each other. */
+            x = c, y = c / 2, angle = c > 0 ? -dc__pi * u : dc__pi * u; break;
+        case DC__SPIRALS:                  /* 1 1/2 turns, as many points on each part of an arm. */
+            radius = DC__SQRT(u), angle = dc__pi * (3 * radius + 2 * c / (dc_real)classes);
+        }
+        d->y[i] = c;
+        d->x[2 * i] = x + radius * dc__cos_plain(angle)
+                   + noise * dc__normal_at(&chance, (uint64_t)(2 * i));
+        d->x[2 * i + 1] = y + radius * dc__sin_plain(angle)
+                       + noise * dc__normal_at(&chance, (uint64_t)(2 * i + 1));
+    }
+    return d;
+}
+
+DC_API dc_dataset *dc_make_blobs(dc_context *ctx, int64_t count, int classes, dc_real noise) {
+    return dc__make_points(ctx, "dc_make_blobs", DC__BLOBS, count, classes, noise);
+}
+
+DC_API dc_dataset *dc_make_circles(dc_context *ctx, int64_t count, dc_real noise) {
+    return dc__make_points(ctx, "dc_make_circles", DC__CIRCLES, count, 2, noise);
+}
+
+DC_API dc_dataset *dc_make_moons(dc_context *ctx, int64_t count, dc_real noise) {
+    return dc__make_points(ctx, "dc_make_moons", DC__MOONS, count, 2, noise);
+}
+
+DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_real noise) {
+    return dc__make_points(ctx, "dc_make_spirals", DC__SPIRALS, count, arms, noise);
 }
 
 /* A font of 5 x 7 dots, one byte a row; the highest of its five bits is on the left. */
@@ -7465,15 +7284,13 @@ static const uint8_t dc__font[10][7] = {
     { 0x0E, 0x11, 0x11, 0x0E, 0x11, 0x11, 0x0E }, { 0x0E, 0x11, 0x11, 0x0F, 0x01, 0x02, 0x0C },
 };
 
-static dc_real dc__dot(int digit, int row, int column)
-{
+static dc_real dc__dot(int digit, int row, int column) {
     bool inside = row >= 0 && row < 7 && column >= 0 && column < 5;
     return inside ? (dc_real)(dc__font[digit][row] >> (4 - column) & 1) : 0;
 }
 
 /* The ink at a point of the font, from the four dots around it. */
-static dc_real dc__ink(int digit, dc_real row, dc_real column)
-{
+static dc_real dc__ink(int digit, dc_real row, dc_real column) {
     int r = (int)(row + 64) - 64, c = (int)(column + 64) - 64;     /* Rounded down. */
     dc_real down = row - (dc_real)r, right = column - (dc_real)c;
     return (1 - down) * ((1 - right) * dc__dot(digit, r, c) + right * dc__dot(digit, r, c + 1))
@@ -7485,8 +7302,7 @@ enum { DC__IMAGE = 28 };
 /* For every pixel, where in the font it comes from: shifted by up to 3 pixels, turned by up to 15
  * degrees, 2.4 to 3.2 pixels a dot. The noise is a sum of four random bytes, nearly normal. */
 static void dc__draw_digit(int digit, const dc_real u[4], const dc__random *noise, uint64_t at,
-                           uint8_t *out)
-{
+                           uint8_t *out) {
     dc_real angle = DC__C(0.52) * (u[0] - DC__C(0.5)), dots = 1 / (DC__C(2.4) + DC__C(0.8) * u[1]);
     dc_real c = dc__cos_plain(angle) * dots, s = dc__sin_plain(angle) * dots;
     dc_real half = DC__C(0.5) * (DC__IMAGE - 1);
@@ -7502,13 +7318,12 @@ static void dc__draw_digit(int digit, const dc_real u[4], const dc__random *nois
         }
 }
 
-DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count)
-{
+DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
     dc_shape shape = DC_SHAPE(DC__IMAGE, DC__IMAGE, 1);
     dc_dataset *d = dc__new_dataset(ctx, "dc_make_digits", count, shape, DC_SCALAR, 10);
     uint8_t *x = dc__permanent(ctx, (size_t)(count * (d->x_size + 1))), *y = x + count * d->x_size;
-    dc__random place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations, 0);
-    dc__random noise = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 1);
+    dc__random place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 0), noise = place;
+    noise.step = 1;
     for (int64_t i = 0; i < count; i++) {
         int64_t start = i * d->x_size;
         dc_real u[4];
@@ -7529,11 +7344,14 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count)
  * readers work in three steps: the file into a buffer, all checks, and then permanent memory. */
 
 /* Permanent memory for the content of a file. */
-static void *dc__keep(dc_context *ctx, const char *path, int64_t size)
-{
+static void *dc__keep(dc_context *ctx, const char *path, int64_t size) {
     void *memory = dc__take(&ctx->permanent, (size_t)size);
     if (!memory) dc__error(ctx, "%s: out of memory asking for %lld bytes", path, (long long)size);
     return memory;
+}
+
+static uint32_t dc__big32(const uint8_t *b) {
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | (uint32_t)b[3];
 }
 
 /* --- gzip (RFC 1952) --- */
@@ -7541,8 +7359,7 @@ static void *dc__keep(dc_context *ctx, const char *path, int64_t size)
 #if defined(DC__HAS_STB_IMAGE) && !defined(STBI_NO_ZLIB)
 
 /* The sum by which gzip finds damage: the remainder of a division of polynomials. */
-static uint32_t dc__crc32(const uint8_t *bytes, size_t size)
-{
+static uint32_t dc__crc32(const uint8_t *bytes, size_t size) {
     uint32_t table[256], crc = 0xFFFFFFFF;
     for (uint32_t i = 0; i < 256; i++) {
         table[i] = i;
@@ -7552,14 +7369,8 @@ static uint32_t dc__crc32(const uint8_t *bytes, size_t size)
     return ~crc;
 }
 
-static uint32_t dc__little32(const uint8_t *b)
-{
-    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-}
-
 /* Where the compressed data begin, behind the optional fields; 0 when there is no such place. */
-static size_t dc__gzip_start(const uint8_t *b, size_t size)
-{
+static size_t dc__gzip_start(const uint8_t *b, size_t size) {
     size_t at = 10;
     if (size < 18 || b[2] != 8 || b[3] > 31) return 0;
     if (b[3] & 4) at += 2 + (size_t)(b[10] | b[11] << 8);
@@ -7574,8 +7385,7 @@ static size_t dc__gzip_start(const uint8_t *b, size_t size)
 
 /* Is the trailer also found further in front, with another member behind it? Only a member equal to
  * the first would otherwise go unnoticed. */
-static bool dc__has_second_member(const uint8_t *b, size_t start, size_t size)
-{
+static bool dc__has_second_member(const uint8_t *b, size_t start, size_t size) {
     for (size_t i = start; i + 18 <= size; i++)
         if (!memcmp(b + i, b + size - 8, 8) && b[i + 8] == 0x1F && b[i + 9] == 0x8B) return true;
     return false;
@@ -7584,116 +7394,80 @@ static bool dc__has_second_member(const uint8_t *b, size_t start, size_t size)
 /* The unpacked file as a buffer; NULL (and dc_error) when anything is wrong with it. stb_image
  * unpacks, but checks neither length nor sum; and since it looks a few bytes ahead, it gets the
  * trailer too. The format cannot pack more than 1032 : 1. */
-static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size)
-{
+static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size) {
     size_t start = dc__gzip_start(b, *size);
-    uint32_t sum = start ? dc__little32(b + *size - 8) : 0;
-    uint32_t length = start ? dc__little32(b + *size - 4) : 0;
-    if (!start) {
-        dc__error(ctx, "%s: the gzip header is damaged or cut short", path);
-        return NULL;
-    }
-    if (*size > INT32_MAX || length > INT32_MAX || length / 1032 > *size - start) {
-        dc__error(ctx, "%s: damaged, or above 2 GiB: %zu bytes of gzip are said to hold %lu", path,
-                  *size, (unsigned long)length);
-        return NULL;
-    }
+    if (!start) return dc__error(ctx, "%s: the gzip header is damaged or cut short", path), NULL;
+    uint32_t sum = __builtin_bswap32(dc__big32(b + *size - 8));     /* gzip is little-endian. */
+    uint32_t length = __builtin_bswap32(dc__big32(b + *size - 4));
+    if (*size > INT32_MAX || length > INT32_MAX || length / 1032 > *size - start)
+        return dc__error(ctx, "%s: damaged, or above 2 GiB: %zu bytes of gzip are said to hold %lu",
+                         path, *size, (unsigned long)length), NULL;
     uint8_t *out = dc__buffer_new(ctx, (size_t)length + 1);
     if (!out) return NULL;
     int got = stbi_zlib_decode_noheader_buffer((char *)out, (int)length, (const char *)b + start,
                                                (int)(*size - start));
-    if (got != (int)length || dc__crc32(out, length) != sum
-        || dc__has_second_member(b, start, *size)) {
-        dc__buffer_free(out);
-        dc__error(ctx, "%s: damaged (or more than one gzip member): length or check sum are wrong",
-                  path);
-        return NULL;
-    }
-    *size = length;
-    return out;
+    if (got == (int)length && dc__crc32(out, length) == sum &&
+        !dc__has_second_member(b, start, *size)) return *size = length, out;
+    dc__buffer_free(out);
+    return dc__error(ctx, "%s: damaged (or more than one gzip member): length or check sum are "
+                     "wrong", path), NULL;
 }
 #else
-static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size)
-{
+static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size) {
     (void)b, (void)size;
-    dc__error(ctx, "%s: reading gzip needs stb_image.h; unpack it with gzip -d, or install "
-              "libstb-dev and compile again", path);
-    return NULL;
+    return dc__error(ctx, "%s: reading gzip needs stb_image.h; unpack it with gzip -d, or install "
+                     "libstb-dev and compile again", path), NULL;
 }
 #endif
 
-/* A file, unpacked if it is gzip, as a buffer. */
-static uint8_t *dc__read_packed_file(dc_context *ctx, const char *path, size_t *size)
-{
-    uint8_t *bytes = (uint8_t *)dc__read_file(ctx, path, size);
-    if (!bytes || *size < 2 || bytes[0] != 0x1F || bytes[1] != 0x8B) return bytes;
-    uint8_t *unpacked = dc__gunzip(ctx, path, bytes, size);
-    dc__buffer_free(bytes);
-    return unpacked;
-}
-
 /* --- IDX, the format of MNIST --- */
-
-static uint32_t dc__big32(const uint8_t *b)
-{
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | (uint32_t)b[3];
-}
 
 typedef struct dc__idx {
     const char *path;
-    uint8_t    *buffer, *items;            /* The file; what stands behind its header. */
-    int64_t     count, rows, columns;
+    uint8_t    *buffer, *items;            /* The file, unpacked; what stands behind its header. */
+    long long   dim[3];
 } dc__idx;
 
 /* IDX: a magic number (00 00, the type, 08 for bytes, how many axes), the sizes, the bytes. Reads a
  * file of one axis, labels, or of three, images. */
-static bool dc__read_idx(dc_context *ctx, const char *path, int axes, dc__idx *idx)
-{
+static bool dc__read_idx(dc_context *ctx, const char *path, int axes, dc__idx *idx) {
     size_t size = 0, header = 4 + 4 * (size_t)axes;
-    uint8_t *b = dc__read_packed_file(ctx, path, &size);
-    *idx = (dc__idx){ path, b, b, 0, 1, 1 };
+    uint8_t *b = (uint8_t *)dc__read_file(ctx, path, &size);
+    if (b && size >= 2 && b[0] == 0x1F && b[1] == 0x8B) {
+        uint8_t *unpacked = dc__gunzip(ctx, path, b, &size);
+        dc__buffer_free(b);
+        b = unpacked;
+    }
+    *idx = (dc__idx){ path, b, b, { 1, 1, 1 } };
     if (!b) return false;
-    if (size < header)
-        return dc__error(ctx, "%s: cut short: %zu bytes, but the header alone takes %zu", path,
-                         size, header);
-    unsigned long magic = dc__big32(b), wanted = 0x800 + (unsigned long)axes;
-    if (magic != wanted)
-        return dc__error(ctx, "%s: not an IDX file of %s: it begins with %08lx, not %08lx", path,
-                         axes == 1 ? "labels" : "images", magic, wanted);
-    idx->items = b + header, idx->count = dc__big32(b + 4);
-    if (axes == 3) idx->rows = dc__big32(b + 8), idx->columns = dc__big32(b + 12);
-    uint64_t count = (uint64_t)idx->count, there = size - header;
-    uint64_t item = (uint64_t)idx->rows * (uint64_t)idx->columns;
-    const char *wrong = !item || !count ? "empty" : count > there / item ? "cut short"
-                      : count * item != there ? "too long" : NULL;
-    if (wrong)
-        return dc__error(ctx, "%s: %s: the header promises %lld items of %lld x %lld bytes, and "
-                         "%zu bytes follow", path, wrong, (long long)idx->count,
-                         (long long)idx->rows, (long long)idx->columns, size - header);
-    return true;
+    if (size < header || dc__big32(b) != 0x800 + (uint32_t)axes)
+        return dc__error(ctx, "%s: not an IDX file of %s: it must begin with 0000080%d and %d "
+                         "sizes", path, axes == 1 ? "labels" : "images", axes, axes);
+    for (int i = 0; i < axes; i++) idx->dim[i] = dc__big32(b + 4 + 4 * i);
+    idx->items = b + header;
+    uint64_t count = (uint64_t)idx->dim[0], item = (uint64_t)idx->dim[1] * (uint64_t)idx->dim[2];
+    const char *wrong = !item || !count ? "empty" : count > (size - header) / item ? "cut short"
+                      : count * item != size - header ? "too long" : NULL;
+    if (!wrong) return true;
+    return dc__error(ctx, "%s: %s: the header promises %lld items of %lld x %lld bytes, and %zu "
+                     "bytes follow", path, wrong, idx->dim[0], idx->dim[1], idx->dim[2],
+                     size - header);
 }
 
 /* Compares images with labels, and makes the set. classes 0: as many as there are, but two. */
-static dc_dataset *dc__join_idx(dc_context *ctx, const dc__idx *x, const dc__idx *y, int classes)
-{
-    int64_t count = x->count, size = count * x->rows * x->columns;
-    if (count != y->count) {
-        dc__error(ctx, "%s: %lld labels for the %lld images of %s", y->path, (long long)y->count,
-                  (long long)count, x->path);
-        return NULL;
-    }
+static dc_dataset *dc__join_idx(dc_context *ctx, const dc__idx *x, const dc__idx *y, int classes) {
+    int64_t count = x->dim[0], size = count * x->dim[1] * x->dim[2];
+    if (count != y->dim[0])
+        return dc__error(ctx, "%s: %lld labels for the %lld images of %s", y->path,
+                         y->dim[0], (long long)count, x->path), NULL;
     int largest = 1;
     for (int64_t i = 0; i < count; i++) {
+        if (!dc__check_label(ctx, y->path, i, y->items[i], classes ? classes : 256)) return NULL;
         if (y->items[i] > largest) largest = y->items[i];
-        if (classes && y->items[i] >= classes) {
-            dc__error(ctx, "%s: the label of image %lld is %d; labels are 0 to %d", y->path,
-                      (long long)i, y->items[i], classes - 1);
-            return NULL;
-        }
     }
     uint8_t *kept = dc__keep(ctx, x->path, size + count);
     if (!kept) return NULL;
-    dc_dataset *d = dc__new_dataset(ctx, "dc_load_idx", count, DC_SHAPE(x->rows, x->columns, 1),
+    dc_dataset *d = dc__new_dataset(ctx, "dc_load_idx", count, DC_SHAPE(x->dim[1], x->dim[2], 1),
                                     DC_SCALAR, classes ? classes : largest + 1);
     d->x_bytes = memcpy(kept, x->items, (size_t)size);
     d->y_bytes = memcpy(kept + size, y->items, (size_t)count);
@@ -7701,8 +7475,7 @@ static dc_dataset *dc__join_idx(dc_context *ctx, const dc__idx *x, const dc__idx
 }
 
 static dc_dataset *dc__load_idx(dc_context *ctx, const char *images, const char *labels,
-                                int classes)
-{
+                                int classes) {
     dc__idx x = { 0 }, y;
     bool ok = dc__read_idx(ctx, labels, 1, &y) && dc__read_idx(ctx, images, 3, &x);
     dc_dataset *d = ok ? dc__join_idx(ctx, &x, &y, classes) : NULL;
@@ -7711,16 +7484,14 @@ static dc_dataset *dc__load_idx(dc_context *ctx, const char *images, const char 
     return d;
 }
 
-DC_API dc_dataset *dc_load_idx(dc_context *ctx, const char *images, const char *labels)
-{
+DC_API dc_dataset *dc_load_idx(dc_context *ctx, const char *images, const char *labels) {
     return dc__load_idx(ctx, images, labels, 0);
 }
 
 enum { DC__PATH = 1024 };
 
 /* Into path: folder/stem-idx3-ubyte, or with a dot as some archives have it, or either with .gz. */
-static bool dc__find_mnist(dc_context *ctx, const char *folder, const char *stem, char *path)
-{
+static bool dc__find_mnist(dc_context *ctx, const char *folder, const char *stem, char *path) {
     for (int i = 0; i < 4; i++) {
         int axes = strstr(stem, "images") ? 3 : 1;
         int length = snprintf(path, DC__PATH, "%s/%s%cidx%d-ubyte%s", folder, stem,
@@ -7732,8 +7503,7 @@ static bool dc__find_mnist(dc_context *ctx, const char *folder, const char *stem
                      ".gz", folder, stem);
 }
 
-DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part)
-{
+DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part) {
     char images[DC__PATH], labels[DC__PATH];
     bool train = part == DC_TRAIN;
     if (!dc__find_mnist(ctx, folder, train ? "train-images" : "t10k-images", images)) return NULL;
@@ -7743,277 +7513,222 @@ DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part pa
 
 /* --- CSV (RFC 4180) --- */
 
-/* A table of texts, cut out of the file where it stands: each field ends in a zero byte. Blanks
- * around a field do not count, nor do empty lines. Then it is read column by column: one whose
- * first value is a number must hold numbers; any other is categorical. */
+/* A table of texts, cut out of the file where it stands: each ends in a zero byte. Blanks around a
+ * text do not count, nor do empty lines. Then it is read column by column: one whose first value is
+ * a number must hold numbers; any other is categorical. */
+typedef struct dc__cell {
+    const char *text;
+    long long   line;
+    bool        is_missing, is_number;
+    double      value;                     /* The number, or that of the category. */
+} dc__cell;
+
 typedef struct dc__column {
     const char *name;
     char        number[24];                /* The name, where the file has none. */
-    int64_t     first, categories;         /* category[first ...] are its texts; 0: numbers. */
+    int         categories;                /* 0: numbers. */
     double      fill;                      /* What stands for a missing value. */
 } dc__column;
 
 typedef struct dc__csv {
-    dc_context *ctx;
-    const char *path;
-    char        separator, ended_by;       /* What followed the last field: a newline, or 0. */
-    bool        has_header;
-    char       *bytes, *at;                /* The file, and how far it is read, */
-    long long   now;                       /* up to this line. */
-    char      **field;                     /* [lines, columns] */
-    long long  *line;                      /* The number of each line that is not empty. */
-    int64_t     fields, field_room, lines, line_room, rows, columns;
-    dc__column *column;
-    double     *value;                     /* [rows, columns]: number or category; NaN: missing. */
-    char      **category;
-    int64_t     categories, category_room;
+    dc_context    *ctx;
+    const char    *path;
+    dc_csv_options options;
+    char          *bytes, *at;             /* The file, and how far it is read, */
+    long long      line;                   /* up to this line. */
+    dc__cell      *cell, *data;            /* All cells; those behind the header [rows, columns]. */
+    long long      cells, rows, columns;
+    dc__column    *column;
 } dc__csv;
 
 enum { DC__MAX_CATEGORIES = 1000 };        /* A column of more texts is a name or a remark. */
 
-/* Room for another item in the array that `array` is the address of. */
-static bool dc__grow(dc_context *ctx, void *array, int64_t used, int64_t *room, size_t item)
-{
-    if (used < *room) return true;
-    void *bytes;
-    memcpy(&bytes, array, sizeof bytes);
-    bytes = dc__buffer_resize(ctx, bytes, 2 * (size_t)(*room + 64) * item);
-    if (!bytes) return false;
-    memcpy(array, &bytes, sizeof bytes);
-    *room = 2 * (*room + 64);
-    return true;
+static bool dc__is_blank(const dc__csv *t, char c) {
+    return (c == ' ' || c == '\t' || c == '\r') && c != t->options.separator;
 }
 
-static bool dc__is_blank(const dc__csv *t, char c)
-{
-    return (c == ' ' || c == '\t') && c != t->separator;
+static bool dc__ends_cell(const dc__csv *t, char c) {
+    return !c || c == '\n' || c == t->options.separator;
 }
 
-static bool dc__ends_field(const dc__csv *t, char c)
-{
-    return !c || c == t->separator || c == '\n' || c == '\r';
-}
-
-/* Reads one field, and puts a zero byte behind it, which may overwrite what ended it. */
-static bool dc__read_field(dc__csv *t, char **text)
-{
-    char *p = t->at, *out;
-    long long opened = t->now;
+/* Puts a zero byte behind the next text. It may overwrite what ended the cell, so that is noted. */
+static bool dc__read_cell(dc__csv *t, char *ended_by) {
+    char *p = t->at;
     while (dc__is_blank(t, *p)) p++;
-    *text = out = p;
+    char *text = p, *out = p;
+    dc__cell *cell = &t->cell[t->cells++];
+    *cell = (dc__cell){ .text = text, .line = t->line };
     if (*p == '"') {
         for (p++; *p != '"' || p[1] == '"'; *out++ = *p++) {
             if (!*p) return dc__error(t->ctx, "%s: line %lld: a quote is opened and never closed",
-                                      t->path, opened);
+                                      t->path, cell->line);
             if (*p == '"') p++;
-            t->now += *p == '\n';
+            t->line += *p == '\n';
         }
         for (p++; dc__is_blank(t, *p);) p++;
-        if (!dc__ends_field(t, *p))
-            return dc__error(t->ctx, "%s: line %lld: text after a closing quote (a quote inside "
-                             "quotes is written twice)", t->path, t->now);
+        if (!dc__ends_cell(t, *p))
+            return dc__error(t->ctx, "%s: line %lld: text after a closing quote", t->path, t->line);
     } else {
-        while (!dc__ends_field(t, *p)) p++;
-        for (out = p; out > *text && dc__is_blank(t, out[-1]);) out--;
+        while (!dc__ends_cell(t, *p)) p++;
+        for (out = p; out > text && dc__is_blank(t, out[-1]);) out--;
     }
-    t->ended_by = *p == '\r' ? '\n' : *p;
-    t->at = *p == '\r' && p[1] == '\n' ? p + 2 : *p ? p + 1 : p;
+    *ended_by = *p;
+    t->at = *p ? p + 1 : p;
     *out = 0;
+    cell->is_missing = out == text || !strcmp(text, "?") || !strcmp(text, "NA") ||
+                       dc__is_word(text, out, "nan");
+    cell->is_number = !cell->is_missing && dc__parse_number(text, out, &cell->value);
     return true;
 }
 
-static bool dc__read_row(dc__csv *t)
-{
-    int64_t begin = t->fields;
-    if (!dc__grow(t->ctx, &t->line, t->lines, &t->line_room, sizeof *t->line)) return false;
-    t->line[t->lines] = t->now;
-    do {
-        if (!dc__grow(t->ctx, &t->field, t->fields, &t->field_room, sizeof *t->field)) return false;
-        if (!dc__read_field(t, &t->field[t->fields])) return false;
-        t->fields++;
-    } while (t->ended_by && t->ended_by != '\n');
-    t->now++;
-    int64_t found = t->fields - begin;
-    if (found == 1 && !*t->field[begin]) {         /* An empty line. */
-        t->fields = begin;
-        return true;
-    }
-    if (t->lines++ == 0) t->columns = found;
-    if (found == t->columns) return true;
-    return dc__error(t->ctx, "%s: line %lld has %lld fields, but line %lld has %lld", t->path,
-                     t->line[t->lines - 1], (long long)found, t->line[0], (long long)t->columns);
-}
-
-static bool dc__read_table(dc__csv *t)
-{
-    size_t size = 0;
+static bool dc__read_cells(dc__csv *t) {
+    size_t size = 0, most = 1;
     t->bytes = t->at = dc__read_file(t->ctx, t->path, &size);
     if (!t->bytes) return false;
     if (memchr(t->bytes, 0, size))
         return dc__error(t->ctx, "%s: not a text file: it has a zero byte", t->path);
     if (!strncmp(t->at, "\xEF\xBB\xBF", 3)) t->at += 3;          /* A byte order mark. */
-    for (t->now = 1; *t->at;)
-        if (!dc__read_row(t)) return false;
-    t->rows = t->lines - t->has_header;
+    for (size_t i = 0; i < size; i++) most += dc__ends_cell(t, t->bytes[i]);
+    t->cell = dc__buffer_new(t->ctx, most * sizeof *t->cell);
+    if (!t->cell) return false;
+    for (t->line = 1; *t->at; t->line++) {
+        const dc__cell *first = &t->cell[t->cells];
+        char ended_by = t->options.separator;
+        while (ended_by == t->options.separator)
+            if (!dc__read_cell(t, &ended_by)) return false;
+        long long found = &t->cell[t->cells] - first;
+        if (found == 1 && !*first->text) t->cells--;             /* An empty line. */
+        else if (t->rows++ == 0) t->columns = found;
+        else if (found != t->columns)
+            return dc__error(t->ctx, "%s: line %lld has %lld fields, but line %lld has %lld",
+                             t->path, first->line, found, t->cell[0].line, t->columns);
+    }
+    return true;
+}
+
+static bool dc__find_names(dc__csv *t) {
+    bool is_there = !t->options.no_header;
+    t->rows -= is_there;
     if (t->rows < 1) return dc__error(t->ctx, "%s: there are no samples in it", t->path);
     if (t->columns < 2)
         return dc__error(t->ctx, "%s: a single column; a feature and a target are needed, "
-                         "separated by '%c'", t->path, t->separator);
+                         "separated by '%c'", t->path, t->options.separator);
+    t->data = t->cell + is_there * t->columns;
     t->column = dc__buffer_new(t->ctx, (size_t)t->columns * sizeof *t->column);
-    if (!t->column) return false;
-    for (int64_t c = 0; c < t->columns; c++) {
+    for (int64_t c = 0; c < t->columns && t->column; c++) {
         dc__column *column = &t->column[c];
-        *column = (dc__column){ .name = t->has_header ? t->field[c] : column->number };
+        *column = (dc__column){ .name = is_there ? t->cell[c].text : column->number };
         snprintf(column->number, sizeof column->number, "%lld", (long long)c);
     }
-    t->value = dc__buffer_new(t->ctx, (size_t)(t->rows * t->columns) * sizeof *t->value);
-    return t->value;
-}
-
-static char *dc__field_at(const dc__csv *t, int64_t row, int64_t c)
-{
-    return t->field[(row + t->has_header) * t->columns + c];
-}
-
-static bool dc__refuse_field(const dc__csv *t, int64_t row, int64_t c, const char *why)
-{
-    return dc__error(t->ctx, "%s: line %lld, column \"%.40s\": \"%.40s\" %s", t->path,
-                     t->line[row + t->has_header], t->column[c].name, dc__field_at(t, row, c), why);
-}
-
-static bool dc__is_missing(const char *s)
-{
-    return !*s || !strcmp(s, "?") || !strcmp(s, "NA") || dc__is_word(s, s + strlen(s), "nan");
-}
-
-static bool dc__is_number(const char *s, double *v)
-{
-    return dc__parse_number(s, s + strlen(s), v);
+    return t->column;
 }
 
 /* The column that is to be the target; -1 (and dc_error) when there is none of that name. */
-static int64_t dc__find_target(const dc__csv *t, const char *label)
-{
+static int64_t dc__find_target(const dc__csv *t) {
+    const char *label = t->options.label;
     if (!label) return t->columns - 1;
     for (int64_t c = 0; c < t->columns; c++)
-        if (!strcmp(t->column[c].name, label)) return c;
-    for (int64_t c = 0; c < t->columns; c++)
-        if (!strcmp(t->column[c].number, label)) return c;
-    return dc__error(t->ctx, "%s: no column \"%.40s\" for the target; there are %lld, \"%.40s\" to "
-                     "\"%.40s\"", t->path, label, (long long)t->columns, t->column[0].name,
-                     t->column[t->columns - 1].name) - 1;
+        if (!strcmp(t->column[c].name, label) || !strcmp(t->column[c].number, label)) return c;
+    return dc__error(t->ctx, "%s: no column \"%.40s\" for the target; the last is \"%.40s\"",
+                     t->path, label, t->column[t->columns - 1].name) - 1;
 }
 
-/* Class numbers that are whole, and the smallest of which is 0, stay as they are. Their count, or 0
- * for other classes, which are numbered in order of appearance. There are always two classes. */
-static int dc__numbered_classes(const dc__csv *t, int64_t c)
-{
-    double smallest = 1, largest = 1, v;
+/* Does column c hold categories? Class numbers that are whole, and the smallest of which is 0, stay
+ * as they are; other classes are numbered in order of appearance. */
+static bool dc__is_categorical(const dc__csv *t, int64_t c, bool is_target) {
+    bool has_zero = false, is_feature = !is_target;
+    if (is_target && !t->options.is_classes) return false;
     for (int64_t r = 0; r < t->rows; r++) {
-        if (!dc__is_number(dc__field_at(t, r, c), &v)) return 0;
-        if (!(v >= 0 && v < DC__MAX_CATEGORIES) || (double)(int)v != v) return 0;
-        smallest = v < smallest ? v : smallest, largest = v > largest ? v : largest;
+        const dc__cell *cell = &t->data[r * t->columns + c];
+        bool is_label = cell->is_number && dc__is_label((dc_real)cell->value, DC__MAX_CATEGORIES);
+        if (is_feature && !cell->is_missing) return !cell->is_number;
+        if (is_target && !is_label) return true;
+        has_zero |= cell->value == 0;
     }
-    return smallest == 0 ? (int)largest + 1 : 0;
+    return is_target && !has_zero;
 }
 
-/* value[row, c] becomes the number of that text among those of its column. */
-static bool dc__categorize(dc__csv *t, int64_t row, int64_t c)
-{
-    dc__column *column = &t->column[c];
-    char *text = dc__field_at(t, row, c);
-    int64_t i = 0, n = column->categories;
-    while (i < n && strcmp(t->category[column->first + i], text)) i++;
-    t->value[row * t->columns + c] = (double)i;
-    if (i < n) return true;
-    if (n == DC__MAX_CATEGORIES)
-        return dc__refuse_field(t, row, c, "is one text too many for a category; at most 1000 are "
-                                "told apart");
-    if (!dc__grow(t->ctx, &t->category, t->categories, &t->category_room, sizeof *t->category))
-        return false;
-    t->category[t->categories++] = text, column->categories++;
-    return true;
+static bool dc__refuse(const dc__csv *t, const dc__cell *cell, const char *why) {
+    return dc__error(t->ctx, "%s: line %lld, column \"%.40s\": \"%.40s\" %s", t->path, cell->line,
+                     t->column[(cell - t->data) % t->columns].name, cell->text, why);
 }
 
-typedef enum dc__role { DC__FEATURE, DC__QUANTITY, DC__NUMBERED, DC__NAMED } dc__role;
-
-/* Fills value[.., c]. A target may be a quantity, or classes with numbers or names. */
-static bool dc__read_column(dc__csv *t, int64_t c, dc__role role)
-{
-    const double largest = sizeof(dc_real) == sizeof(double) ? DBL_MAX : (double)FLT_MAX;
+/* Gives the cells of column c their values. */
+static bool dc__read_column(dc__csv *t, int64_t c, bool is_target) {
     dc__column *column = &t->column[c];
-    int64_t numbers = 0;
-    double sum = 0;
-    column->first = t->categories;
+    const char *category[DC__MAX_CATEGORIES];
+    bool is_categorical = dc__is_categorical(t, c, is_target);
+    double sum = 0, numbers = 0;
     for (int64_t r = 0; r < t->rows; r++) {
-        const char *text = dc__field_at(t, r, c);
-        double v = (double)NAN, *value = &t->value[r * t->columns + c];
-        bool is_missing = dc__is_missing(text), is_number = dc__is_number(text, &v);
-        bool is_first = !numbers && !column->categories;
-        if (is_missing && role != DC__FEATURE)
-            return dc__refuse_field(t, r, c, "is missing, but it is the target");
-        *value = is_missing ? (double)NAN : v;
-        if (is_missing) continue;
-        if (role == DC__NAMED || column->categories
-            || (role == DC__FEATURE && is_first && !is_number)) {
-            if (!dc__categorize(t, r, c)) return false;
-        } else if (!is_number) {
-            return dc__refuse_field(t, r, c, role == DC__QUANTITY
+        dc__cell *cell = &t->data[r * t->columns + c];
+        if (cell->is_missing) {
+            if (is_target) return dc__refuse(t, cell, "is missing, but it is the target");
+        } else if (is_categorical) {
+            int i = 0;
+            while (i < column->categories && strcmp(category[i], cell->text)) i++;
+            if (i == DC__MAX_CATEGORIES)
+                return dc__refuse(t, cell, "is the 1001st text of its column; there may be 1000");
+            if (i == column->categories) category[column->categories++] = cell->text;
+            cell->value = i;
+        } else if (!cell->is_number) {
+            return dc__refuse(t, cell, is_target
                 ? "is not a number; if the target is a class, set is_classes"
                 : "is not a number, as those before it are");
-        } else if (!(fabs(v) <= largest)) {
-            return dc__refuse_field(t, r, c, "is more than a dc_real can hold");
+        } else if (!isfinite((dc_real)cell->value)) {
+            return dc__refuse(t, cell, "is more than a dc_real can hold");
         } else {
-            numbers++, sum += v;
+            sum += cell->value, numbers++;
         }
     }
-    column->fill = numbers ? sum / (double)numbers : (double)NAN;
+    bool has_mean = t->options.fill_with_mean && numbers > 0;
+    column->fill = has_mean ? sum / numbers : (double)t->options.missing;
     return true;
 }
 
-/* The names of features, "age" or "colour=red", and of classes. */
-static void dc__name_columns(const dc__csv *t, int64_t target, dc_dataset *d)
-{
+/* The names of features, "age" or "colour=red", and of classes. A category's text stands where its
+ * number appears first, which is in order. */
+static void dc__name_columns(const dc__csv *t, int64_t target, dc_dataset *d) {
     size_t features = (size_t)d->x_size, classes = (size_t)d->classes;
     const char **name = dc__permanent_zeros(d->ctx, (features + classes) * sizeof *name);
     d->feature_name = name, d->class_name = name + features;
     for (int64_t c = 0; c < t->columns; c++) {
         const dc__column *column = &t->column[c];
-        char *const *text = column->categories ? t->category + column->first : NULL;
-        if (c != target && !column->categories)
-            *name++ = dc__permanent_text(d->ctx, column->name);
-        for (int64_t i = 0; i < column->categories; i++) {
-            if (c == target) {
-                d->class_name[i] = dc__permanent_text(d->ctx, text[i]);
-                continue;
-            }
-            size_t size = strlen(column->name) + strlen(text[i]) + 2;
+        const dc__cell *cell = &t->data[c];
+        if (c != target && !column->categories) *name++ = dc__permanent_text(d->ctx, column->name);
+        for (int i = 0; i < column->categories; cell += t->columns) {
+            if (cell->is_missing || (int)cell->value != i) continue;
+            size_t size = strlen(column->name) + strlen(cell->text) + 2;
             char *both = dc__permanent(d->ctx, size);
-            snprintf(both, size, "%s=%s", column->name, text[i]);
-            *name++ = both;
+            snprintf(both, size, "%s=%s", column->name, cell->text);
+            if (c == target) d->class_name[i++] = dc__permanent_text(d->ctx, cell->text);
+            else *name++ = both, i++;
         }
     }
 }
 
-static dc_dataset *dc__build_csv(dc__csv *t, int64_t target, int classes, const dc_csv_options *o)
-{
+static dc_dataset *dc__build_csv(dc__csv *t, int64_t target) {
     int64_t features = 0;
     for (int64_t c = 0; c < t->columns; c++) {
-        dc__column *column = &t->column[c];
-        features += c == target ? 0 : column->categories ? column->categories : 1;
-        if (!o->fill_with_mean || isnan(column->fill)) column->fill = (double)o->missing;
+        int categories = t->column[c].categories;
+        if (c != target) features += categories ? categories : 1;
     }
     dc_real *x = dc__keep(t->ctx, t->path, t->rows * (features + 1) * (int64_t)sizeof *x);
     if (!x) return NULL;
     dc_real *y = x + t->rows * features, *to = x;
-    const double *v = t->value;
-    for (int64_t r = 0; r < t->rows; r++)
-        for (int64_t c = 0; c < t->columns; c++, v++) {
-            const dc__column *column = &t->column[c];
-            if (c == target) y[r] = (dc_real)*v;
-            else if (!column->categories) *to++ = (dc_real)(isnan(*v) ? column->fill : *v);
-            else for (int64_t i = 0; i < column->categories; i++) *to++ = (double)i == *v ? 1 : 0;
+    int classes = t->options.is_classes ? 2 : 0;           /* At least two. */
+    for (int64_t i = 0; i < t->rows * t->columns; i++) {
+        const dc__column *column = &t->column[i % t->columns];
+        const dc__cell *cell = &t->data[i];
+        double v = cell->value;
+        if (i % t->columns == target) {
+            y[i / t->columns] = (dc_real)v;
+            if (classes && v >= classes) classes = (int)v + 1;
+        } else if (column->categories) {
+            for (int k = 0; k < column->categories; k++) *to++ = !cell->is_missing && v == k;
+        } else {
+            *to++ = (dc_real)(cell->is_missing ? column->fill : v);
         }
+    }
     dc_dataset *d = dc__new_dataset(t->ctx, "dc_load_csv", t->rows, DC_SHAPE(features),
                                     classes ? DC_SCALAR : DC_SHAPE(1), classes);
     d->x = x, d->y = y;
@@ -8021,28 +7736,19 @@ static dc_dataset *dc__build_csv(dc__csv *t, int64_t target, int classes, const 
     return d;
 }
 
-static dc_dataset *dc__load_table(dc__csv *t, const dc_csv_options *o)
-{
-    int64_t target = dc__read_table(t) ? dc__find_target(t, o->label) : -1;
-    if (target < 0) return NULL;
-    int classes = o->is_classes ? dc__numbered_classes(t, target) : 0;
-    dc__role role = !o->is_classes ? DC__QUANTITY : classes ? DC__NUMBERED : DC__NAMED;
-    for (int64_t c = 0; c < t->columns; c++)
-        if (!dc__read_column(t, c, c == target ? role : DC__FEATURE)) return NULL;
-    int named = (int)t->column[target].categories;
-    return dc__build_csv(t, target, role != DC__NAMED ? classes : named < 2 ? 2 : named, o);
-}
-
-DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_options *options)
-{
-    dc_csv_options o = options ? *options : (dc_csv_options){ 0 };
-    dc__csv t = { .ctx = ctx, .path = path, .separator = o.separator ? o.separator : ',',
-                  .has_header = !o.no_header };
-    if (strchr("\"\r\n", t.separator))
+DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_options *options) {
+    dc__csv t = { .ctx = ctx, .path = path };
+    if (options) t.options = *options;
+    if (!t.options.separator) t.options.separator = ',';
+    if (strchr("\"\r\n", t.options.separator))
         dc_fail(ctx, "dc_load_csv: a quote or the end of a line cannot be the separator");
-    dc_dataset *d = dc__load_table(&t, &o);
-    void *buffer[] = { t.bytes, t.field, t.line, t.column, t.value, t.category };
-    for (int i = 0; i < 6; i++) dc__buffer_free(buffer[i]);
+    int64_t target = dc__read_cells(&t) && dc__find_names(&t) ? dc__find_target(&t) : -1;
+    bool ok = target >= 0;
+    for (int64_t c = 0; c < t.columns && ok; c++) ok = dc__read_column(&t, c, c == target);
+    dc_dataset *d = ok ? dc__build_csv(&t, target) : NULL;
+    dc__buffer_free(t.bytes);
+    dc__buffer_free(t.cell);
+    dc__buffer_free(t.column);
     return d;
 }
 
@@ -8054,176 +7760,134 @@ DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_o
  * class was said and which was true; these two questions are answered first, for one output and for
  * many, for class numbers and for one-hot targets, and the rest is counting. */
 
-static int64_t dc__largest(const dc_real *v, int64_t n)
-{
+static int64_t dc__largest(const dc_real *v, int64_t n) {
     int64_t best = 0;
     for (int64_t i = 1; i < n; i++)
         if (v[i] > v[best]) best = i;
     return best;
 }
 
-static int64_t dc__said(const dc_predictions *p, int64_t i)
-{
+static int64_t dc__said(const dc_predictions *p, int64_t i) {
     const dc_real *y = p->y + i * p->outputs;
     return p->outputs > 1 ? dc__largest(y, p->outputs) : y[0] > p->threshold;
 }
 
 /* The true class; -1 when the target is none of them. One output may have targets -1 and 1. */
-static int64_t dc__truth(const dc_predictions *p, int64_t i)
-{
+static int64_t dc__truth(const dc_predictions *p, int64_t i) {
     const dc_real *t = p->t + i * p->targets;
     if (p->targets > 1) return dc__largest(t, p->targets);
     if (p->outputs == 1) return t[0] > DC__C(0.5);
     return t[0] >= 0 && t[0] < (dc_real)p->outputs ? (int64_t)t[0] : -1;
 }
 
-static int64_t dc__count_right(const dc_predictions *p)
-{
-    int64_t right = 0;
-    for (int64_t i = 0; i < p->count; i++) right += dc__said(p, i) == dc__truth(p, i);
-    return right;
-}
-
-static double dc__accuracy(const dc_predictions *p, const dc_metric *self)
-{
-    (void)self;
-    return (double)dc__count_right(p) / (double)p->count;
-}
-
-/* The place of the true class when the outputs are sorted: ties go to the lower number, as for the
- * largest. A NaN is larger than nothing. */
-static int64_t dc__place(const dc_real *y, int64_t n, int64_t truth)
-{
-    int64_t before = 0;
-    for (int64_t j = 0; j < n; j++)
-        before += j < truth ? !(y[j] < y[truth]) : j > truth && !(y[j] <= y[truth]);
-    return before;
-}
-
-static double dc__top_k(const dc_predictions *p, const dc_metric *self)
-{
+/* How many have their true class among the k largest outputs. Ties go to the lower number, as for
+ * the largest; a NaN is larger than nothing. */
+static int64_t dc__count_right(const dc_predictions *p, int k) {
     int64_t right = 0;
     for (int64_t i = 0; i < p->count; i++) {
-        int64_t truth = dc__truth(p, i);
-        int64_t place = p->outputs == 1 ? truth != dc__said(p, i) : truth < 0 ? p->outputs
-                      : dc__place(p->y + i * p->outputs, p->outputs, truth);
-        right += place < self->k;
+        const dc_real *y = p->y + i * p->outputs;
+        int64_t truth = dc__truth(p, i), before = 0;
+        if (k == 1 || p->outputs == 1) before = truth != dc__said(p, i);
+        else if (truth < 0) before = k;
+        else for (int64_t j = 0; j < p->outputs; j++)
+            before += j < truth ? !(y[j] < y[truth]) : j > truth && !(y[j] <= y[truth]);
+        right += before < k;
     }
-    return (double)right / (double)p->count;
+    return right;
 }
 
 /* Precision, recall and F1 divide how often a class was rightly said by how often it was said, how
  * often it was true, or the mean of the two: 2 TP / (2 TP + FP + FN) = TP / ((said + true) / 2).
  * The mean over classes is over those that occur, as in scikit-learn. */
-static double dc__rightly(const dc_predictions *p, int cls, double by_said, double by_truth)
-{
+static double dc__rightly(const dc_predictions *p, int cls, double by_said, double by_truth) {
     int64_t classes = p->outputs > 1 ? p->outputs : 2;
-    int64_t first = cls < 0 ? 0 : cls, stop = cls < 0 ? classes : cls + 1;
     if (cls >= classes)
         dc_fail(p->ctx, "a metric asks for class %d, but there are only %lld: 0 to %lld", cls,
                 (long long)classes, (long long)(classes - 1));
-    dc_mark mark = dc_begin(p->ctx);
     int64_t *right = dc_alloc(p->ctx, 3 * (size_t)classes * sizeof *right);
-    int64_t *said = right + classes, *truth = said + classes, present = 0;
+    int64_t *said = right + classes, *truth = said + classes;
     for (int64_t i = 0; i < p->count; i++) {
         int64_t s = dc__said(p, i), t = dc__truth(p, i);
         said[s]++;
         if (t >= 0 && t < classes) truth[t]++, right[t] += s == t;
     }
-    double sum = 0;
-    for (int64_t c = first; c < stop; c++) {
+    double sum = 0, present = 0;
+    for (int64_t c = 0; c < classes; c++) {
+        if ((cls >= 0 && c != cls) || said[c] + truth[c] == 0) continue;
         double whole = by_said * (double)said[c] + by_truth * (double)truth[c];
         if (whole > 0) sum += (double)right[c] / whole;
-        present += said[c] + truth[c] > 0;
+        present++;
     }
-    dc_end(p->ctx, mark);
-    return cls < 0 && present ? sum / (double)present : sum;
+    return present > 0 ? sum / present : 0;
 }
 
-/* For the metrics that fit into a line. */
-typedef const dc_predictions *dc__p;
-typedef const dc_metric *dc__m;
-static double dc__precision(dc__p p, dc__m self) { return dc__rightly(p, self->k, 1, 0); }
-static double dc__recall   (dc__p p, dc__m self) { return dc__rightly(p, self->k, 0, 1); }
-static double dc__f1       (dc__p p, dc__m self) { return dc__rightly(p, self->k, 0.5, 0.5); }
+typedef struct dc__score { dc_real value; bool is_positive; } dc__score;
 
-/* Sorts index by key, merging sorted runs into longer ones. Equal keys keep their order. */
-static int64_t *dc__sort(const dc_real *key, int64_t *index, int64_t *other, int64_t n)
-{
-    for (int64_t run = 1; run < n; run *= 2) {
-        for (int64_t start = 0; start < n; start += 2 * run) {
-            int64_t middle = start + run < n ? start + run : n;
-            int64_t stop = middle + run < n ? middle + run : n, a = start, b = middle;
-            for (int64_t k = start; k < stop; k++) {
-                bool second = a == middle || (b < stop && key[index[b]] < key[index[a]]);
-                other[k] = index[second ? b++ : a++];
-            }
-        }
-        int64_t *swap = index;
-        index = other, other = swap;
-    }
-    return index;
+static int dc__by_value(const void *a, const void *b) {
+    dc_real x = ((const dc__score *)a)->value, y = ((const dc__score *)b)->value;
+    return (x > y) - (x < y);
 }
 
 /* The area under the ROC curve is the chance that a random sample of class 1 scores higher than a
  * random one of class 0. In order of score, each positive beats the negatives before it and half of
  * those that tie with it: counted twice, to stay whole. NaN when a class or a score is missing. */
-static double dc__auc(const dc_predictions *p, const dc_metric *self)
-{
-    (void)self;
-    if (p->outputs > 2) return (double)NAN;
-    int64_t n = p->count, positives = 0, twice = 0, below = 0;
-    dc_mark mark = dc_begin(p->ctx);
-    dc_real *score = dc_alloc(p->ctx, (size_t)n * sizeof *score);
-    int64_t *index = dc_alloc(p->ctx, 2 * (size_t)n * sizeof *index);
-    bool missing = false;
-    for (int64_t i = 0; i < n; i++) {
+static double dc__area(const dc_predictions *p) {
+    double positives = 0, negatives = 0, twice = 0;
+    dc__score *score = dc_alloc(p->ctx, (size_t)p->count * sizeof *score);
+    for (int64_t i = 0; i < p->count; i++) {
         const dc_real *y = p->y + i * p->outputs;
-        score[i] = p->outputs == 2 ? y[1] - y[0] : y[0];
-        missing = missing || score[i] != score[i];
-        index[i] = i;
+        score[i].value = p->outputs == 2 ? y[1] - y[0] : y[0];
+        score[i].is_positive = dc__truth(p, i) == 1;
+        if (p->outputs > 2 || score[i].value != score[i].value) return (double)NAN;
     }
-    index = dc__sort(score, index, index + n, n);
-    for (int64_t i = 0; i < n; ) {
-        int64_t tied[2] = { 0, 0 }, from = i;
-        for (; i < n && !(score[index[i]] > score[index[from]]); i++)
-            tied[dc__truth(p, index[i]) == 1]++;
-        twice += tied[1] * (2 * below + tied[0]);
-        positives += tied[1], below += tied[0];
+    qsort(score, (size_t)p->count, sizeof *score, dc__by_value);
+    for (int64_t i = 0, next; i < p->count; i = next) {
+        double tied[2] = { 0, 0 };
+        for (next = i; next < p->count && !(score[next].value > score[i].value); next++)
+            tied[score[next].is_positive]++;
+        twice += tied[1] * (2 * negatives + tied[0]);
+        positives += tied[1], negatives += tied[0];
     }
-    dc_end(p->ctx, mark);
-    return missing ? (double)NAN : (double)twice / (2.0 * (double)positives * (double)below);
+    return twice / (2 * positives * negatives);
 }
 
-/* The mean of |y - t| or (y - t)^2; NaN when targets are not quantities like the outputs. */
-static double dc__distance(const dc_predictions *p, bool squared)
-{
-    double sum = 0, n = (double)(p->count * p->outputs);
-    if (p->outputs != p->targets) return (double)NAN;
-    for (int64_t i = 0; i < p->count * p->outputs; i++) {
-        double e = (double)p->y[i] - (double)p->t[i];
-        sum += squared ? e * e : e < 0 ? -e : e;
-    }
-    return sum / n;
-}
+/* The means of |y - t| and (y - t)^2, and the variance of t; NaN when targets are not quantities
+ * like the outputs. */
+typedef struct dc__errors { double absolute, squared, variance; } dc__errors;
 
-static double dc__mae (dc__p p, dc__m self) { return (void)self, dc__distance(p, false); }
-static double dc__rmse(dc__p p, dc__m self) { return (void)self, sqrt(dc__distance(p, true)); }
-
-/* Targets that are all equal: 1 for a perfect prediction, else 0, as in scikit-learn. */
-static double dc__r2(const dc_predictions *p, const dc_metric *self)
-{
-    (void)self;
-    double n = (double)(p->count * p->targets), mean = 0, spread = 0;
-    for (int64_t i = 0; i < p->count * p->targets; i++) mean += (double)p->t[i];
+static dc__errors dc__errors_of(const dc_predictions *p) {
+    if (p->outputs != p->targets) return (dc__errors){ (double)NAN, (double)NAN, (double)NAN };
+    int64_t size = p->count * p->targets;
+    double absolute = 0, squared = 0, variance = 0, mean = 0, n = (double)size;
+    for (int64_t i = 0; i < size; i++) mean += (double)p->t[i];
     mean /= n;
-    for (int64_t i = 0; i < p->count * p->targets; i++)
-        spread += ((double)p->t[i] - mean) * ((double)p->t[i] - mean) / n;
-    double distance = dc__distance(p, true);
-    return spread > 0 ? 1 - distance / spread : distance > 0 ? 0 : 1;
+    for (int64_t i = 0; i < size; i++) {
+        double e = (double)p->y[i] - (double)p->t[i], d = (double)p->t[i] - mean;
+        absolute += e < 0 ? -e : e, squared += e * e, variance += d * d / n;
+    }
+    return (dc__errors){ absolute / n, squared / n, variance };
 }
 
-DC_API dc_metric dc_accuracy  (void)    { return (dc_metric){ "accuracy", dc__accuracy, 0 }; }
+/* The metrics themselves. */
+typedef const dc_predictions *dc__seen;
+typedef const dc_metric *dc__self;
+static double dc__top_k(dc__seen p, dc__self m) {
+    return (double)dc__count_right(p, m->k) / (double)p->count;
+}
+static double dc__precision(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 1, 0); }
+static double dc__recall(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0, 1); }
+static double dc__f1(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0.5, 0.5); }
+static double dc__auc(dc__seen p, dc__self m) { return (void)m, dc__area(p); }
+static double dc__mae(dc__seen p, dc__self m) { return (void)m, dc__errors_of(p).absolute; }
+static double dc__rmse(dc__seen p, dc__self m) { return (void)m, sqrt(dc__errors_of(p).squared); }
+/* Targets that are all equal: 1 for a perfect prediction, else 0, as in scikit-learn. */
+static double dc__r2(dc__seen p, dc__self m) {
+    (void)m;
+    dc__errors e = dc__errors_of(p);
+    return e.variance == 0 ? e.squared == 0 : 1 - e.squared / e.variance;
+}
+
+DC_API dc_metric dc_accuracy  (void)    { return (dc_metric){ "accuracy", dc__top_k, 1 }; }
 DC_API dc_metric dc_top_k     (int k)   { return (dc_metric){ "top_k", dc__top_k, k }; }
 DC_API dc_metric dc_precision (int cls) { return (dc_metric){ "precision", dc__precision, cls }; }
 DC_API dc_metric dc_recall    (int cls) { return (dc_metric){ "recall", dc__recall, cls }; }
@@ -8239,126 +7903,122 @@ DC_API dc_metric dc_r2        (void)    { return (dc_metric){ "r2", dc__r2, 0 };
 
 /* dc_fit is the loop that one would write by hand: batch, forward, loss, backward, step. All the
  * rest is book-keeping around it: what the numbers of an epoch are, who is told, and when to stop.
- * One idea keeps it short: a tally adds up what batches give, the same one for training and for
- * evaluation. */
-#ifdef DC__POSIX
-#include <unistd.h>
-#endif
+ * One idea keeps it short: a tally adds up what batches give, the same one for training, evaluation
+ * and prediction. */
 
-static bool dc__loss_is(const dc_model *m, const char *name)
-{
+static bool dc__loss_is(const dc_model *m, const char *name) {
     return m->loss.name && !strcmp(m->loss.name, name);
 }
 
 /* Every output is a yes or no of its own. */
-static bool dc__is_binary(const dc_model *m)
-{
+static bool dc__is_binary(const dc_model *m) {
     return dc__loss_is(m, "bce") || dc__loss_is(m, "bce_with_logits") || dc__loss_is(m, "hinge");
 }
 
-/* The shape of the prediction for one sample, [1, ...]: predicts one to see it. */
-static dc_shape dc__output_shape(dc_model *m)
-{
-    dc_context *ctx = m->ctx;
-    dc_mark mark = dc_begin(ctx);
-    bool training = dc_set_training(ctx, false), grad = dc_set_grad(ctx, false);
-    dc_shape one = { .rank = m->input.rank + 1, .dim = { 1 } };
-    for (int i = 0; i < m->input.rank; i++) one.dim[i + 1] = m->input.dim[i];
-    dc_shape s = dc_forward(m, dc_zeros(ctx, one))->shape;
-    dc_set_training(ctx, training), dc_set_grad(ctx, grad);
-    dc_end(ctx, mark);
-    if (s.rank == 0 || s.dim[0] != 1)
-        dc_fail(ctx, "the model turns %s into %s; the first axis must stay the batch",
-                DC__SHAPE_TEXT(one), DC__SHAPE_TEXT(s));
-    return s;
-}
-
-static void dc__check_data(dc_model *m, dc_dataset *data, const char *who)
-{
+static void dc__check_samples(dc_model *m, dc_dataset *data, const char *who) {
     if (!dc__same_shape(dc_x_shape(data), m->input))
         dc_fail(m->ctx, "%s: the samples are %s but the model takes %s; give dc_input the shape of "
                 "a sample", who, DC__SHAPE_TEXT(dc_x_shape(data)), DC__SHAPE_TEXT(m->input));
 }
 
 /* The set must also have targets that the loss can use. */
-static void dc__check_targets(dc_model *m, dc_dataset *data, const char *who)
-{
-    dc_context *ctx = m->ctx;
+static void dc__check_targets(dc_model *m, dc_dataset *data, const char *who) {
     if (!m->is_compiled)
-        dc_fail(ctx, "%s: the model has no loss and no optimizer yet; call dc_compile first", who);
-    dc__check_data(m, data, who);
-    dc_shape s = dc__output_shape(m);
-    int64_t outputs = s.dim[s.rank - 1], classes = dc_classes(data);
+        dc_fail(m->ctx, "%s: the model has no loss and no optimizer; call dc_compile first", who);
+    dc__check_samples(m, data, who);
+    int64_t outputs = m->output.dim[m->output.rank - 1], classes = dc_classes(data);
     bool wants_classes = dc__loss_is(m, "cross_entropy") || dc__loss_is(m, "nll");
-    if (wants_classes && classes == 0 && dc__count(ctx, dc_y_shape(data)) == 1)
-        dc_fail(ctx, "%s: the loss %s needs class numbers, but the targets of this set are "
-                "quantities; say how many classes it has, or use DC_MSE", who, m->loss.name);
+    const char *rule = NULL;
+    if (wants_classes && classes == 0 && data->y_size == 1)
+        rule = "needs class numbers, but the targets of this set are quantities";
+    if (wants_classes && classes > 0 && classes != outputs) rule = "needs one output a class";
     if (dc__loss_is(m, "hinge") && classes > 0)
-        dc_fail(ctx, "%s: the loss hinge needs targets -1 and 1, but this set has class numbers "
-                "from 0; use DC_BCE_WITH_LOGITS", who);
-    if (wants_classes && classes > 0 && classes != outputs)
-        dc_fail(ctx, "%s: the model has %lld outputs but the set has %lld classes; the last layer "
-                "must have one unit a class", who, (long long)outputs, (long long)classes);
-    if (dc__is_binary(m) && classes > 2)
-        dc_fail(ctx, "%s: the loss %s tells two classes apart, but the set has %lld; use "
-                "DC_CROSS_ENTROPY and one output a class", who, m->loss.name, (long long)classes);
+        rule = "needs targets -1 and 1, not class numbers; use DC_BCE_WITH_LOGITS";
+    if (dc__is_binary(m) && classes > 2) rule = "tells two classes apart; use DC_CROSS_ENTROPY";
+    if (rule)
+        dc_fail(m->ctx, "%s: the loss %s %s (the model has %lld outputs, the set %lld classes)",
+                who, m->loss.name, rule, (long long)outputs, (long long)classes);
 }
 
-/* --- tallies and evaluation --- */
+/* --- one pass over a set --- */
 
 typedef struct dc__tally {
     dc_model      *model;
     double         loss;                   /* Times rows, summed. */
     int64_t        rows, right;
-    int64_t        y_size, t_size;         /* Numbers a row. */
-    int64_t        decisions;              /* A row: 1, or the length of a sequence. */
     bool           is_classifier;
-    dc_real       *y, *t;                  /* All rows, where they are wanted. */
-    dc_predictions all;
+    dc_real       *y, *t;                  /* Where all rows are kept, or NULL. */
+    dc_predictions all;                    /* The same as metrics see them. */
 } dc__tally;
 
-static dc__tally dc__new_tally(dc_model *m, dc_dataset *data, bool keep)
-{
-    dc_shape one = dc__output_shape(m);
-    int64_t features = one.rank > 1 ? one.dim[one.rank - 1] : 1;
-    dc__tally a = { .model = m, .y_size = dc__count(m->ctx, one), .decisions = 1 };
-    a.t_size = dc__count(m->ctx, dc_y_shape(data));
-    a.is_classifier = m->loss.is_classifier && (!dc__is_binary(m) || a.t_size == 1);
-    dc_predictions *p = &a.all;
-    *p = (dc_predictions){ .outputs = a.y_size, .targets = a.t_size, .ctx = m->ctx };
-    p->threshold = dc__loss_is(m, "bce") ? DC__C(0.5) : 0;
-    if (a.t_size == a.y_size) {            /* A target for each output: 0 or 1, or a quantity. */
-        p->outputs = p->targets = dc__is_binary(m) || features == 0 ? 1 : features;
-        a.decisions = a.y_size / p->outputs;
-    } else if (a.t_size * features == a.y_size) {
-        p->outputs = features, p->targets = 1, a.decisions = a.t_size;
-    }
+/* What is one prediction? With a target for each output, of yes or no, each output; with a target
+ * for each row of outputs, such as each step of a sequence, the row; else all outputs together. */
+static dc__tally dc__new_tally(dc_model *m, dc_dataset *data, bool keep) {
+    int64_t y_size = dc__count(m->ctx, m->output), t_size = dc__count(m->ctx, dc_y_shape(data));
+    int64_t row = m->output.dim[m->output.rank - 1], outputs = y_size;
+    if (t_size == y_size) outputs = dc__is_binary(m) ? 1 : row;
+    else if (t_size * row == y_size) outputs = row;
+    dc__tally a = { .model = m, .all = { .outputs = outputs, .ctx = m->ctx } };
+    a.is_classifier = m->loss.is_classifier && (!dc__is_binary(m) || t_size == 1);
+    a.all.targets = t_size / (y_size / outputs);
+    a.all.threshold = dc__loss_is(m, "bce") ? DC__C(0.5) : 0;
     if (keep) {
-        size_t rows = (size_t)dc_count(data) * sizeof(dc_real);
-        p->y = a.y = dc__temporary(m->ctx, rows * (size_t)a.y_size);
-        p->t = a.t = dc__temporary(m->ctx, rows * (size_t)a.t_size);
+        size_t size = (size_t)dc_count(data) * sizeof(dc_real);
+        a.all.y = a.y = dc__temporary(m->ctx, size * (size_t)y_size);
+        a.all.t = a.t = dc__temporary(m->ctx, size * (size_t)t_size);
     }
     return a;
 }
 
-static void dc__add_batch(dc__tally *a, const dc_tensor *y, const dc_batch *b, double loss)
-{
-    if (y->size != b->size * a->y_size)
+static void dc__add_batch(dc__tally *a, const dc_tensor *y, const dc_batch *b, double loss) {
+    int64_t expected = dc__count(y->ctx, a->model->output);
+    if (y->size != b->size * expected)
         dc_fail(y->ctx, "the model gives %s for %lld samples, but %lld values for one",
-                DC__SHAPE_TEXT(y->shape), (long long)b->size, (long long)a->y_size);
+                DC__SHAPE_TEXT(y->shape), (long long)b->size, (long long)expected);
     dc_predictions p = a->all;
-    p.y = y->data, p.t = b->y->data, p.count = b->size * a->decisions;
-    if (a->is_classifier) a->right += dc__count_right(&p);
-    if (a->y) dc_read(y, a->y + a->rows * a->y_size), dc_read(b->y, a->t + a->rows * a->t_size);
+    p.y = y->data, p.t = b->y->data, p.count = y->size / p.outputs;
+    if (a->is_classifier) a->right += dc__count_right(&p, 1);
+    if (a->y) dc_read(y, a->y + a->all.count * p.outputs);
+    if (a->t) dc_read(b->y, a->t + a->all.count * p.targets);
     a->loss += loss * (double)b->size;
     a->rows += b->size, a->all.count += p.count;
 }
 
-static dc_report dc__report_of(const dc__tally *a, bool with_metrics)
-{
+/* The loss of a batch. With weights [n] it is the mean of weight * loss, as in Keras: a weight
+ * counts a sample several times, but the sum is not divided by the weights. */
+static dc_tensor *dc__batch_loss(dc_model *m, dc_tensor *y, dc_tensor *t, dc_tensor *weights) {
+    dc_loss_options options = m->loss.options;
+    if (!weights) return m->loss.compute(y, t, &options);
+    options.reduction = DC_NONE;
+    dc_tensor *loss = m->loss.compute(y, t, &options);
+    if (loss->shape.rank == 0 || loss->shape.dim[0] != weights->size)
+        dc_fail(m->ctx, "the loss %s gave %s where weights need one loss for each of %lld samples; "
+                "it must heed options->reduction == DC_NONE", m->loss.name,
+                DC__SHAPE_TEXT(loss->shape), (long long)weights->size);
+    loss = dc_mean_over(dc_reshape(loss, DC_SHAPE(weights->size, -1)), DC_AXES(1), false);
+    return dc_mean(dc_mul(loss, weights));
+}
+
+/* Without training. That rows go through in batches changes no bit of theirs. */
+static void dc__pass(dc__tally *a, dc_dataset *data, bool with_loss) {
+    enum { ROWS = 256 };
+    dc_context *ctx = a->model->ctx;
+    bool training = dc_set_training(ctx, false), grad = dc_set_grad(ctx, false);
+    dc_loader *loader = dc_batches(data, ROWS, false);
+    for (dc_batch b; dc_next(loader, &b); ) {
+        dc_mark mark = dc_begin(ctx);
+        dc_tensor *y = dc_forward(a->model, b.x);
+        dc_real loss = with_loss ? dc_item(dc__batch_loss(a->model, y, b.y, NULL)) : 0;
+        dc__add_batch(a, y, &b, (double)loss);
+        dc_end(ctx, mark);
+    }
+    dc_set_training(ctx, training), dc_set_grad(ctx, grad);
+}
+
+static dc_report dc__report_of(const dc__tally *a, bool with_metrics) {
     dc_report r = { .samples = a->rows, .loss = a->loss / (double)a->rows };
     r.accuracy = a->is_classifier ? (double)a->right / (double)a->all.count : (double)NAN;
-    if (with_metrics) r.metrics = a->model->metrics;
+    r.metrics = with_metrics ? a->model->metrics : 0;
     for (int i = 0; i < r.metrics; i++) {
         const dc_metric *metric = &a->model->metric[i];
         dc_mark mark = dc_begin(a->model->ctx);
@@ -8369,208 +8029,149 @@ static dc_report dc__report_of(const dc__tally *a, bool with_metrics)
     return r;
 }
 
-/* The loss of a batch. With weights [n] it is the mean of weight * loss, as in Keras: a weight
- * counts a sample several times, but the sum is not divided by the weights. */
-static dc_tensor *dc__batch_loss(dc_model *m, dc_tensor *y, dc_tensor *t, dc_tensor *weights)
-{
-    dc_loss_options options = m->loss.options;
-    if (weights) options.reduction = DC_NONE;
-    dc_tensor *loss = m->loss.compute(y, t, &options);
-    if (weights && (loss->shape.rank == 0 || loss->shape.dim[0] != weights->size))
-        dc_fail(m->ctx, "the loss %s gave %s where weights need one loss for each of %lld samples; "
-                "it must heed options->reduction == DC_NONE", m->loss.name,
-                DC__SHAPE_TEXT(loss->shape), (long long)weights->size);
-    if (!weights) return loss;
-    loss = dc_mean_over(dc_reshape(loss, DC_SHAPE(weights->size, -1)), DC_AXES(1), false);
-    return dc_mean(dc_mul(loss, weights));
-}
-
-/* A pass over a set without training. That rows go through in batches changes no bit of theirs. */
-enum { DC__INFERENCE_ROWS = 256 };
-
-static dc__tally dc__pass(dc_model *m, dc_dataset *data, bool keep, bool with_loss)
-{
-    dc_context *ctx = m->ctx;
-    bool training = dc_set_training(ctx, false), grad = dc_set_grad(ctx, false);
-    dc__tally tally = dc__new_tally(m, data, keep);
-    dc_loader *loader = dc_batches(data, DC__INFERENCE_ROWS, false);
-    for (dc_batch b; dc_next(loader, &b); ) {
-        dc_mark mark = dc_begin(ctx);
-        dc_tensor *y = dc_forward(m, b.x);
-        dc_real loss = with_loss ? dc_item(dc__batch_loss(m, y, b.y, NULL)) : 0;
-        dc__add_batch(&tally, y, &b, (double)loss);
-        dc_end(ctx, mark);
-    }
-    dc_set_training(ctx, training), dc_set_grad(ctx, grad);
-    return tally;
-}
-
-DC_API dc_report dc_evaluate(dc_model *model, dc_dataset *data)
-{
+DC_API dc_report dc_evaluate(dc_model *model, dc_dataset *data) {
     dc__check_targets(model, data, "dc_evaluate");
     dc_mark mark = dc_begin(model->ctx);
-    dc__tally tally = dc__pass(model, data, model->metrics > 0, true);
+    dc__tally tally = dc__new_tally(model, data, model->metrics > 0);
+    dc__pass(&tally, data, true);
     dc_report report = dc__report_of(&tally, true);
     dc_end(model->ctx, mark);
     return report;
 }
 
-DC_API dc_tensor *dc_predict_all(dc_model *model, dc_dataset *data)
-{
-    dc__check_data(model, data, "dc_predict_all");
-    dc_shape shape = dc__output_shape(model);
-    shape.dim[0] = dc_count(data);
+DC_API dc_tensor *dc_predict_all(dc_model *model, dc_dataset *data) {
+    dc__check_samples(model, data, "dc_predict_all");
+    dc_shape shape = model->output;
+    shape.dim[0] = data->count;
     dc_tensor *result = dc_zeros(model->ctx, shape);
     dc_mark mark = dc_begin(model->ctx);
-    dc__tally tally = dc__pass(model, data, true, false);
-    if (tally.rows == shape.dim[0]) dc_write(result, tally.y);
+    dc__tally tally = dc__new_tally(model, data, false);
+    tally.y = result->data;
+    dc__pass(&tally, data, false);
     dc_end(model->ctx, mark);
-    return result;
+    return tally.rows == data->count ? result : NULL;
 }
 
-DC_API dc_tensor *dc_predict(dc_model *model, dc_tensor *x)
-{
-    dc_context *ctx = model->ctx;
+/* A tensor is a set of samples that are their own targets. */
+DC_API dc_tensor *dc_predict(dc_model *model, dc_tensor *x) {
     dc__check("dc_predict", 1, x);
-    dc_shape one = { .rank = x->shape.rank - 1 }, shape = dc__output_shape(model);
+    dc_shape one = { .rank = x->shape.rank - 1 };
     for (int i = 0; i < one.rank; i++) one.dim[i] = x->shape.dim[i + 1];
     if (!dc__same_shape(one, model->input))
-        dc_fail(ctx, "dc_predict: x is %s but the model takes samples of %s behind a batch axis "
-                "(for one sample: dc_unsqueeze(x, 0))", DC__SHAPE_TEXT(x->shape),
+        dc_fail(model->ctx, "dc_predict: x is %s but the model takes samples of %s behind a batch "
+                "axis (for one sample: dc_unsqueeze(x, 0))", DC__SHAPE_TEXT(x->shape),
                 DC__SHAPE_TEXT(model->input));
-    int64_t size = dc__count(ctx, shape), rows = shape.dim[0] = x->shape.dim[0];
-    dc_tensor *result = dc_zeros(ctx, shape);
-    bool training = dc_set_training(ctx, false), grad = dc_set_grad(ctx, false);
-    for (int64_t i = 0, stop; i < rows; i = stop) {
-        stop = i + DC__INFERENCE_ROWS < rows ? i + DC__INFERENCE_ROWS : rows;
-        dc_mark mark = dc_begin(ctx);
-        dc_tensor *y = dc_forward(model, dc_slice(x, 0, i, stop));
-        if (y->size != (stop - i) * size)
-            dc_fail(ctx, "dc_predict: the model gives %s for %lld samples, but %lld values for one",
-                    DC__SHAPE_TEXT(y->shape), (long long)(stop - i), (long long)size);
-        dc_read(y, result->data + i * size);
-        dc_end(ctx, mark);
-    }
-    dc_set_training(ctx, training), dc_set_grad(ctx, grad);
-    return result;
+    int64_t size = dc__count(model->ctx, one);
+    dc_dataset data = { .ctx = model->ctx, .count = x->shape.dim[0], .x = x->data,
+                        .x_shape = one, .y_shape = one, .x_size = size, .y_size = size };
+    return dc_predict_all(model, &data);
 }
 
-DC_API dc_tensor *dc_confusion(dc_model *model, dc_dataset *data)
-{
+DC_API dc_tensor *dc_confusion(dc_model *model, dc_dataset *data) {
     dc_context *ctx = model->ctx;
-    dc__check_data(model, data, "dc_confusion");
-    dc_shape shape = dc__output_shape(model);
-    int64_t outputs = shape.dim[shape.rank - 1], classes = outputs > 1 ? outputs : 2;
-    if (dc_classes(data) != classes)
-        dc_fail(ctx, "dc_confusion: the model tells %lld classes apart, but the set has %d",
-                (long long)classes, dc_classes(data));
+    dc__check_samples(model, data, "dc_confusion");
+    int64_t outputs = model->output.dim[model->output.rank - 1], classes = dc_classes(data);
+    if (classes != (outputs > 1 ? outputs : 2))
+        dc_fail(ctx, "dc_confusion: the model has %lld outputs, but the set has %lld classes",
+                (long long)outputs, (long long)classes);
     dc_tensor *result = dc_zeros(ctx, DC_SHAPE(classes, classes));
     dc_mark mark = dc_begin(ctx);
-    dc__tally tally = dc__pass(model, data, true, false);
+    dc__tally tally = dc__new_tally(model, data, true);
+    dc__pass(&tally, data, false);
     for (int64_t i = 0; i < tally.all.count; i++) {
         int64_t truth = dc__truth(&tally.all, i);
         if (truth >= 0) result->data[truth * classes + dc__said(&tally.all, i)]++;
     }
     dc_end(ctx, mark);
-    return result;
+    return tally.rows == data->count ? result : NULL;
 }
 
-/* --- looking for a NaN --- */
-
-static bool dc__is_finite(const dc_real *v, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (!(v[i] - v[i] == 0)) return false;          /* inf - inf and nan - nan are NaN. */
-    return true;
-}
-
-DC_API dc_tensor *dc_find_nan(dc_model *model)
-{
-    for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++) {
-            dc_tensor *t = l->tensor[i];
-            bool has_gradient = t->grad && t->pass;
-            if (!dc__is_finite(t->data, t->size)) return t;
-            if (has_gradient && !dc__is_finite(t->grad, t->size)) return t;
-        }
-    return NULL;
-}
-
-/* --- fit --- */
+/* --- fit: what an epoch gives, and who is told --- */
 
 typedef struct dc__fit {
     dc_model      *model;
     dc_context    *ctx;
     dc_fit_options options;
-    dc_dataset    *train, *validation;     /* validation may be NULL. */
+    dc_dataset    *validation;             /* Or NULL. */
+    const int64_t *row;                    /* What the batches' rows are in data; NULL: the same. */
     dc_loader     *loader;
     dc_history    *history;
-    dc_callback   *callback;               /* A copy; deepc's own have a dc__watch as user. */
+    dc_callback   *callback;               /* A copy of the options'. */
+    dc_callback   *running;                /* The one that is being called. */
+    dc_real       *best_weights;           /* For early stopping, else NULL. */
     dc__tally      tally;
     dc_report      trained, validated;     /* The epoch's numbers. */
     int            epoch;
     int64_t        batches;                /* An epoch. */
     bool           on_terminal;
     double         started, drawn;         /* Seconds: the epoch, the bar. */
-    int            width;                  /* Of the bar. */
-    const int64_t *row;                    /* Of data, for each row of train; NULL: the same. */
     char           trouble[512];           /* What dc_error says afterwards. */
 } dc__fit;
 
-/* The numbers of an epoch, named as in the progress bar and in the log. */
-typedef struct dc__figure {
-    const char *prefix, *name;
-    double      value;
-} dc__figure;
-enum { DC__MAX_FIGURES = 2 * (DC_MAX_METRICS + 2) };
-
-static int dc__figures(const dc__fit *f, const dc_report *trained, bool validated, dc__figure *out)
-{
-    int n = 0;
-    for (int v = 0; v <= validated; v++) {
-        const dc_report *r = v ? &f->validated : trained;
-        const char *prefix = v ? "val_" : "";
-        out[n++] = (dc__figure){ prefix, "loss", r->loss };
-        if (f->tally.is_classifier) out[n++] = (dc__figure){ prefix, "accuracy", r->accuracy };
-        for (int i = 0; i < r->metrics; i++)
-            out[n++] = (dc__figure){ prefix, r->name[i], r->value[i] };
+static dc_history *dc__new_history(dc_model *m, int epochs) {
+    size_t count = (size_t)(5 + 2 * m->metrics) * (size_t)epochs;
+    double *v = dc__permanent(m->ctx, count * sizeof *v);
+    for (size_t i = 0; i < count; i++) v[i] = (double)NAN;
+    dc_history *h = dc__permanent_zeros(m->ctx, sizeof *h);
+    h->rate = v, h->loss = v += epochs, h->validation_loss = v += epochs;
+    h->accuracy = v += epochs, h->validation_accuracy = v += epochs;
+    for (; h->metrics < m->metrics; h->metrics++) {
+        h->metric_name[h->metrics] = m->metric[h->metrics].name;
+        h->metric[h->metrics] = v += epochs, h->validation_metric[h->metrics] = v += epochs;
     }
-    return n;
-}
-
-/* deepc's own callbacks are written as a program writes its own; dc_fit only gives each a state. */
-typedef struct dc__watch {
-    dc__fit    *fit;
-    dc_callback spec;
-    double      best;
-    int         bad;                       /* Epochs since the best. */
-    dc_real    *weights;                   /* The best ones. */
-    bool        failed;
-} dc__watch;
-
-static void dc__complain(dc__fit *f, const char *what, const char *why)
-{
-    snprintf(f->trouble, sizeof f->trouble, "dc_fit: %.200s: %.256s", what, why);
-    fprintf(stderr, "%s%s\n", f->width ? "\n" : "", f->trouble);
-    f->width = 0;
-}
-
-/* Training goes on without a file that cannot be written. */
-static void dc__lose_file(dc__watch *w)
-{
-    dc__complain(w->fit, w->spec.name, dc_error(w->fit->ctx));
-    w->failed = true;
+    return h;
 }
 
 /* What an epoch is judged by. */
-static double dc__watched(const dc__fit *f)
-{
+static double dc__judged(const dc__fit *f) {
     return f->validation ? f->validated.loss : f->trained.loss;
 }
 
+static void dc__note_epoch(dc__fit *f) {
+    dc_history *h = f->history;
+    int e = f->epoch;
+    h->rate[e] = dc_rate(f->model->optimizer);
+    h->loss[e] = f->trained.loss, h->accuracy[e] = f->trained.accuracy;
+    for (int i = 0; i < h->metrics; i++) h->metric[i][e] = f->trained.value[i];
+    if (f->validation) {
+        h->validation_loss[e] = f->validated.loss;
+        h->validation_accuracy[e] = f->validated.accuracy;
+        for (int i = 0; i < h->metrics; i++) h->validation_metric[i][e] = f->validated.value[i];
+    }
+    double best = (f->validation ? h->validation_loss : h->loss)[h->best_epoch];
+    if (dc__judged(f) < best || best != best) h->best_epoch = e;
+    h->epochs = e + 1;
+}
+
+/* How the numbers of an epoch are written: as the head or a line of a table, or for people. */
+typedef enum dc__style { DC__NAMES, DC__VALUES, DC__BOTH } dc__style;
+
+static void dc__write_numbers(const dc__fit *f, FILE *out, dc__style style, bool validated) {
+    for (int v = 0; v <= validated; v++) {
+        const dc_report *r = v ? &f->validated : &f->trained;
+        const char *part = v ? "val_" : "";
+        for (int i = -2; i < r->metrics; i++) {
+            if (i == -1 && !f->tally.is_classifier) continue;
+            const char *name = i == -2 ? "loss" : i == -1 ? "accuracy" : r->name[i];
+            double value = i == -2 ? r->loss : i == -1 ? r->accuracy : r->value[i];
+            bool small = value > -1e-3 && value < 1e-3 && value != 0;
+            if (style == DC__NAMES) fprintf(out, ",%s%s", part, name);
+            else if (style == DC__VALUES) fprintf(out, ",%s", DC__NUMBER(value, 9));
+            else fprintf(out, " - %s%s: %s", part, name,
+                         small ? DC__NUMBER(value, 5) : DC__FIXED(value, 4));
+        }
+    }
+}
+
+static void dc__complain(dc__fit *f, const char *what, const char *why) {
+    snprintf(f->trouble, sizeof f->trouble, "dc_fit: %.200s: %.256s", what, why);
+    fprintf(stderr, "%s%s\n", f->on_terminal ? "\n" : "", f->trouble);
+}
+
+/* --- callbacks --- */
+
 /* Copies all of a model's tensors to `values`, or back, and returns their size. NULL: only that. */
-static int64_t dc__copy_weights(dc_model *m, dc_real *values, bool back)
-{
+static int64_t dc__copy_weights(dc_model *m, dc_real *values, bool back) {
     int64_t size = 0;
     for (dc_layer *l = m->first; l; l = l->next)
         for (int i = 0; i < l->tensors; size += l->tensor[i++]->size) {
@@ -8580,343 +8181,290 @@ static int64_t dc__copy_weights(dc_model *m, dc_real *values, bool back)
     return size;
 }
 
-static bool dc__stop_early(dc_model *m, int epoch, const dc_history *history, void *user)
-{
-    (void)epoch, (void)history;
-    dc__watch *w = user;
-    double now = dc__watched(w->fit);
-    if (!(now < w->best - w->spec.min_delta)) return ++w->bad < w->spec.patience;
-    w->best = now, w->bad = 0;
-    dc__copy_weights(m, w->weights, false);
+/* deepc's own callbacks are written as a program writes its own; dc_fit gives itself as `user`. */
+static bool dc__stop_early(dc_model *m, int epoch, const dc_history *history, void *user) {
+    const dc__fit *f = user;
+    const double *loss = f->validation ? history->validation_loss : history->loss;
+    double best = (double)INFINITY;
+    int best_epoch = -1;
+    for (int e = 0; e <= epoch; e++)
+        if (loss[e] < best - f->running->min_delta) best = loss[e], best_epoch = e;
+    if (best_epoch < epoch) return epoch - best_epoch < f->running->patience;
+    dc__copy_weights(m, f->best_weights, false);
     return true;
 }
 
-static bool dc__save_best(dc_model *m, int epoch, const dc_history *history, void *user)
-{
-    (void)epoch, (void)history;
-    dc__watch *w = user;
-    if (!(dc__watched(w->fit) < w->best)) return true;
-    w->best = dc__watched(w->fit);
-    if (!w->failed && !dc_save(m, w->spec.path)) dc__lose_file(w);
+/* Training goes on without a file that cannot be written, and does not try again. */
+static bool dc__lose_file(dc__fit *f) {
+    dc__complain(f, f->running->name, dc_error(f->ctx));
+    f->running->path = NULL;
     return true;
+}
+
+static bool dc__save_best(dc_model *m, int epoch, const dc_history *history, void *user) {
+    dc__fit *f = user;
+    bool is_best = history->best_epoch == epoch && dc__judged(f) < (double)INFINITY;
+    if (!f->running->path || !is_best) return true;
+    return dc_save(m, f->running->path) || dc__lose_file(f);
 }
 
 /* The file is opened for each line, so that the log is complete whenever the program ends. */
-static bool dc__log_epoch(dc_model *m, int epoch, const dc_history *history, void *user)
-{
-    dc__watch *w = user;
-    dc__figure c[DC__MAX_FIGURES];
-    int n = dc__figures(w->fit, &w->fit->trained, w->fit->validation != NULL, c);
-    dc__file *file = w->failed ? NULL : dc__open(m->ctx, w->spec.path, epoch == 0 ? "wb" : "ab");
-    if (file && epoch == 0) {
+static bool dc__log_epoch(dc_model *m, int epoch, const dc_history *history, void *user) {
+    dc__fit *f = user;
+    if (!f->running->path) return true;
+    dc__file *file = dc__open(m->ctx, f->running->path, epoch ? "ab" : "wb");
+    if (!file) return dc__lose_file(f);
+    if (epoch == 0) {
         fprintf(file->stream, "epoch,rate");
-        for (int i = 0; i < n; i++) fprintf(file->stream, ",%s%s", c[i].prefix, c[i].name);
+        dc__write_numbers(f, file->stream, DC__NAMES, f->validation);
         fprintf(file->stream, "\n");
     }
-    if (file) {
-        fprintf(file->stream, "%d,%s", epoch + 1, DC__NUMBER(history->rate[epoch], 9));
-        for (int i = 0; i < n; i++) fprintf(file->stream, ",%s", DC__NUMBER(c[i].value, 9));
-        fprintf(file->stream, "\n");
-    }
-    if (!w->failed && (!file || !dc__close(m->ctx, file))) dc__lose_file(w);
-    return true;
+    fprintf(file->stream, "%d,%s", epoch + 1, DC__NUMBER(history->rate[epoch], 9));
+    dc__write_numbers(f, file->stream, DC__VALUES, f->validation);
+    fprintf(file->stream, "\n");
+    return dc__close(m->ctx, file) || dc__lose_file(f);
 }
 
-DC_API dc_callback dc_early_stopping(int patience, double min_delta)
-{
+DC_API dc_callback dc_early_stopping(int patience, double min_delta) {
     return (dc_callback){ .name = "early stopping", .on_epoch_end = dc__stop_early,
                           .patience = patience, .min_delta = min_delta };
 }
 
-DC_API dc_callback dc_checkpoint(const char *path)
-{
+DC_API dc_callback dc_checkpoint(const char *path) {
     return (dc_callback){ .name = "checkpoint", .on_epoch_end = dc__save_best, .path = path };
 }
 
-DC_API dc_callback dc_csv_log(const char *path)
-{
+DC_API dc_callback dc_csv_log(const char *path) {
     return (dc_callback){ .name = "csv log", .on_epoch_end = dc__log_epoch, .path = path };
 }
 
-static void dc__copy_callbacks(dc__fit *f)
-{
-    int n = f->options.callback_count;
-    f->callback = dc_alloc(f->ctx, (size_t)n * sizeof *f->callback);
-    for (int i = 0; i < n; i++) {
+static void dc__copy_callbacks(dc__fit *f) {
+    size_t n = (size_t)f->options.callback_count;
+    f->callback = dc_alloc(f->ctx, n * sizeof *f->callback);
+    for (size_t i = 0; i < n; i++) {
         dc_callback *c = &f->callback[i];
         *c = f->options.callbacks[i];
         bool stops = c->on_epoch_end == dc__stop_early, saves = c->on_epoch_end == dc__save_best;
-        if (!stops && !saves && c->on_epoch_end != dc__log_epoch) continue;
-        dc__watch *w = c->user = dc_alloc(f->ctx, sizeof *w);
-        *w = (dc__watch){ .fit = f, .spec = *c, .best = (double)INFINITY };
-        size_t size = (size_t)dc__copy_weights(f->model, NULL, false) * sizeof(dc_real);
-        if (stops) w->weights = dc_alloc(f->ctx, size);
-    }
-}
-
-static void dc__restore_best(dc__fit *f)
-{
-    for (int i = 0; i < f->options.callback_count; i++) {
-        const dc__watch *w = f->callback[i].user;
-        if (f->callback[i].on_epoch_end == dc__stop_early && w->best < (double)INFINITY)
-            dc__copy_weights(f->model, w->weights, true);
+        if (stops || saves || c->on_epoch_end == dc__log_epoch) c->user = f;
+        if (stops && !f->best_weights) {
+            int64_t size = dc__copy_weights(f->model, NULL, false);
+            f->best_weights = dc__temporary(f->ctx, (size_t)size * sizeof(dc_real));
+            dc__copy_weights(f->model, f->best_weights, false);
+        }
     }
 }
 
 /* --- progress --- */
 
-static double dc__seconds(void)
-{
+static double dc__seconds(void) {
     struct timespec t;
     timespec_get(&t, TIME_UTC);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool dc__is_terminal(void)
-{
 #ifdef DC__POSIX
-    return isatty(2);
+#include <unistd.h>
+static bool dc__is_terminal(void) { return isatty(2); }
 #else
-    return false;
+static bool dc__is_terminal(void) { return false; }
 #endif
-}
 
-static int dc__print_time(double seconds)
-{
+/* "9s" */
+static dc__words dc__time_words(double seconds) {
     double scale = seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
     const char *unit = seconds < 1e-3 ? "us" : seconds < 1 ? "ms" : "s";
-    return fprintf(stderr, "%lld%s", (long long)(scale * seconds + 0.5), unit);
+    dc__words w;
+    snprintf(w.text, sizeof w.text, "%lld%s", (long long)(scale * seconds + 0.5), unit);
+    return w;
 }
 
 /* On a terminal Keras's bar, drawn over the last one; elsewhere one line when the epoch is done. */
-static void dc__draw(dc__fit *f, int64_t step, bool done)
-{
+static void dc__draw(dc__fit *f, int64_t step, bool done) {
     enum { WIDTH = 30 };
     static const char bar[] = "==============================>.............................";
-    double now = dc__seconds(), spent = now - f->started;
+    double now = dc__seconds(), spent = now - f->started, each = spent / (double)(step ? step : 1);
     if (f->options.quiet || (!done && (!f->on_terminal || now - f->drawn < 0.1))) return;
-    int width = 0, full = (int)(step * WIDTH / f->batches);
-    if (!f->on_terminal) fprintf(stderr, "Epoch %d/%d - ", f->epoch + 1, f->options.epochs);
-    else width += fprintf(stderr, "\r%lld/%lld [%.*s] - %s", (long long)step, (long long)f->batches,
-                          WIDTH, bar + WIDTH - full, done ? "" : "ETA: ");
-    width += dc__print_time(done ? spent : spent / (double)step * (double)(f->batches - step));
-    if (done) {
-        width += fprintf(stderr, " ");
-        width += dc__print_time(spent / (double)(step ? step : 1));
-        width += fprintf(stderr, "/step");
-    }
-    dc_report running = done ? f->trained : dc__report_of(&f->tally, false);
-    dc__figure c[DC__MAX_FIGURES];
-    int n = dc__figures(f, &running, done && f->validation, c);
-    for (int i = 0; i < n; i++) {
-        bool small = c[i].value > -1e-3 && c[i].value < 1e-3 && c[i].value != 0;
-        width += fprintf(stderr, " - %s%s: %s", c[i].prefix, c[i].name,
-                         small ? DC__NUMBER(c[i].value, 5) : DC__FIXED(c[i].value, 4));
-    }
-    fprintf(stderr, "%*s%s", width < f->width ? f->width - width : 0, "", done ? "\n" : "");
-    f->drawn = now, f->width = done ? 0 : width;
+    if (!f->on_terminal) fprintf(stderr, "Epoch %d/%d", f->epoch + 1, f->options.epochs);
+    else fprintf(stderr, "\r%lld/%lld [%.*s]", (long long)step, (long long)f->batches, WIDTH,
+                 bar + WIDTH - step * WIDTH / f->batches);
+    double left = each * (double)(f->batches - step);
+    if (!done) fprintf(stderr, " - ETA: %s", dc__time_words(left).text);
+    else fprintf(stderr, " - %s %s/step", dc__time_words(spent).text, dc__time_words(each).text);
+    if (!done) f->trained = dc__report_of(&f->tally, false);
+    dc__write_numbers(f, stderr, DC__BOTH, done && f->validation);
+    fprintf(stderr, "%s%s", f->on_terminal ? "\033[K" : "", done ? "\n" : "");   /* K: clear. */
+    f->drawn = now;
 }
 
-/* --- the loop --- */
-
-static void dc__stop(dc__fit *f, const char *why)
-{
-    if (!f->history->stopped_by) f->history->stopped_by = why ? why : "callback";
+/* Which sample of the set given to dc_fit is sample i of the batch? */
+static int64_t dc__row_of(const dc__fit *f, const dc_batch *b, int64_t i) {
+    return f->row ? f->row[b->rows[i]] : b->rows[i];
 }
 
 /* Weights for the samples of a batch, [n]; NULL when all count the same. */
-static dc_tensor *dc__batch_weights(dc__fit *f, const dc_batch *b)
-{
+static dc_tensor *dc__batch_weights(const dc__fit *f, const dc_batch *b) {
     const dc_real *by_class = f->options.class_weights, *by_sample = f->options.sample_weights;
     if (!by_class && !by_sample) return NULL;
     dc_tensor *w = dc_full(f->ctx, DC_SHAPE(b->size), 1);
     for (int64_t i = 0; i < b->size; i++) {
         if (by_class) w->data[i] *= by_class[(int64_t)b->y->data[i]];
-        if (by_sample) w->data[i] *= by_sample[f->row ? f->row[b->rows[i]] : b->rows[i]];
+        if (by_sample) w->data[i] *= by_sample[dc__row_of(f, b, i)];
     }
     return w;
 }
 
-/* Where the first NaN or infinity of a step is: in the samples, in a weight, or in what an op made.
- * The tensors since `mark` are chained, the newest first. */
-static void dc__name_nan(dc__fit *f, const dc_batch *b, dc_mark mark, char *out, size_t size)
-{
-    int64_t nx = b->x->size / b->size, ny = b->y->size / b->size;
-    for (int64_t i = 0; i < b->size; i++) {
-        bool in_x = !dc__is_finite(b->x->data + i * nx, nx);
-        if (!in_x && dc__is_finite(b->y->data + i * ny, ny)) continue;
-        snprintf(out, size, "the %s of sample %lld holds a NaN or infinity", in_x ? "x" : "target",
-                 (long long)(f->row ? f->row[b->rows[i]] : b->rows[i]));
-        return;
-    }
-    const dc_tensor *first = dc_find_nan(f->model);
-    if (first) {
-        bool in_gradient = dc__is_finite(first->data, first->size);
-        snprintf(out, size, "%s'%.100s' holds a NaN or infinity (a smaller rate, or clip_norm, may "
-                 "help)", in_gradient ? "the gradient of " : "", first->name);
-        return;
-    }
-    for (const dc_tensor *t = f->ctx->last; t && t != mark.last; t = t->made_before)
-        if (!dc__is_finite(t->data, t->size)) first = t;
-    snprintf(out, size, "the first NaN or infinity is in the tensor %s",
-             first ? dc__origin(first).text : "of the loss");
+/* The place of the first NaN or infinity; n without. */
+static int64_t dc__first_nan(const dc_real *v, int64_t n) {
+    int64_t i = 0;
+    while (i < n && v[i] - v[i] == 0) i++;         /* inf - inf and nan - nan are NaN. */
+    return i;
 }
 
-static void dc__stop_at_nan(dc__fit *f, const dc_batch *b, int64_t batch, dc_mark mark, double loss)
-{
-    char what[128], why[256];
+static bool dc__has_nan(const dc_tensor *t) { return dc__first_nan(t->data, t->size) < t->size; }
+
+DC_API dc_tensor *dc_find_nan(dc_model *model) {
+    for (dc_layer *l = model->first; l; l = l->next)
+        for (int i = 0; i < l->tensors; i++) {
+            dc_tensor *t = l->tensor[i];
+            if (dc__has_nan(t)) return t;
+            if (t->grad && t->pass && dc__first_nan(t->grad, t->size) < t->size) return t;
+        }
+    return NULL;
+}
+
+/* Says where the first NaN or infinity of a step is: in the samples, else in a weight, else in what
+ * an op made. The tensors since `mark` are chained, the newest first. */
+static void dc__stop_at_nan(dc__fit *f, const dc_batch *b, int64_t batch, dc_mark mark,
+                            const dc_tensor *loss) {
+    char what[128], where[256];
+    const dc_tensor *first = loss, *weight = dc_find_nan(f->model);
+    for (const dc_tensor *t = f->ctx->last; t && t != mark.last; t = t->made_before)
+        if (dc__has_nan(t)) first = t;
+    if (weight) first = weight;
+    if (dc__has_nan(b->y)) first = b->y;
+    if (dc__has_nan(b->x)) first = b->x;
+    int64_t place = dc__first_nan(first->data, first->size);
+    if (first == b->x || first == b->y)
+        snprintf(where, sizeof where, "the %s of sample %lld holds a NaN or infinity",
+                 first == b->x ? "x" : "target",
+                 (long long)dc__row_of(f, b, place / (first->size / b->size)));
+    else snprintf(where, sizeof where, "%s%.150s holds a NaN or infinity (a smaller rate, or "
+                  "clip_norm, may help)", place == first->size ? "the gradient of "
+                  : first == weight ? "" : "the tensor ", dc__origin(first).text);
     snprintf(what, sizeof what, "stopped before step %lld of epoch %d, where the loss is %.20s",
-             (long long)batch + 1, f->epoch + 1, DC__NUMBER(loss, 4));
-    dc__name_nan(f, b, mark, why, sizeof why);
-    dc__complain(f, what, why);
-    f->tally.loss += loss;
-    dc__stop(f, "nan");
+             (long long)batch + 1, f->epoch + 1, DC__NUMBER((double)loss->data[0], 4));
+    dc__complain(f, what, where);
+    f->tally.loss += (double)loss->data[0];
+    f->history->stopped_by = "nan";
+}
+
+/* Tells the callbacks that a batch has ended, or (batch -1) the epoch. */
+static void dc__tell(dc__fit *f, int64_t batch, double loss) {
+    for (int i = 0; i < f->options.callback_count; i++) {
+        dc_callback *c = f->running = &f->callback[i];
+        bool go_on = true;
+        if (batch >= 0 && c->on_batch_end)
+            go_on = c->on_batch_end(f->model, f->epoch, batch, loss, c->user);
+        if (batch < 0 && c->on_epoch_end)
+            go_on = c->on_epoch_end(f->model, f->epoch, f->history, c->user);
+        if (go_on || f->history->stopped_by) continue;
+        f->history->stopped_by = c->name ? c->name : "callback";
+    }
 }
 
 /* What one would write by hand, and then the book-keeping. */
-static void dc__fit_batch(dc__fit *f, const dc_batch *b, int64_t batch)
-{
-    dc_context *ctx = f->ctx;
-    dc_mark mark = dc_begin(ctx);
+static void dc__fit_batch(dc__fit *f, const dc_batch *b, int64_t batch) {
+    dc_mark mark = dc_begin(f->ctx);
     dc_tensor *y = dc_forward(f->model, b->x);
     dc_tensor *loss = dc__batch_loss(f->model, y, b->y, dc__batch_weights(f, b));
     double value = (double)dc_item(loss);
-    if (value - value == 0) {
+    if (value - value != 0) {
+        dc__stop_at_nan(f, b, batch, mark, loss);
+    } else {
         dc_backward(loss);
         dc_step(f->model->optimizer);
         dc__add_batch(&f->tally, y, b, value);
-        for (int i = 0; i < f->options.callback_count; i++) {
-            const dc_callback *c = &f->callback[i];
-            if (!c->on_batch_end) continue;
-            if (!c->on_batch_end(f->model, f->epoch, batch, value, c->user)) dc__stop(f, c->name);
-        }
+        dc__tell(f, batch, value);
         dc__draw(f, batch + 1, false);
-    } else {
-        dc__stop_at_nan(f, b, batch, mark, value);
     }
-    dc_end(ctx, mark);
+    dc_end(f->ctx, mark);
 }
 
-static void dc__note_epoch(dc__fit *f)
-{
-    dc_history *h = f->history;
-    int e = f->epoch;
-    h->loss[e] = f->trained.loss, h->accuracy[e] = f->trained.accuracy;
-    h->rate[e] = dc_rate(f->model->optimizer);
-    for (int i = 0; i < h->metrics; i++) h->metric[i][e] = f->trained.value[i];
-    if (f->validation) {
-        h->validation_loss[e] = f->validated.loss;
-        h->validation_accuracy[e] = f->validated.accuracy;
-        for (int i = 0; i < h->metrics; i++) h->validation_metric[i][e] = f->validated.value[i];
-    }
-    const double *loss = f->validation ? h->validation_loss : h->loss, best = loss[h->best_epoch];
-    if (loss[e] < best || best != best) h->best_epoch = e;
-    h->epochs = e + 1;
-}
-
-static void dc__fit_epoch(dc__fit *f)
-{
-    dc_context *ctx = f->ctx;
-    dc__tally *a = &f->tally;
-    a->loss = 0, a->rows = a->right = a->all.count = 0;
+static void dc__fit_epoch(dc__fit *f) {
+    f->tally.loss = 0, f->tally.rows = f->tally.right = f->tally.all.count = 0;
     f->started = f->drawn = dc__seconds();
-    if (f->on_terminal && !f->options.quiet)
-        fprintf(stderr, "Epoch %d/%d\n", f->epoch + 1, f->options.epochs);
+    if (f->on_terminal) fprintf(stderr, "Epoch %d/%d\n", f->epoch + 1, f->options.epochs);
 
-    bool training = dc_set_training(ctx, true), grad = dc_set_grad(ctx, true);
+    bool training = dc_set_training(f->ctx, true), grad = dc_set_grad(f->ctx, true);
     int64_t batch = 0;
     for (dc_batch b; !f->history->stopped_by && dc_next(f->loader, &b); batch++)
         dc__fit_batch(f, &b, batch);
-    dc_set_training(ctx, training), dc_set_grad(ctx, grad);
-    if (!f->history->stopped_by && batch < f->batches) {
-        dc__complain(f, "stopped early", dc_error(ctx));
-        dc__stop(f, "data");
+    dc_set_training(f->ctx, training), dc_set_grad(f->ctx, grad);
+    if (f->loader->failed) {
+        dc__complain(f, "stopped early", dc_error(f->ctx));
+        f->history->stopped_by = "data";
     }
-    f->trained = dc__report_of(a, true);
+    f->trained = dc__report_of(&f->tally, true);
     if (f->validation) f->validated = dc_evaluate(f->model, f->validation);
     dc__note_epoch(f);
     dc__draw(f, batch, true);
-
-    double judged = dc__watched(f);
+    double judged = dc__judged(f);
     if (judged - judged == 0) dc_plateau(f->model->optimizer, judged);
-    dc_mark mark = dc_begin(ctx);
-    for (int i = 0; i < f->options.callback_count; i++) {
-        const dc_callback *c = &f->callback[i];
-        if (!c->on_epoch_end) continue;
-        if (!c->on_epoch_end(f->model, f->epoch, f->history, c->user)) dc__stop(f, c->name);
-    }
-    dc_end(ctx, mark);
+    dc_mark mark = dc_begin(f->ctx);
+    dc__tell(f, -1, 0);
+    dc_end(f->ctx, mark);
 }
 
-static dc_history *dc__new_history(dc_model *m, int epochs)
-{
-    size_t count = (size_t)(5 + 2 * m->metrics) * (size_t)epochs;
-    double *v = dc__permanent(m->ctx, count * sizeof *v);
-    for (size_t i = 0; i < count; i++) v[i] = (double)NAN;
-    dc_history *h = dc__permanent_zeros(m->ctx, sizeof *h);
-    h->loss = v, h->validation_loss = v += epochs;
-    h->accuracy = v += epochs, h->validation_accuracy = v += epochs;
-    h->rate = v += epochs;
-    h->metrics = m->metrics;
-    for (int i = 0; i < h->metrics; i++) {
-        h->metric_name[i] = m->metric[i].name;
-        h->metric[i] = v += epochs, h->validation_metric[i] = v += epochs;
-    }
-    return h;
-}
-
-static void dc__check_options(dc_model *m, dc_dataset *data, const dc_fit_options *o)
-{
-    dc_context *ctx = m->ctx;
+static void dc__check_options(dc_model *m, dc_dataset *data, const dc_fit_options *o) {
     dc__check_targets(m, data, "dc_fit");
-    if (o->epochs < 0 || o->batch_size < 0 || o->callback_count < 0)
-        dc_fail(ctx, "dc_fit: epochs %d, batch_size %d, callback_count %d: none may be negative (0 "
-                "is the default)", o->epochs, o->batch_size, o->callback_count);
-    if (o->callback_count && !o->callbacks)
-        dc_fail(ctx, "dc_fit: callback_count is %d but callbacks is NULL; use DC_CALLBACKS(...)",
-                o->callback_count);
-    if (!(o->validation_split >= 0 && o->validation_split < 1))
-        dc_fail(ctx, "dc_fit: validation_split is %s; it is the part of the data to validate on, "
-                "at least 0 and below 1", DC__NUMBER((double)o->validation_split, 6));
-    if (o->validation_split > 0 && o->validation)
-        dc_fail(ctx, "dc_fit: give either validation_split or a validation set, not both");
     if (o->validation) dc__check_targets(m, o->validation, "dc_fit (validation)");
-    if (o->class_weights && dc_classes(data) == 0)
-        dc_fail(ctx, "dc_fit: class_weights need a set with classes; this one has quantities");
+    const char *rule = NULL;
+    if (o->epochs < 0 || o->batch_size < 0 || o->callback_count < 0) rule = "none may be negative";
+    if (o->callback_count > 0 && !o->callbacks) rule = "callbacks is NULL; use DC_CALLBACKS(...)";
+    if (!(o->validation_split >= 0 && o->validation_split < 1))
+        rule = "validation_split is a part of the data, at least 0 and below 1";
+    if (o->validation_split > 0 && o->validation)
+        rule = "give either validation_split or a validation set, not both";
+    if (o->class_weights && dc_classes(data) == 0) rule = "class_weights need a set with classes";
     if (m->loss.options.reduction != DC_MEAN)
-        dc_fail(ctx, "dc_fit: the loss must be the mean over a batch (reduction DC_MEAN); other "
-                "reductions are for loops of your own");
+        rule = "the loss must be the mean over a batch (reduction DC_MEAN)";
+    if (rule)
+        dc_fail(m->ctx, "dc_fit: epochs %d, batch_size %d, callback_count %d, validation_split %s: "
+                "%s", o->epochs, o->batch_size, o->callback_count,
+                DC__NUMBER((double)o->validation_split, 6), rule);
 }
 
-DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_options options)
-{
+/* Takes part of the data for validation, and returns the rest. */
+static dc_dataset *dc__hold_back(dc__fit *f, dc_dataset *data) {
+    size_t size = (size_t)data->count * sizeof(int64_t);
+    int64_t *row = dc__temporary(f->ctx, size), *storage_row = dc__temporary(f->ctx, size);
+    dc_real kept = 1 - f->options.validation_split;
+    int64_t n = dc__split_rows(data, "dc_fit (validation_split)", kept, row);
+    memcpy(storage_row, row, size);
+    f->row = row, f->validation = dc__selected(data, data->count - n, storage_row + n);
+    return dc__selected(data, n, storage_row);
+}
+
+DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_options options) {
     dc_context *ctx = model->ctx;
     dc__check_options(model, data, &options);
     if (options.epochs == 0) options.epochs = 1;
     if (options.batch_size == 0) options.batch_size = 32;
-    dc__fit fit = { .model = model, .ctx = ctx, .options = options, .train = data,
-                    .validation = options.validation, .on_terminal = dc__is_terminal() };
+    dc__fit f = { .model = model, .ctx = ctx, .options = options, .validation = options.validation,
+                  .on_terminal = !options.quiet && dc__is_terminal() };
 
     dc_mark mark = dc_begin(ctx);          /* Batches and copies of weights are gone at the end. */
-    if (options.validation_split > 0) {
-        size_t size = (size_t)dc_count(data) * sizeof(int64_t);
-        int64_t *row = dc__temporary(ctx, size), *storage_row = dc__temporary(ctx, size);
-        dc_real part = 1 - options.validation_split;
-        int64_t n = dc__split_rows(data, "dc_fit (validation_split)", part, row);
-        memcpy(storage_row, row, size);
-        fit.train = dc__selected(data, n, storage_row), fit.row = row;
-        fit.validation = dc__selected(data, dc_count(data) - n, storage_row + n);
-    }
-    fit.history = dc__new_history(model, options.epochs);
-    fit.loader = dc_batches(fit.train, options.batch_size, !options.keep_order);
-    fit.batches = (dc_count(fit.train) + options.batch_size - 1) / options.batch_size;
-    fit.tally = dc__new_tally(model, fit.train, model->metrics > 0);
-    dc__copy_callbacks(&fit);
-    for (; fit.epoch < options.epochs && !fit.history->stopped_by; fit.epoch++) dc__fit_epoch(&fit);
-    dc__restore_best(&fit);
-    if (fit.trouble[0]) dc__error(ctx, "%s", fit.trouble);
+    if (options.validation_split > 0) data = dc__hold_back(&f, data);
+    f.loader = dc_batches(data, options.batch_size, !options.keep_order);
+    f.batches = (data->count + options.batch_size - 1) / options.batch_size;
+    f.tally = dc__new_tally(model, data, model->metrics > 0);
+    f.history = dc__new_history(model, options.epochs);
+    dc__copy_callbacks(&f);
+    for (; f.epoch < options.epochs && !f.history->stopped_by; f.epoch++) dc__fit_epoch(&f);
+    if (f.best_weights) dc__copy_weights(model, f.best_weights, true);
+    if (f.trouble[0]) dc__error(ctx, "%s", f.trouble);
     dc_end(ctx, mark);
-    return fit.history;
+    return f.history;
 }
 
 /* ============================================================================================== */
@@ -8950,20 +8498,17 @@ typedef struct dc__json_reader {
     size_t    values;
 } dc__json_reader;
 
-static void dc__skip_space(dc__json_reader *r)
-{
+static void dc__skip_space(dc__json_reader *r) {
     while (r->at < r->stop && memchr(" \t\r\n", *r->at, 4)) r->at++;
 }
 
-static bool dc__take_char(dc__json_reader *r, char c)
-{
+static bool dc__take_char(dc__json_reader *r, char c) {
     dc__skip_space(r);
     return r->at < r->stop && *r->at == c ? r->at++, true : false;
 }
 
 /* The four digits of \u0041; -1 when there are none. */
-static int32_t dc__take_hex(dc__json_reader *r)
-{
+static int32_t dc__take_hex(dc__json_reader *r) {
     int32_t code = 0;
     if (r->stop - r->at < 4) return -1;
     for (int i = 0; i < 4; i++) {
@@ -8976,8 +8521,7 @@ static int32_t dc__take_hex(dc__json_reader *r)
 }
 
 /* What stands behind \u, written as UTF-8. Beyond 0xFFFF it is a pair: high and low surrogate. */
-static char *dc__take_unicode(dc__json_reader *r, char *out)
-{
+static char *dc__take_unicode(dc__json_reader *r, char *out) {
     int32_t code = dc__take_hex(r);
     if (code >= 0xD800 && code < 0xDC00) {
         if (r->stop - r->at < 2 || *r->at++ != '\\' || *r->at++ != 'u') return NULL;
@@ -8995,8 +8539,7 @@ static char *dc__take_unicode(dc__json_reader *r, char *out)
 }
 
 /* A string is decoded where it stands: nothing is longer than its escape. */
-static bool dc__take_string(dc__json_reader *r, dc__json *v)
-{
+static bool dc__take_string(dc__json_reader *r, dc__json *v) {
     static const char escape[] = "\"\\/bfnrt", meaning[] = "\"\\/\b\f\n\r\t";
     char *out = v->text = ++r->at;
     while (r->at < r->stop && *r->at != '"') {
@@ -9017,15 +8560,13 @@ static bool dc__take_string(dc__json_reader *r, dc__json *v)
     return true;
 }
 
-static size_t dc__take_digits(dc__json_reader *r)
-{
+static size_t dc__take_digits(dc__json_reader *r) {
     const char *first = r->at;
     while (r->at < r->stop && *r->at >= '0' && *r->at <= '9') r->at++;
     return (size_t)(r->at - first);
 }
 
-static bool dc__take_number(dc__json_reader *r, dc__json *v)
-{
+static bool dc__take_number(dc__json_reader *r, dc__json *v) {
     v->type = '0';
     if (*r->at == '-') r->at++;
     const char *first = r->at;
@@ -9041,8 +8582,7 @@ static bool dc__take_number(dc__json_reader *r, dc__json *v)
     return true;
 }
 
-static bool dc__take_word(dc__json_reader *r, const char *word)
-{
+static bool dc__take_word(dc__json_reader *r, const char *word) {
     size_t length = strlen(word);
     if ((size_t)(r->stop - r->at) < length || memcmp(r->at, word, length)) return false;
     r->at += length;
@@ -9051,8 +8591,7 @@ static bool dc__take_word(dc__json_reader *r, const char *word)
 
 static bool dc__take_value(dc__json_reader *r, int depth);
 
-static bool dc__take_members(dc__json_reader *r, dc__json *v, int depth)
-{
+static bool dc__take_members(dc__json_reader *r, dc__json *v, int depth) {
     char end = *r->at++ == '{' ? '}' : ']';
     if (dc__take_char(r, end)) return true;
     do {
@@ -9066,8 +8605,7 @@ static bool dc__take_members(dc__json_reader *r, dc__json *v, int depth)
     return dc__take_char(r, end);
 }
 
-static bool dc__take_value(dc__json_reader *r, int depth)
-{
+static bool dc__take_value(dc__json_reader *r, int depth) {
     dc__skip_space(r);
     if (r->at == r->stop || depth == DC__JSON_DEPTH) return false;
     dc__json *v = &r->value[r->values++];
@@ -9087,8 +8625,7 @@ static bool dc__take_value(dc__json_reader *r, int depth)
 
 /* Reads [start, stop), which it overwrites; the values point into it. A buffer, or NULL and
  * dc_error. Every value but the first follows one of [ { , : which says how much room is enough. */
-static dc__json *dc__read_json(dc_context *ctx, const char *what, char *start, char *stop)
-{
+static dc__json *dc__read_json(dc_context *ctx, const char *what, char *start, char *stop) {
     size_t most = 1;
     for (const char *p = start; p < stop; p++) most += memchr("[{,:", *p, 4) != NULL;
     dc__json_reader r = { .at = start, .stop = stop };
@@ -9104,8 +8641,7 @@ static dc__json *dc__read_json(dc_context *ctx, const char *what, char *start, c
 }
 
 /* An object's member; NULL when it has none such, or is no object. */
-static const dc__json *dc__member(const dc__json *object, const char *key)
-{
+static const dc__json *dc__member(const dc__json *object, const char *key) {
     if (!object || object->type != '{') return NULL;
     const dc__json *v = object + 1;
     for (size_t i = 0; i < object->count; i++, v += 1 + v[1].span)
@@ -9114,15 +8650,13 @@ static const dc__json *dc__member(const dc__json *object, const char *key)
 }
 
 /* A member that is a string, else NULL. */
-static const char *dc__text_member(const dc__json *object, const char *key)
-{
+static const char *dc__text_member(const dc__json *object, const char *key) {
     const dc__json *v = dc__member(object, key);
     return v && v->type == '"' ? v->text : NULL;
 }
 
 /* A whole number from 0 to most. */
-static bool dc__read_count(const dc__json *v, uint64_t most, uint64_t *count)
-{
+static bool dc__read_count(const dc__json *v, uint64_t most, uint64_t *count) {
     *count = 0;
     if (!v || v->type != '0') return false;
     for (size_t i = 0; i < v->length; i++) {
@@ -9134,14 +8668,14 @@ static bool dc__read_count(const dc__json *v, uint64_t most, uint64_t *count)
 }
 
 /* An array of sizes whose elements can be addressed; -1 where it may be left open. */
-static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape)
-{
-    uint64_t most = SIZE_MAX / 16, size = 0;
+static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape) {
+    uint64_t most = PTRDIFF_MAX / 32, size = 0;
     *shape = (dc_shape){ 0 };
     if (!v || v->type != '[' || v->count > DC_MAX_RANK) return false;
     for (shape->rank = 0; shape->rank < (int)v->count; shape->rank++) {
         const dc__json *dim = v + 1 + shape->rank;
-        bool is_open = may_be_open && dim->length == 2 && !memcmp(dim->text, "-1", 2);
+        bool is_open = may_be_open && dim->type == '0' && dim->length == 2 &&
+                       !memcmp(dim->text, "-1", 2);
         if (!is_open && !dc__read_count(dim, most, &size)) return false;
         shape->dim[shape->rank] = is_open ? -1 : (int64_t)size;
         if (!is_open && size > 1) most /= size;
@@ -9149,20 +8683,23 @@ static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape)
     return true;
 }
 
-static void dc__add_string(dc__text *t, const char *text)
-{
-    dc__text_add(t, "\"");
+static void dc__add_json(dc__text *t, const char *text) {
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') dc__text_add(t, "\\%c", *text);
         else if (*text > 0 && *text < ' ') dc__text_add(t, "\\u%04x", (unsigned)*text);
         else dc__text_add(t, "%c", *text);
     }
+}
+
+/* "key": "text" */
+static void dc__add_string(dc__text *t, const char *key, const char *text) {
+    dc__text_add(t, "\"%s\": \"", key);
+    dc__add_json(t, text);
     dc__text_add(t, "\"");
 }
 
 /* So many digits that the number comes back; JSON has no infinity, but 1e999 is read as one. */
-static void dc__add_number(dc__text *t, double value)
-{
+static void dc__add_number(dc__text *t, double value) {
     if (isinf(value)) dc__text_add(t, "%s1e999", value < 0 ? "-" : "");
     else if (isnan(value)) dc__text_add(t, "null");
     else dc__text_add(t, "%s", DC__NUMBER(value, 17));
@@ -9173,8 +8710,7 @@ static void dc__add_number(dc__text *t, double value)
 /* 'f' float, 'g' bfloat16, 'i' and 'u' integers, 'b' bool. */
 typedef struct dc__format { char kind; int size; bool big_endian; } dc__format;
 
-static uint32_t dc__half_to_float(uint32_t h)
-{
+static uint32_t dc__half_to_float(uint32_t h) {
     uint32_t sign = (h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023, bits;
     float small = (float)fraction * 0x1p-24f;
     memcpy(&bits, &small, sizeof bits);
@@ -9182,8 +8718,7 @@ static uint32_t dc__half_to_float(uint32_t h)
     return sign | (exponent ? (exponent + 112) << 23 | fraction << 13 : bits);
 }
 
-static dc_real dc__element(const unsigned char *p, dc__format f)
-{
+static dc_real dc__element(const unsigned char *p, dc__format f) {
     uint64_t bits = 0;
     for (int i = 0; i < f.size; i++)
         bits |= (uint64_t)p[f.big_endian ? f.size - 1 - i : i] << 8 * i;
@@ -9206,21 +8741,18 @@ static dc_real dc__element(const unsigned char *p, dc__format f)
 }
 
 /* The lowest byte first, on any machine. */
-static void dc__put_little(unsigned char *out, uint64_t bits, size_t size)
-{
+static void dc__put_little(unsigned char *out, uint64_t bits, size_t size) {
     for (size_t i = 0; i < size; i++) out[i] = (unsigned char)(bits >> 8 * i);
 }
 
-static uint64_t dc__get_little(const void *bytes, size_t size)
-{
+static uint64_t dc__get_little(const void *bytes, size_t size) {
     const unsigned char *p = bytes;
     uint64_t bits = 0;
     for (size_t i = 0; i < size; i++) bits |= (uint64_t)p[i] << 8 * i;
     return bits;
 }
 
-static unsigned char *dc__put_elements(unsigned char *out, const dc_real *x, int64_t count)
-{
+static unsigned char *dc__put_elements(unsigned char *out, const dc_real *x, int64_t count) {
     for (int64_t i = 0; i < count; i++, out += sizeof *x) {
         uint64_t wide = 0;
         uint32_t narrow = 0;
@@ -9256,16 +8788,14 @@ enum { DC__MOST_HEADER = 100000000,        /* As the reference implementation. *
        DC__MOST_VALUES = 1 << 17 };        /* Names of layers are compared each with each. */
 
 /* Puts the path before what went wrong, unless it stands there already. */
-static void dc__blame(dc_context *ctx, const char *path)
-{
+static void dc__blame(dc_context *ctx, const char *path) {
     char reason[sizeof ctx->error];
     memcpy(reason, ctx->error, sizeof reason);
     if (strncmp(reason, path, strlen(path))) dc__error(ctx, "%.250s: %s", path, reason);
 }
 
 /* Returns ok, and when it is false completes dc_error. */
-static bool dc__close_archive(dc__archive *a, bool ok)
-{
+static bool dc__close_archive(dc__archive *a, bool ok) {
     dc__buffer_free(a->file);
     dc__buffer_free(a->header);
     dc__buffer_free(a->about);
@@ -9274,15 +8804,13 @@ static bool dc__close_archive(dc__archive *a, bool ok)
     return ok;
 }
 
-static size_t dc__bytes_of(dc_shape shape, int element)
-{
+static size_t dc__bytes_of(dc_shape shape, int element) {
     size_t size = (size_t)element;
     for (int i = 0; i < shape.rank; i++) size *= (size_t)shape.dim[i];
     return size;
 }
 
-static bool dc__read_entry(const dc__archive *a, const dc__json *key, size_t size, dc__entry *e)
-{
+static bool dc__read_entry(const dc__archive *a, const dc__json *key, size_t size, dc__entry *e) {
     static const struct { const char *name; dc__format format; } types[] = {
         { "F64", { 'f', 8, false } }, { "F32",  { 'f', 4, false } },
         { "F16", { 'f', 2, false } }, { "BF16", { 'g', 2, false } } };
@@ -9311,8 +8839,7 @@ static bool dc__read_entry(const dc__archive *a, const dc__json *key, size_t siz
     return true;
 }
 
-static int dc__compare_entries(const void *left, const void *right)
-{
+static int dc__compare_entries(const void *left, const void *right) {
     const dc__entry *a = left, *b = right;
     if (a->start != b->start) return a->start < b->start ? -1 : 1;
     return (a->size > b->size) - (a->size < b->size);
@@ -9320,8 +8847,7 @@ static int dc__compare_entries(const void *left, const void *right)
 
 /* All members of the header but the metadata; together they must cover the data without hole or
  * overlap. */
-static bool dc__read_entries(dc__archive *a, size_t data_size)
-{
+static bool dc__read_entries(dc__archive *a, size_t data_size) {
     const dc__json *key = a->header + 1;
     if (a->header->count > SIZE_MAX / sizeof *a->entry) return dc__error(a->ctx, "out of memory");
     a->entry = dc__buffer_new(a->ctx, a->header->count * sizeof *a->entry);
@@ -9340,8 +8866,7 @@ static bool dc__read_entries(dc__archive *a, size_t data_size)
 }
 
 /* Also when this fails, the archive must be closed. */
-static bool dc__open_archive(dc_context *ctx, const char *path, dc__archive *a)
-{
+static bool dc__open_archive(dc_context *ctx, const char *path, dc__archive *a) {
     *a = (dc__archive){ .ctx = ctx, .path = path };
     a->file = dc__read_file(ctx, path, &a->file_size);
     if (!a->file) return false;
@@ -9358,8 +8883,7 @@ static bool dc__open_archive(dc_context *ctx, const char *path, dc__archive *a)
 }
 
 /* What dc_save (subject "architecture") or dc_save_training ("training") noted in the metadata. */
-static bool dc__read_about(dc__archive *a, const char *subject)
-{
+static bool dc__read_about(dc__archive *a, const char *subject) {
     const dc__json *metadata = dc__member(a->header, "__metadata__");
     const dc__json *text = dc__member(metadata, subject);
     const char *format = dc__text_member(metadata, "format");
@@ -9382,15 +8906,13 @@ typedef struct dc__record {
     const dc__entry *entry;                /* Where it was found. */
 } dc__record;
 
-static bool dc__is_record(const dc__record *r, const char *name)
-{
+static bool dc__is_record(const dc__record *r, const char *name) {
     size_t length = strlen(r->tensor->name);
     return !strncmp(name, r->tensor->name, length) && !strcmp(name + length, r->suffix);
 }
 
 /* Looked for from where it usually is. */
-static const dc__entry *dc__find_entry(const dc__archive *a, const dc__record *r, size_t usual)
-{
+static const dc__entry *dc__find_entry(const dc__archive *a, const dc__record *r, size_t usual) {
     for (size_t i = 0; i < a->entries; i++) {
         const dc__entry *e = &a->entry[(usual + i) % a->entries];
         if (dc__is_record(r, e->name)) return e;
@@ -9399,8 +8921,7 @@ static const dc__entry *dc__find_entry(const dc__archive *a, const dc__record *r
 }
 
 /* Finds the entry of each record; the first that is missing, different or too many is an error. */
-static bool dc__match(const dc__archive *a, dc__record *record, size_t records)
-{
+static bool dc__match(const dc__archive *a, dc__record *record, size_t records) {
     for (size_t i = 0; i < records; i++) {
         dc__record *r = &record[i];
         r->entry = dc__find_entry(a, r, i);
@@ -9423,8 +8944,7 @@ static bool dc__match(const dc__archive *a, dc__record *record, size_t records)
     return true;
 }
 
-static void dc__copy_records(const dc__archive *a, const dc__record *record, size_t records)
-{
+static void dc__copy_records(const dc__archive *a, const dc__record *record, size_t records) {
     for (const dc__record *r = record; r < record + records; r++) {
         const unsigned char *from = a->data + r->entry->start;
         for (int64_t i = 0; i < r->tensor->size; i++, from += r->entry->format.size)
@@ -9435,8 +8955,7 @@ static void dc__copy_records(const dc__archive *a, const dc__record *record, siz
 
 /* Writes a header, which it frees, and behind it the elements of all records. */
 static bool dc__write_records(const char *path, dc__text *head, const dc__record *record,
-                              size_t records)
-{
+                              size_t records) {
     size_t size = head->used;
     for (size_t i = 0; i < records; i++) size += (size_t)record[i].tensor->size * sizeof(dc_real);
     unsigned char *bytes = head->failed ? NULL : dc__buffer_new(head->ctx, size), *at = bytes;
@@ -9449,22 +8968,20 @@ static bool dc__write_records(const char *path, dc__text *head, const dc__record
     return ok;
 }
 
-/* Frees `about`, what is to be noted about the subject. */
+/* Frees `about`, what is to be noted about the subject. Does nothing more without a record. */
 static bool dc__write_archive(const char *path, const char *subject, dc__text *about,
-                              const dc__record *record, size_t records)
-{
-    dc__text head = { .ctx = about->ctx, .failed = about->failed };
+                              const dc__record *record, size_t records) {
+    dc__text head = { .ctx = about->ctx, .failed = about->failed || !record };
     size_t start = 0, stop;
     dc__text_add(&head, "        {\"__metadata__\": {\"format\": \"deepc\", \"version\": \"1\", ");
-    dc__text_add(&head, "\"%s\": ", subject);
-    if (!head.failed) dc__add_string(&head, about->data);
+    if (!head.failed) dc__add_string(&head, subject, about->data);
     dc__text_free(about);
     dc__text_add(&head, "}");
-    for (const dc__record *r = record; r < record + records; r++, start = stop) {
+    for (size_t i = 0; i < records; i++, start = stop) {
+        const dc__record *r = &record[i];
         stop = start + (size_t)r->tensor->size * sizeof(dc_real);
-        dc__text_add(&head, ", ");
-        dc__add_string(&head, r->tensor->name);
-        head.used -= !head.failed;         /* The suffix goes before the closing quote. */
+        dc__text_add(&head, ", \"");
+        dc__add_json(&head, r->tensor->name);
         dc__text_add(&head, "%s\": {\"dtype\": \"F%d\", \"shape\": %s, ", r->suffix,
                      (int)sizeof(dc_real) * 8, DC__SHAPE_TEXT(r->tensor->shape));
         dc__text_add(&head, "\"data_offsets\": [%zu, %zu]}", start, stop);
@@ -9480,18 +8997,22 @@ static bool dc__write_archive(const char *path, const char *subject, dc__text *a
 /* A row a field. Zero is the default here too: it is not written, and what is not there is zero. */
 typedef struct dc__field {
     const char *name;
-    enum { DC__A_REAL, DC__A_DOUBLE, DC__A_BOOL, DC__A_COUNT /* int */, DC__A_LONG /* int64_t */,
-           DC__A_WORD /* uint32_t */, DC__A_SEED /* uint64_t */, DC__A_NAME /* of an enum */,
-           DC__A_SHAPE } type;
-    size_t      at;                        /* Its place in the struct. */
-    const void *table;                     /* An enum's: a row a value, its name in front. */
+    enum { DC__NUMBER_FIELD,               /* float or double, by size; */
+           DC__COUNT_FIELD,                /* bool, int or int64_t, not negative; */
+           DC__BITS_FIELD,                 /* uint32_t or uint64_t; */
+           DC__NAME_FIELD,                 /* an enum, as the name in its row of the table; */
+           DC__SHAPE_FIELD } type;
+    size_t      at, size;                  /* In the struct. */
+    const void *table;                     /* Its rows begin with the name. */
     size_t      rows, row_size;
 } dc__field;
 
-#define DC__FIELD(STRUCT, TYPE, MEMBER)  { #MEMBER, DC__##TYPE, offsetof(STRUCT, MEMBER), \
-                                           NULL, 0, 0 }
-#define DC__NAMED(STRUCT, TABLE, MEMBER) { #MEMBER, DC__A_NAME, offsetof(STRUCT, MEMBER), TABLE, \
-                                           sizeof TABLE / sizeof *TABLE, sizeof *TABLE }
+#define DC__FIELD(STRUCT, TYPE, MEMBER)                                                            \
+    { #MEMBER, DC__##TYPE##_FIELD, offsetof(STRUCT, MEMBER), sizeof ((STRUCT *)0)->MEMBER,         \
+      NULL, 0, 0 }
+#define DC__NAMED(STRUCT, TABLE, MEMBER)                                                           \
+    { #MEMBER, DC__NAME_FIELD, offsetof(STRUCT, MEMBER), sizeof ((STRUCT *)0)->MEMBER,             \
+      TABLE, sizeof TABLE / sizeof *TABLE, sizeof *TABLE }
 
 static const char *const dc__schedule_names[] = {
     "constant", "step_decay", "exponential_decay", "polynomial_decay", "cosine_decay", "one_cycle",
@@ -9500,132 +9021,104 @@ static const char *const dc__reduction_names[] = { "mean", "sum", "none" };
 
 /* The initialiser is not here: a saved model has its weights. */
 static const dc__field dc__layer_fields[] = {
-    DC__FIELD(dc_layer_spec, A_LONG,  units),
-    DC__NAMED(dc_layer_spec, dc__activations, activation),
-    DC__FIELD(dc_layer_spec, A_BOOL, without_bias),
-    DC__FIELD(dc_layer_spec, A_REAL, rate),
-    DC__FIELD(dc_layer_spec, A_REAL, epsilon),
-    DC__FIELD(dc_layer_spec, A_REAL, momentum),
-    DC__FIELD(dc_layer_spec, A_SHAPE, shape),
-    { 0 } };
+    DC__FIELD(dc_layer_spec, COUNT, units),    DC__FIELD(dc_layer_spec, SHAPE, shape),
+    DC__FIELD(dc_layer_spec, NUMBER, rate),    DC__FIELD(dc_layer_spec, COUNT, without_bias),
+    DC__FIELD(dc_layer_spec, NUMBER, epsilon), DC__FIELD(dc_layer_spec, NUMBER, momentum),
+    DC__NAMED(dc_layer_spec, dc__activations, activation), { 0 } };
 
 static const dc__field dc__loss_fields[] = {
     DC__NAMED(dc_loss_options, dc__reduction_names, reduction),
-    DC__FIELD(dc_loss_options, A_REAL, label_smoothing),
-    DC__FIELD(dc_loss_options, A_REAL, delta),
-    { 0 } };
+    DC__FIELD(dc_loss_options, NUMBER, label_smoothing),
+    DC__FIELD(dc_loss_options, NUMBER, delta), { 0 } };
 
 static const dc__field dc__optimizer_fields[] = {
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, rate),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, momentum),
-    DC__FIELD(dc_optimizer_spec, A_BOOL,   nesterov),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, beta1),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, beta2),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, rho),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, epsilon),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, weight_decay),
-    DC__FIELD(dc_optimizer_spec, A_BOOL,   decoupled),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, clip_value),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, clip_norm),
-    DC__FIELD(dc_optimizer_spec, A_COUNT,  accumulate),
+    DC__FIELD(dc_optimizer_spec, NUMBER, rate),    DC__FIELD(dc_optimizer_spec, NUMBER, momentum),
+    DC__FIELD(dc_optimizer_spec, COUNT, nesterov), DC__FIELD(dc_optimizer_spec, NUMBER, rho),
+    DC__FIELD(dc_optimizer_spec, NUMBER, beta1),   DC__FIELD(dc_optimizer_spec, NUMBER, beta2),
+    DC__FIELD(dc_optimizer_spec, NUMBER, epsilon), DC__FIELD(dc_optimizer_spec, COUNT, decoupled),
+    DC__FIELD(dc_optimizer_spec, NUMBER, weight_decay),
+    DC__FIELD(dc_optimizer_spec, NUMBER, clip_value),
+    DC__FIELD(dc_optimizer_spec, NUMBER, clip_norm),
+    DC__FIELD(dc_optimizer_spec, COUNT, accumulate),
     DC__NAMED(dc_optimizer_spec, dc__schedule_names, schedule.kind),
-    DC__FIELD(dc_optimizer_spec, A_LONG,   schedule.steps),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, schedule.factor),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, schedule.power),
-    DC__FIELD(dc_optimizer_spec, A_DOUBLE, schedule.final),
-    DC__FIELD(dc_optimizer_spec, A_COUNT,  schedule.patience),
-    DC__FIELD(dc_optimizer_spec, A_LONG,   schedule.warmup),
+    DC__FIELD(dc_optimizer_spec, COUNT, schedule.steps),
+    DC__FIELD(dc_optimizer_spec, NUMBER, schedule.factor),
+    DC__FIELD(dc_optimizer_spec, NUMBER, schedule.power),
+    DC__FIELD(dc_optimizer_spec, NUMBER, schedule.final),
+    DC__FIELD(dc_optimizer_spec, COUNT, schedule.patience),
+    DC__FIELD(dc_optimizer_spec, COUNT, schedule.warmup), { 0 } };
+
+/* Where training stands: as a whole, and for each parameter. */
+static const dc__field dc__progress_fields[] = {
+    DC__FIELD(dc_optimizer, COUNT, t),             DC__FIELD(dc_optimizer, COUNT, calls),
+    DC__FIELD(dc_optimizer, NUMBER, plateau_best), DC__FIELD(dc_optimizer, COUNT, plateau_bad),
+    DC__FIELD(dc_optimizer, NUMBER, spec.rate),    DC__FIELD(dc_optimizer, NUMBER, plateau_factor),
     { 0 } };
 
-/* Where training stands. */
-static const dc__field dc__progress_fields[] = {
-    DC__FIELD(dc_optimizer, A_DOUBLE, spec.rate),
-    DC__FIELD(dc_optimizer, A_LONG,   t),
-    DC__FIELD(dc_optimizer, A_LONG,   calls),
-    DC__FIELD(dc_optimizer, A_DOUBLE, power1),
-    DC__FIELD(dc_optimizer, A_DOUBLE, power2),
-    DC__FIELD(dc_optimizer, A_DOUBLE, mu_product),
-    DC__FIELD(dc_optimizer, A_DOUBLE, plateau_best),
-    DC__FIELD(dc_optimizer, A_DOUBLE, plateau_factor),
-    DC__FIELD(dc_optimizer, A_COUNT,  plateau_bad),
-    { 0 } };
+static const dc__field dc__slot_fields[] = {
+    DC__FIELD(dc__slot, COUNT, t),                 DC__FIELD(dc__slot, NUMBER, mu_product),
+    DC__FIELD(dc__slot, NUMBER, power1),           DC__FIELD(dc__slot, NUMBER, power2), { 0 } };
 
 /* Everything that random numbers depend on. */
 static const dc__field dc__random_fields[] = {
-    { "random.seed",      DC__A_SEED, offsetof(dc_context, seed),      NULL, 0, 0 },
-    { "random.steps",     DC__A_WORD, offsetof(dc_context, steps),     NULL, 0, 0 },
-    { "random.calls",     DC__A_WORD, offsetof(dc_context, calls),     NULL, 0, 0 },
-    { "random.creations", DC__A_WORD, offsetof(dc_context, creations), NULL, 0, 0 },
-    { 0 } };
+    DC__FIELD(dc_context, BITS, seed), DC__FIELD(dc_context, BITS, steps),
+    DC__FIELD(dc_context, BITS, calls), DC__FIELD(dc_context, BITS, creations), { 0 } };
 
-static const char *dc__name_of(const dc__field *f, size_t value)
-{
+static const char *dc__name_of(const dc__field *f, uint64_t value) {
     return *(const char *const *)(const void *)((const char *)f->table + value * f->row_size);
 }
 
-static void dc__add_field(dc__text *t, const dc__field *f, const void *at)
-{
+/* Adds a member to an object that has one already. */
+static void dc__add_field(dc__text *t, const dc__field *f, const void *at) {
     double number = 0;
     uint64_t count = 0;
-    switch (f->type) {
-    case DC__A_REAL:   number = (double)*(const dc_real *)at; break;
-    case DC__A_DOUBLE: number = *(const double *)at; break;
-    case DC__A_BOOL:   count = *(const bool *)at; break;
-    case DC__A_COUNT:  count = (uint64_t)*(const int *)at; break;
-    case DC__A_LONG:   count = (uint64_t)*(const int64_t *)at; break;
-    case DC__A_NAME: case DC__A_WORD: count = *(const uint32_t *)at; break;
-    case DC__A_SEED:   count = *(const uint64_t *)at; break;
-    case DC__A_SHAPE:  count = (uint64_t)((const dc_shape *)at)->rank; break;
-    }
+    if (f->type == DC__NUMBER_FIELD)
+        number = f->size == sizeof(float) ? (double)*(const float *)at : *(const double *)at;
+    else if (f->type == DC__SHAPE_FIELD) count = (uint64_t)((const dc_shape *)at)->rank;
+    else if (f->size == 1) count = *(const bool *)at;
+    else count = f->size == 4 ? *(const uint32_t *)at : *(const uint64_t *)at;
     if (count == 0 && number == 0) return;
     dc__text_add(t, ", \"%s\": ", f->name);
-    if (f->type <= DC__A_DOUBLE) dc__add_number(t, number);
-    else if (f->type == DC__A_BOOL) dc__text_add(t, "true");
-    else if (f->type == DC__A_NAME) dc__text_add(t, "\"%s\"", dc__name_of(f, count));
-    else if (f->type == DC__A_SHAPE) dc__text_add(t, "%s", DC__SHAPE_TEXT(*(const dc_shape *)at));
+    if (f->type == DC__NUMBER_FIELD) dc__add_number(t, number);
+    else if (f->type == DC__NAME_FIELD) dc__text_add(t, "\"%s\"", dc__name_of(f, count));
+    else if (f->type == DC__SHAPE_FIELD)
+        dc__text_add(t, "%s", DC__SHAPE_TEXT(*(const dc_shape *)at));
+    else if (f->size == 1) dc__text_add(t, "true");
     else dc__text_add(t, "%llu", (unsigned long long)count);
 }
 
-/* Adds members to an object that has one already. */
-static void dc__add_fields(dc__text *t, const dc__field *f, const void *from)
-{
+static void dc__add_fields(dc__text *t, const dc__field *f, const void *from) {
     for (; f->name; f++) dc__add_field(t, f, (const char *)from + f->at);
 }
 
-static bool dc__parse_field(const dc__json *v, const dc__field *f, void *at)
-{
-    static const uint64_t most[] = { [DC__A_COUNT] = INT32_MAX, [DC__A_LONG] = (uint64_t)1 << 53,
-                                     [DC__A_WORD] = UINT32_MAX, [DC__A_SEED] = UINT64_MAX };
+/* Whole numbers that will be counted up stay far from the largest. */
+static bool dc__parse_field(const dc__json *v, const dc__field *f, void *at) {
     double number = 0;
-    uint64_t count = 0;
+    uint64_t count = 0, most = f->size == 4 ? UINT32_MAX : UINT64_MAX;
     bool ok = !v;
-    if (v && f->type <= DC__A_DOUBLE) {
+    if (v && f->type == DC__NUMBER_FIELD) {
         ok = v->type == '0' && dc__parse_number(v->text, v->text + v->length, &number);
-    } else if (v && f->type == DC__A_BOOL) {
-        ok = v->type == 't' || v->type == 'f', count = v->type == 't';
-    } else if (v && f->type == DC__A_NAME) {
+    } else if (v && f->type == DC__NAME_FIELD) {
         while (v->type == '"' && count < f->rows && strcmp(dc__name_of(f, count), v->text)) count++;
         ok = v->type == '"' && count < f->rows;
-    } else if (v && f->type != DC__A_SHAPE) {
-        ok = dc__read_count(v, most[f->type], &count);
+    } else if (f->type == DC__SHAPE_FIELD) {
+        return dc__read_shape(v, true, at) || !v;
+    } else if (v && f->size == 1) {
+        ok = v->type == 't' || v->type == 'f', count = v->type == 't';
+    } else if (v) {
+        ok = dc__read_count(v, f->type == DC__BITS_FIELD ? most : most >> 2, &count);
     }
-    switch (f->type) {
-    case DC__A_REAL:   *(dc_real *)at = (dc_real)number; break;
-    case DC__A_DOUBLE: *(double *)at = number; break;
-    case DC__A_BOOL:   *(bool *)at = count != 0; break;
-    case DC__A_COUNT:  *(int *)at = (int)count; break;
-    case DC__A_LONG:   *(int64_t *)at = (int64_t)count; break;
-    case DC__A_NAME: case DC__A_WORD: *(uint32_t *)at = (uint32_t)count; break;
-    case DC__A_SEED:   *(uint64_t *)at = count; break;
-    case DC__A_SHAPE:  ok = dc__read_shape(v, true, at) || !v; break;
-    }
+    if (f->type == DC__NUMBER_FIELD && f->size == sizeof(float)) *(float *)at = (float)number;
+    else if (f->type == DC__NUMBER_FIELD) *(double *)at = number;
+    else if (f->size == 1) *(bool *)at = count;
+    else if (f->size == 4) *(uint32_t *)at = (uint32_t)count;
+    else *(uint64_t *)at = count;
     return ok;
 }
 
 /* who: what the object describes, for the message. */
 static bool dc__parse_fields(const dc__archive *a, const char *who, const dc__json *object,
-                            const dc__field *f, void *to)
-{
+                            const dc__field *f, void *to) {
     for (; f->name; f++)
         if (!dc__parse_field(dc__member(object, f->name), f, (char *)to + f->at))
             return dc__error(a->ctx, "the %s of %.80s makes no sense", f->name, who);
@@ -9634,15 +9127,14 @@ static bool dc__parse_fields(const dc__archive *a, const char *who, const dc__js
 
 /* --- models --- */
 
-static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count)
-{
+static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count) {
     dc__text_add(t, "[");
     for (int i = 0; i < count; i++) {
         const dc_layer *l = layer[i];
-        dc__text_add(t, "%s{\"kind\": ", i ? ", " : "");
-        dc__add_string(t, l->spec.kind->name);
-        dc__text_add(t, ", \"name\": ");
-        dc__add_string(t, l->name);
+        dc__text_add(t, i ? ", {" : "{");
+        dc__add_string(t, "kind", l->spec.kind->name);
+        dc__text_add(t, ", ");
+        dc__add_string(t, "name", l->name);
         dc__add_fields(t, dc__layer_fields, &l->spec);
         if (l->spec.user) dc__text_add(t, ", \"user\": true");
         for (int k = 0, first = 0; k < l->spec.list_count; first += l->spec.lists[k++].count) {
@@ -9654,25 +9146,23 @@ static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count)
     dc__text_add(t, "]");
 }
 
-static void dc__add_compilation(dc__text *t, const dc_loss *loss, const dc_optimizer_spec *spec)
-{
+static void dc__add_compilation(dc__text *t, const dc_loss *loss, const dc_optimizer_spec *spec) {
     const dc_tensor *weights = loss->options.class_weights;
-    dc__text_add(t, ", \"loss\": {\"name\": ");
-    dc__add_string(t, loss->name);
+    dc__text_add(t, ", \"loss\": {");
+    dc__add_string(t, "name", loss->name ? loss->name : "");
     dc__add_fields(t, dc__loss_fields, &loss->options);
     for (int64_t i = 0; weights && i < weights->size; i++) {
         dc__text_add(t, i ? ", " : ", \"class_weights\": [");
         dc__add_number(t, (double)weights->data[i]);
     }
-    dc__text_add(t, "%s}, \"optimizer\": {\"name\": ", weights && weights->size ? "]" : "");
-    dc__add_string(t, spec->name);
+    dc__text_add(t, "%s}, \"optimizer\": {", weights && weights->size ? "]" : "");
+    dc__add_string(t, "name", spec->name);
     dc__add_fields(t, dc__optimizer_fields, spec);
     dc__text_add(t, "}");
 }
 
 /* Every tensor of the model, as a buffer. */
-static dc__record *dc__model_records(dc_context *ctx, dc_model *model, size_t *records)
-{
+static dc__record *dc__model_records(dc_context *ctx, dc_model *model, size_t *records) {
     size_t n = (size_t)dc__model_tensors(model, NULL);
     dc_tensor **tensor = dc__buffer_new(ctx, n * sizeof *tensor);
     dc__record *record = tensor ? dc__buffer_new(ctx, n * sizeof *record) : NULL;
@@ -9680,12 +9170,11 @@ static dc__record *dc__model_records(dc_context *ctx, dc_model *model, size_t *r
     for (size_t i = 0; record && i < n; i++)
         record[i] = (dc__record){ .tensor = tensor[i], .suffix = "", .data = tensor[i]->data };
     dc__buffer_free(tensor);
-    *records = n;
+    *records = record ? n : 0;
     return record;
 }
 
-DC_API bool dc_save(dc_model *model, const char *path)
-{
+DC_API bool dc_save(dc_model *model, const char *path) {
     dc_context *ctx = model->ctx;
     dc__text about = { .ctx = ctx };
     size_t records;
@@ -9697,7 +9186,7 @@ DC_API bool dc_save(dc_model *model, const char *path)
     if (model->is_compiled) dc__add_compilation(&about, &model->loss, &model->optimizer_spec);
     dc__text_add(&about, "}");
     dc__record *record = dc__model_records(ctx, model, &records);
-    bool ok = record && dc__write_archive(path, "architecture", &about, record, records);
+    bool ok = dc__write_archive(path, "architecture", &about, record, records);
     dc__buffer_free(record);
     return ok;
 }
@@ -9707,8 +9196,7 @@ static bool dc__read_layers(dc_context *ctx, const dc__archive *a, const dc__jso
 
 /* Kind, name and fields of one layer. */
 static bool dc__read_layer(dc_context *ctx, const dc__archive *a, const dc__json *v,
-                           dc_layer_spec *spec)
-{
+                           dc_layer_spec *spec) {
     const char *kind = dc__text_member(v, "kind"), *name = dc__text_member(v, "name");
     const dc__json *inside = dc__member(v, "inside");
     *spec = (dc_layer_spec){ .init = DC_ZEROS };
@@ -9723,8 +9211,8 @@ static bool dc__read_layer(dc_context *ctx, const dc__archive *a, const dc__json
                          "user); build the model in code and use dc_load_weights", name);
     spec->name = dc__permanent_text(ctx, name);
     if (!dc__parse_fields(a, spec->name, v, dc__layer_fields, spec)) return false;
-    if (!inside) return true;
-    if (inside->type != '[' || inside->count > INT32_MAX)
+    if (!inside && spec->kind != &dc__branches_kind) return true;
+    if (!inside || inside->type != '[' || !inside->count || inside->count > INT32_MAX)
         return dc__error(a->ctx, "what is inside layer %.80s makes no sense", name);
     dc_layer_list *lists = dc__permanent(ctx, inside->count * sizeof *lists);
     spec->lists = lists, spec->list_count = (int)inside->count;
@@ -9735,8 +9223,7 @@ static bool dc__read_layer(dc_context *ctx, const dc__archive *a, const dc__json
 }
 
 static bool dc__read_layers(dc_context *ctx, const dc__archive *a, const dc__json *list,
-                            dc_layer_list *out)
-{
+                            dc_layer_list *out) {
     if (list->type != '[' || !list->count || list->count > INT32_MAX)
         return dc__error(a->ctx, "a list of layers is empty or none");
     dc_layer_spec *spec = dc__permanent(ctx, list->count * sizeof *spec);
@@ -9747,10 +9234,9 @@ static bool dc__read_layers(dc_context *ctx, const dc__archive *a, const dc__jso
     return true;
 }
 
-static bool dc__read_loss(dc_context *ctx, const dc__archive *a, const dc__json *v, dc_loss *loss)
-{
+static bool dc__read_loss(dc_context *ctx, const dc__archive *a, const dc__json *v, dc_loss *loss) {
     const dc__json *weights = dc__member(v, "class_weights");
-    dc__field f = { "class_weights", DC__A_REAL, 0, NULL, 0, 0 };
+    const dc__field f = { .size = sizeof(dc_real), .type = DC__NUMBER_FIELD };
     if (!dc__parse_fields(a, "the loss", v, dc__loss_fields, &loss->options)) return false;
     if (!weights) return true;
     if (weights->type != '[') return dc__error(a->ctx, "the class_weights are no list");
@@ -9765,8 +9251,7 @@ static bool dc__read_loss(dc_context *ctx, const dc__archive *a, const dc__json 
 /* Makes the model of the file in a context. NULL and the archive's dc_error when it cannot be; what
  * the layers or the optimiser have against it stops at dc_fail, which is right only if it cannot
  * happen. A loss of the program's own leaves the model uncompiled. */
-static dc_model *dc__rebuild(dc_context *ctx, const dc__archive *a)
-{
+static dc_model *dc__rebuild(dc_context *ctx, const dc__archive *a) {
     const dc__json *list = dc__member(a->about, "layers");
     const dc__json *loss_object = dc__member(a->about, "loss");
     const dc__json *optimizer_object = dc__member(a->about, "optimizer");
@@ -9797,15 +9282,13 @@ typedef struct dc__rehearsal {
     dc_context *ctx;                       /* Which gets the error. */
 } dc__rehearsal;
 
-static void dc__rehearsal_failed(const char *message, void *user)
-{
+static void dc__rehearsal_failed(const char *message, void *user) {
     dc__rehearsal *r = user;
     dc__error(r->ctx, "the model in it cannot be built: %s", message);
     longjmp(r->stop, 1);
 }
 
-static bool dc__rehearse_in(dc_context *scratch, dc__rehearsal *r, const dc__archive *a)
-{
+static bool dc__rehearse_in(dc_context *scratch, dc__rehearsal *r, const dc__archive *a) {
     size_t records;
     if (setjmp(r->stop)) return false;
     dc_model *model = dc__rebuild(scratch, a);
@@ -9815,8 +9298,7 @@ static bool dc__rehearse_in(dc_context *scratch, dc__rehearsal *r, const dc__arc
     return ok;
 }
 
-static bool dc__rehearse(const dc__archive *a)
-{
+static bool dc__rehearse(const dc__archive *a) {
     dc__rehearsal r = { .ctx = a->ctx };
     dc_options options = { .on_error = dc__rehearsal_failed, .user = &r };
     dc_context *scratch = dc_new_with(0, &options);
@@ -9831,8 +9313,7 @@ static bool dc__rehearse(const dc__archive *a)
     return ok;
 }
 
-static bool dc__load_weights(const dc__archive *a, dc_model *model)
-{
+static bool dc__load_weights(const dc__archive *a, dc_model *model) {
     size_t records;
     dc__record *record = dc__model_records(a->ctx, model, &records);
     bool ok = record && dc__match(a, record, records);
@@ -9841,15 +9322,13 @@ static bool dc__load_weights(const dc__archive *a, dc_model *model)
     return ok;
 }
 
-DC_API bool dc_load_weights(dc_model *model, const char *path)
-{
+DC_API bool dc_load_weights(dc_model *model, const char *path) {
     dc__archive a;
     bool ok = dc__open_archive(model->ctx, path, &a) && dc__load_weights(&a, model);
     return dc__close_archive(&a, ok);
 }
 
-DC_API dc_model *dc_load(dc_context *ctx, const char *path)
-{
+DC_API dc_model *dc_load(dc_context *ctx, const char *path) {
     dc__archive a;
     bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "architecture") &&
               dc__rehearse(&a);
@@ -9862,8 +9341,7 @@ DC_API dc_model *dc_load(dc_context *ctx, const char *path)
 
 /* What the optimiser keeps; and the gradients that wait for more to accumulate: those that there
  * are, or that are in the archive when it is given. */
-static dc__record *dc__training_records(dc_optimizer *o, const dc__archive *a, size_t *records)
-{
+static dc__record *dc__training_records(dc_optimizer *o, const dc__archive *a, size_t *records) {
     static const char *const suffix[] = { ".state0", ".state1", ".state2", ".gradient" };
     dc__record *record = dc__buffer_new(o->ctx, 4 * (size_t)o->count * sizeof *record);
     *records = 0;
@@ -9878,58 +9356,83 @@ static dc__record *dc__training_records(dc_optimizer *o, const dc__archive *a, s
     return record;
 }
 
-static dc_optimizer *dc__optimizer(dc_model *model, const char *who)
-{
+static dc_optimizer *dc__optimizer(dc_model *model, const char *who) {
     if (!model->is_compiled)
         dc_fail(model->ctx, "%s: the model has no optimizer yet; call dc_compile first", who);
     return model->optimizer;
 }
 
-DC_API bool dc_save_training(dc_model *model, const char *path)
-{
+DC_API bool dc_save_training(dc_model *model, const char *path) {
     dc_optimizer *o = dc__optimizer(model, "dc_save_training");
     dc__text about = { .ctx = o->ctx };
     size_t records;
-    dc__text_add(&about, "{\"optimizer\": ");
-    dc__add_string(&about, o->spec.name);
+    dc__text_add(&about, "{");
+    dc__add_string(&about, "optimizer", o->spec.name);
     dc__add_fields(&about, dc__progress_fields, o);
+    dc__text_add(&about, ", \"random\": {\"generator\": \"philox\"");
     dc__add_fields(&about, dc__random_fields, o->ctx);
-    dc__text_add(&about, "}");
+    dc__text_add(&about, "}, \"parameters\": [");
+    for (int i = 0; i < o->count; i++) {
+        dc__text_add(&about, i ? ", {" : "{");
+        dc__add_string(&about, "name", o->slot[i].param->name);
+        dc__add_fields(&about, dc__slot_fields, &o->slot[i]);
+        dc__text_add(&about, "}");
+    }
+    dc__text_add(&about, "]}");
     dc__record *record = dc__training_records(o, NULL, &records);
-    bool ok = record && dc__write_archive(path, "training", &about, record, records);
+    bool ok = dc__write_archive(path, "training", &about, record, records);
     dc__buffer_free(record);
     return ok;
 }
 
+static bool dc__read_slots(const dc__archive *a, dc_optimizer *o) {
+    const dc__json *list = dc__member(a->about, "parameters"), *v = list ? list + 1 : NULL;
+    if (!list || list->type != '[' || list->count != (size_t)o->count)
+        return dc__error(a->ctx, "the optimizer does not step as many parameters as the model's");
+    for (int i = 0; i < o->count; i++, v += v->span) {
+        dc__slot *s = &o->slot[i];
+        const char *name = dc__text_member(v, "name");
+        if (!name || strcmp(name, s->param->name))
+            return dc__error(a->ctx, "the optimizer steps %.80s where the model's steps %.80s",
+                             name ? name : "(none)", s->param->name);
+        if (!dc__parse_fields(a, name, v, dc__slot_fields, s)) return false;
+        if (!(s->power1 >= 0 && s->power1 <= 1 && s->power2 >= 0 && s->power2 <= 1 &&
+              s->mu_product >= 0 && s->mu_product <= 1))
+            return dc__error(a->ctx, "the powers of beta of %.80s are not in [0, 1]", name);
+    }
+    return true;
+}
+
 /* Reads the numbers into copies. */
-static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context *random)
-{
+static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context *random) {
     const char *name = dc__text_member(a->about, "optimizer");
     if (!name || strcmp(name, o->spec.name))
         return dc__error(a->ctx, "is the state of optimizer %.40s; the model is compiled with %s",
                          name ? name : "(none)", o->spec.name);
-    if (!dc__parse_fields(a, "the training", a->about, dc__progress_fields, o) ||
-        !dc__parse_fields(a, "the training", a->about, dc__random_fields, random)) return false;
-    bool ok = o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->power1 <= 1 &&
-              o->power2 <= 1 && o->mu_product <= 1 && o->power1 >= 0 && o->power2 >= 0 &&
-              o->mu_product >= 0 && o->plateau_factor >= 0 &&
-              o->plateau_bad <= o->spec.schedule.patience;
-    return ok || dc__error(a->ctx, "the state of the optimizer makes no sense");
+    return dc__parse_fields(a, "the training", a->about, dc__progress_fields, o) &&
+           dc__parse_fields(a, "the random numbers", dc__member(a->about, "random"),
+                            dc__random_fields, random) &&
+           ((o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0 &&
+             o->plateau_bad <= o->spec.schedule.patience) ||
+            dc__error(a->ctx, "the rate or what lowers it makes no sense"));
 }
 
-DC_API bool dc_load_training(dc_model *model, const char *path)
-{
+DC_API bool dc_load_training(dc_model *model, const char *path) {
     dc_optimizer *o = dc__optimizer(model, "dc_load_training"), after = *o;
     dc_context *ctx = o->ctx, random = *ctx;
-    dc__archive a;
+    size_t records = 0, slots = (size_t)o->count * sizeof *o->slot;
     dc__record *record = NULL;
-    size_t records = 0;
+    dc__archive a;
     bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "training") &&
-              dc__read_progress(&a, &after, &random);
-    if (ok) record = dc__training_records(o, &a, &records);
-    ok = record && dc__match(&a, record, records);
+              (after.slot = dc__buffer_new(ctx, slots));
+    if (ok) memcpy(after.slot, o->slot, slots);
+    ok = ok && dc__read_progress(&a, &after, &random) && dc__read_slots(&a, &after) &&
+         (record = dc__training_records(o, &a, &records)) && dc__match(&a, record, records);
     if (ok) {
-        *o = after;
+        memcpy(o->slot, after.slot, slots);
+        o->t = after.t, o->calls = after.calls, o->spec.rate = after.spec.rate;
+        o->plateau_best = after.plateau_best, o->plateau_bad = after.plateau_bad;
+        o->plateau_factor = after.plateau_factor;
         ctx->seed = random.seed, ctx->steps = random.steps;
         ctx->calls = random.calls, ctx->creations = random.creations;
         for (int i = 0; i < o->count; i++) dc_zero_grad(o->slot[i].param);
@@ -9938,6 +9441,7 @@ DC_API bool dc_load_training(dc_model *model, const char *path)
             if (record[i].data == record[i].tensor->grad) record[i].tensor->pass = ctx->pass;
         dc__copy_records(&a, record, records);
     }
+    if (after.slot != o->slot) dc__buffer_free(after.slot);
     dc__buffer_free(record);
     return dc__close_archive(&a, ok);
 }
@@ -9946,8 +9450,7 @@ DC_API bool dc_load_training(dc_model *model, const char *path)
 
 /* NumPy's format: a magic word, a version, the length of a header, which is a Python dictionary,
  * and then the elements. */
-DC_API bool dc_save_npy(dc_tensor *x, const char *path)
-{
+DC_API bool dc_save_npy(dc_tensor *x, const char *path) {
     dc__check("dc_save_npy", 1, x);
     dc__text head = { .ctx = x->ctx };
     dc__text_add(&head, "\x93NUMPY\x01...{'descr': '<f%d', 'fortran_order': False, 'shape': (",
@@ -9966,8 +9469,7 @@ DC_API bool dc_save_npy(dc_tensor *x, const char *path)
 }
 
 /* A few characters make JSON of that dictionary. */
-static void dc__python_to_json(char *p, char *stop)
-{
+static void dc__python_to_json(char *p, char *stop) {
     static const char python[] = "'()TF", json[] = "\"[]tf";
     char *comma = NULL;                    /* One that nothing has followed yet. */
     for (; p < stop; p++) {
@@ -9985,8 +9487,7 @@ typedef struct dc__array {
     const unsigned char *data;
 } dc__array;
 
-static bool dc__read_format(const char *text, dc__format *f)
-{
+static bool dc__read_format(const char *text, dc__format *f) {
     *f = (dc__format){ 0 };
     if (!text || strlen(text) != 3 || !strchr("<>|", text[0])) return false;
     const char *sizes = text[1] == 'f' ? "248" : text[1] == 'b' ? "1"
@@ -9996,8 +9497,7 @@ static bool dc__read_format(const char *text, dc__format *f)
     return true;
 }
 
-static bool dc__read_header(dc_context *ctx, const dc__json *header, dc__array *x)
-{
+static bool dc__read_header(dc_context *ctx, const dc__json *header, dc__array *x) {
     const char *type = dc__text_member(header, "descr");
     const dc__json *shape = dc__member(header, "shape");
     const dc__json *order = dc__member(header, "fortran_order");
@@ -10012,8 +9512,7 @@ static bool dc__read_header(dc_context *ctx, const dc__json *header, dc__array *
     return true;
 }
 
-static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *x)
-{
+static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *x) {
     if (size < 12 || memcmp(file, "\x93NUMPY", 6) || file[6] < 1 || file[6] > 3 || file[7])
         return dc__error(ctx, "not a .npy file of version 1, 2 or 3");
     size_t start = file[6] == 1 ? 10 : 12, length = (size_t)dc__get_little(file + 8, start - 8);
@@ -10033,8 +9532,7 @@ static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *
 }
 
 /* Where element i, counted in row-major order, is stored. */
-static int64_t dc__stored_at(const dc__array *x, int64_t i)
-{
+static int64_t dc__stored_at(const dc__array *x, int64_t i) {
     int64_t at = 0;
     if (!x->is_fortran) return i;
     for (int axis = x->shape.rank - 1; axis >= 0; axis--) {
@@ -10047,8 +9545,7 @@ static int64_t dc__stored_at(const dc__array *x, int64_t i)
 }
 
 /* A tensor, or NULL when there is no memory for it. */
-static dc_tensor *dc__array_tensor(dc_context *ctx, const dc__array *x)
-{
+static dc_tensor *dc__array_tensor(dc_context *ctx, const dc__array *x) {
     size_t size = dc__bytes_of(x->shape, sizeof(dc_real));
     dc_real *data = dc__take(ctx->depth ? &ctx->step : &ctx->permanent, size);
     if (!data) return dc__error(ctx, "no memory for %zu bytes", size), (dc_tensor *)NULL;
@@ -10060,8 +9557,7 @@ static dc_tensor *dc__array_tensor(dc_context *ctx, const dc__array *x)
     return t;
 }
 
-DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path)
-{
+DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path) {
     size_t size;
     dc__array x;
     char *file = dc__read_file(ctx, path, &size);
@@ -10071,26 +9567,81 @@ DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path)
     return t;
 }
 
-/* ================================================================================================ */
-/* @impl-pictures                                                                                    */
-/* ================================================================================================ */
+/* ============================================================================================== */
+/* @impl-pictures                                                                                 */
+/* ============================================================================================== */
 
 /* A plot is a text file: SVG says where the lines, circles and words go, and any browser draws
  * them. So the work here is to choose the axes, to turn values into pixels, and to write. The
  * pictures for a terminal do the same with characters as pixels. */
 
-enum { DC__COLORS = 8, DC__SHADES = 24, DC__MAX_TICKS = 24 };
+enum { DC__COLORS = 8, DC__CLASSES_SHOWN = 100, DC__SHADES = 13 };
 
 /* Colours that colour-blind readers can tell apart (Okabe & Ito 2008); the yellow and the black of
  * that list are changed to be seen on white and beside lines. */
 static const int dc__palette[DC__COLORS] = {
     0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9, 0x5a5a5a, 0xa89000 };
 
-static double dc__unit(dc_real x) { return x > 0 ? x < 1 ? (double)x : 1 : 0; }   /* NaN is 0. */
+/* A colour of the palette, mixed with white unless its strength is 1: "#0072b2". */
+static dc__words dc__color(int index, double strength) {
+    int color = dc__palette[index % DC__COLORS], part[3];
+    for (int i = 0; i < 3; i++)
+        part[i] = (int)(255 + strength * ((color >> (16 - 8 * i) & 255) - 255) + 0.5);
+    dc__words w;
+    snprintf(w.text, sizeof w.text, "#%02x%02x%02x", part[0], part[1], part[2]);
+    return w;
+}
+
+/* x in [0, 1]; NaN is 0. */
+static double dc__unit(dc_real x) { return fmin(fmax((double)x, 0), 1); }
+
+/* --- axes --- */
+
+typedef struct dc__axis {
+    bool   log;                        /* Then low and high are logarithms to base 10. */
+    bool   whole;                      /* All values are whole, and so are the ticks. */
+    double low, high;
+} dc__axis;
+
+static const dc__axis dc__empty_axis = { .low = DBL_MAX, .high = -DBL_MAX };
+
+static double dc__scaled(const dc__axis *a, double x) { return a->log ? log10(x) : x; }
+
+/* Can x be drawn? Neither NaN nor inf, nor what has no logarithm. */
+static bool dc__on_axis(const dc__axis *a, double x) { return fabs(dc__scaled(a, x)) < 1e300; }
+
+static void dc__include(dc__axis *a, double x) {
+    if (!dc__on_axis(a, x)) return;
+    a->low   = fmin(a->low, dc__scaled(a, x));
+    a->high  = fmax(a->high, dc__scaled(a, x));
+    a->whole = a->whole && floor(x) >= x;
+}
+
+/* Where x lies between the ends of the axis: 0 is low, 1 is high. */
+static double dc__along(const dc__axis *a, double x) {
+    return fmax(-9, fmin(9, (dc__scaled(a, x) - a->low) / (a->high - a->low)));
+}
+
+/* Leaves a margin around the data, which may be none at all or all the same. */
+static void dc__widen_axis(dc__axis *a, double margin) {
+    if (a->low > a->high) a->low = 0, a->high = 1;
+    double size = fmax(fabs(a->low), fabs(a->high)), range = a->high - a->low;
+    if (range <= 1e-6 * size || range <= 0) margin = 1, range = size > 0 ? size / 4 : 1;
+    a->low  -= margin * range;
+    a->high += margin * range;
+}
+
+/* --- SVG --- */
+
+typedef struct dc__canvas {
+    dc__text       svg;
+    const dc_plot *plot;
+    dc__axis       x, y;
+    double         left, top, width, height;             /* The area inside the axes. */
+} dc__canvas;
 
 /* How many bytes the UTF-8 character at s has; 0 when it is none, or one that XML forbids. */
-static int dc__character(const unsigned char *s)
-{
+static int dc__character(const unsigned char *s) {
     if (s[0] < 0x80) return s[0] >= 0x20 || s[0] == '\t' || s[0] == '\n';
     int bytes = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
     for (int i = 1; i < bytes; i++)
@@ -10100,618 +9651,312 @@ static int dc__character(const unsigned char *s)
     return too_long || no_code ? 0 : bytes;
 }
 
-static void dc__add_escaped(dc__text *t, const char *text)
-{
-    for (const unsigned char *s = (const unsigned char *)text; *s; ) {
-        int bytes = dc__character(s);
-        if (*s == '&') dc__text_add(t, "&amp;");
-        else if (*s == '<') dc__text_add(t, "&lt;");
-        else if (*s == '>') dc__text_add(t, "&gt;");
-        else if (bytes) dc__text_add(t, "%.*s", bytes, (const char *)s);
+static void dc__add_escaped(dc__text *t, const char *text) {
+    for (int bytes; *text; text += bytes ? bytes : 1) {
+        bytes = dc__character((const unsigned char *)text);
+        if (*text == '&') dc__text_add(t, "&amp;");
+        else if (*text == '<') dc__text_add(t, "&lt;");
+        else if (*text == '>') dc__text_add(t, "&gt;");
+        else if (bytes) dc__text_add(t, "%.*s", bytes, text);
         else dc__text_add(t, "?");
-        s += bytes ? bytes : 1;
     }
 }
 
-/* --- axes --- */
-
-typedef struct dc__tick {
-    double value;
-    char   label[32];                  /* "10^-3" is written with a raised exponent. */
-} dc__tick;
-
-typedef struct dc__axis {
-    double   low, high;
-    bool     log, whole;               /* whole: all values are whole, and so are the ticks. */
-    int      ticks;
-    dc__tick tick[DC__MAX_TICKS];
-} dc__axis;
-
-/* Can x be drawn? */
-static bool dc__on_axis(const dc__axis *a, double x)
-{
-    return fabs(x) < 1e300 && (!a->log || x > 0);
+/* Writes SVG. In the format @ stands for a double, $ for a text, ' for ". */
+static void dc__svg(dc__canvas *c, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    for (; *format; format++)
+        if (*format == '@') dc__text_add(&c->svg, "%s", DC__NUMBER(va_arg(arguments, double), 5));
+        else if (*format == '$') dc__add_escaped(&c->svg, va_arg(arguments, const char *));
+        else dc__text_add(&c->svg, "%c", *format == '\'' ? '"' : *format);
+    va_end(arguments);
 }
 
-static void dc__include(dc__axis *a, double x)
-{
-    if (!dc__on_axis(a, x)) return;
-    if (x < a->low) a->low = x;
-    if (x > a->high) a->high = x;
-    if (x < floor(x) || x > floor(x)) a->whole = false;
-}
-
-/* Where x lies between the ends of the axis: 0 is low, 1 is high. */
-static double dc__along(const dc__axis *a, double x)
-{
-    double t = a->log ? log10(x / a->low) / log10(a->high / a->low)
-                      : (x - a->low) / (a->high - a->low);
-    return t < -9 ? -9 : t > 9 ? 9 : t;
-}
-
-/* The nearest 1, 2 or 5 times a power of ten that is not smaller than x > 0. */
-static double dc__nice(double x)
-{
-    double power = pow(10, floor(log10(x)));
-    double m = x / power;
-    return power * (m <= 1.000001 ? 1 : m <= 2.000001 ? 2 : m <= 5.000001 ? 5 : 10);
-}
-
-/* Widens what the data needs to what looks well. */
-static void dc__round_axis(dc__axis *a, double margin, bool points)
-{
-    if (a->low > a->high) a->low = a->log, a->high = a->log ? 10 : 1;
-    if (a->log) {
-        a->low = 1 / dc__nice(1 / a->low), a->high = dc__nice(a->high);
-        if (a->high < 1.5 * a->low) a->low /= 2, a->high *= 2;
-        return;
-    }
-    double size = fmax(fabs(a->low), fabs(a->high)), range = a->high - a->low;
-    if (range <= 1e-6 * size || range <= 0) margin = 1, range = size > 0 ? size / 4 : 1;
-    double low = a->low - margin * range;
-    a->low = a->low >= 0 && low < 0 && !points ? 0 : low;     /* 0 is a good end for a line. */
-    a->high += margin * range;
-}
-
-static void dc__add_tick(dc__axis *a, double value, const char *label)
-{
-    if (a->ticks == DC__MAX_TICKS) return;
-    dc__tick *t = &a->tick[a->ticks++];
-    t->value = value;
-    snprintf(t->label, sizeof t->label, "%.30s", label);
-}
-
-/* About `count` ticks at multiples of 1, 2 or 5 times a power of ten. */
-static void dc__linear_ticks(dc__axis *a, int count)
-{
-    double step = dc__nice((a->high - a->low) / count);
-    if (a->whole && step < 1) step = 1;
-    double size = fmax(fabs(a->low), fabs(a->high));
-    bool plain = size < 1e6 && step > 0.9e-4;
-    int decimals = step < 1 ? (int)-floor(log10(step) + 1e-6) : 0;
-    int digits = 1 + (int)ceil(log10(size / step));
-    for (double i = ceil(a->low / step - 1e-6); i * step <= a->high + 1e-6 * step; i++) {
-        double value = i * step + 0;                     /* + 0: no -0. */
-        if (a->ticks == DC__MAX_TICKS) return;
-        dc__add_tick(a, value, plain ? DC__FIXED(value, decimals) : DC__NUMBER(value, digits));
-    }
-}
-
-/* Powers of ten; over less than two of them also 2 and 5 times these. */
-static void dc__log_ticks(dc__axis *a)
-{
-    double first = floor(log10(a->low) + 1e-6), decades = log10(a->high) - first;
-    bool plain = log10(a->high / a->low) < 2.1;
-    double every = 1 + floor(decades / 8);
-    for (double k = first; k <= log10(a->high) + 1e-6; k += every)
-        for (int m = 1; m <= (plain ? 5 : 1); m += m == 1 ? 1 : 3) {
-            double value = m * pow(10, k);
-            char power[32];
-            snprintf(power, sizeof power, "10^%d", (int)k);
-            if (value < a->low * 0.999 || value > a->high * 1.001) continue;
-            dc__add_tick(a, value, plain ? DC__NUMBER(value, 3) : power);
-        }
-}
-
-/* --- SVG --- */
-
-typedef struct dc__canvas {
-    dc__text       svg;
-    const dc_plot *plot;
-    int            classes;            /* Of the field: 0 (values 0 to 1), or class + confidence. */
-    dc__axis       x, y;
-    double         left, top, width, height;             /* The area inside the axes. */
-} dc__canvas;
-
-static double dc__series_x(const dc_series *s, int64_t i)
-{
+static double dc__series_x(const dc_series *s, int64_t i) {
     return s->x ? (double)s->x[i] : (double)i;
 }
 
-static int dc__series_color(const dc_plot *plot, int i)
-{
-    int color = plot->series[i].color;
-    return dc__palette[(color > 0 ? color - 1 : i) % DC__COLORS];
-}
-
-static void dc__choose_axes(dc__canvas *c)
-{
-    const dc_plot *p = c->plot;
-    bool points = false;
-    c->x = (dc__axis){ .low = DBL_MAX, .high = -DBL_MAX, .whole = !p->field };
-    c->y = (dc__axis){ .low = DBL_MAX, .high = -DBL_MAX, .log = p->log_y };
-    for (int i = 0; i < p->series_count; i++) {
-        const dc_series *s = &p->series[i];
-        points = points || s->points;
-        for (int64_t k = 0; k < s->count; k++) {
-            dc__include(&c->x, dc__series_x(s, k));
-            dc__include(&c->y, (double)s->y[k]);
+/* The axes that the plot asks for, or that its series need. */
+static void dc__choose_axes(const dc_plot *p, dc__axis *x, dc__axis *y) {
+    *x = *y = dc__empty_axis;
+    x->whole = !p->field, y->log = p->log_y;
+    for (int i = 0; i < p->series_count; i++)
+        for (int64_t k = 0; k < p->series[i].count; k++) {
+            dc__include(x, dc__series_x(&p->series[i], k));
+            dc__include(y, (double)p->series[i].y[k]);
         }
-    }
-    bool x_given = p->x_min < 0 || p->x_min > 0 || p->x_max < 0 || p->x_max > 0;
-    bool y_given = p->y_min < 0 || p->y_min > 0 || p->y_max < 0 || p->y_max > 0;
-    dc__round_axis(&c->x, points ? 0.05 : 0, points);
-    dc__round_axis(&c->y, 0.05, points);
-    if (x_given) c->x.low = (double)p->x_min, c->x.high = (double)p->x_max;
-    if (y_given) c->y.low = (double)p->y_min, c->y.high = (double)p->y_max;
+    dc__widen_axis(x, 0.05);
+    dc__widen_axis(y, 0.05);
+    if (p->x_min < p->x_max) x->low = (double)p->x_min, x->high = (double)p->x_max;
+    if (p->y_min < p->y_max)
+        y->low = dc__scaled(y, (double)p->y_min), y->high = dc__scaled(y, (double)p->y_max);
 }
 
-static const char *dc__hex(char out[8], int color)
-{
-    snprintf(out, 8, "#%06x", (unsigned)color & 0xffffff);
-    return out;
+/* Who wins a cell of the field, and how surely: 1 in the middle of its class, 0 at the border. */
+static int dc__winner(const dc__canvas *c, int row, int column, double *sure) {
+    double value = (double)c->plot->field[(int64_t)row * c->plot->field_columns + column];
+    value = fmin(fmax(value, 0), DC__CLASSES_SHOWN - 1);
+    int winner = (int)(value + 0.5);
+    *sure = 1 - 2 * fabs(value - winner);
+    return winner;
 }
 
-/* white and a colour, mixed. */
-static int dc__tint(int color, double strength)
-{
-    int mixed = 0;
-    for (int shift = 0; shift < 24; shift += 8) {
-        int part = color >> shift & 255;
-        mixed |= (int)(255 + strength * (part - 255) + 0.5) << shift;
-    }
-    return mixed;
-}
-
-static int dc__field_shade(const dc__canvas *c, int64_t i)
-{
-    double v = (double)c->plot->field[i];
-    if (!c->classes) return (int)(dc__unit(c->plot->field[i]) * DC__SHADES + 0.5);
-    return (int)floor(v) * (DC__SHADES + 1) + (int)((v - floor(v)) * DC__SHADES);
-}
-
-static int dc__shade_color(int shade, int classes)
-{
-    double t = (double)(shade % (DC__SHADES + 1)) / DC__SHADES;
-    if (classes) return dc__tint(dc__palette[shade / (DC__SHADES + 1) % DC__COLORS], 0.1 + 0.4 * t);
-    return t < 0.5 ? dc__tint(dc__palette[0], 0.5 - t) : dc__tint(dc__palette[1], t - 0.5);
+static int dc__shade(const dc__canvas *c, int row, int column) {
+    double sure;
+    int shade = DC__SHADES * dc__winner(c, row, column, &sure);
+    return shade + (int)(sure * (DC__SHADES - 1) + 0.5);
 }
 
 /* The field: one path a shade, of rectangles that run along the rows, in units of a cell. */
-static void dc__draw_field(dc__canvas *c)
-{
-    const dc_plot *p = c->plot;
-    int columns = p->field_columns, rows = p->field_rows, shades = DC__SHADES + 1;
-    if (c->classes) shades *= c->classes;
-    dc__text_add(&c->svg, "<g transform=\"scale(%s %s)\" shape-rendering=\"crispEdges\">\n",
-                 DC__NUMBER(c->width / columns, 9), DC__NUMBER(c->height / rows, 9));
-    for (int shade = 0; shade < shades; shade++) {
-        char hex[8];
-        bool any = false;
+static void dc__draw_field(dc__canvas *c) {
+    int columns = c->plot->field_columns, rows = c->plot->field_rows;
+    dc__svg(c, "<g transform='scale(@ @)' shape-rendering='crispEdges'>\n", c->width / columns,
+            c->height / rows);
+    for (int shade = 0, last = 0; shade <= last; shade++) {
+        double sure = (double)(shade % DC__SHADES) / (DC__SHADES - 1);
+        dc__svg(c, "<path fill='$' d='", dc__color(shade / DC__SHADES, sure / 2).text);
         for (int r = 0; r < rows; r++)
             for (int k = 0, start = 0; k < columns; start = k) {
-                int64_t row = (int64_t)r * columns;
-                int here = dc__field_shade(c, row + start);
-                while (k < columns && dc__field_shade(c, row + k) == here) k++;
-                if (here != shade) continue;
-                if (!any) dc__text_add(&c->svg, "<path fill=\"%s\" d=\"",
-                                       dc__hex(hex, dc__shade_color(shade, c->classes)));
-                dc__text_add(&c->svg, "M%d %dh%dv1h-%dz", start, r, k - start, k - start);
-                any = true;
+                int here = dc__shade(c, r, start);
+                while (k < columns && dc__shade(c, r, k) == here) k++;
+                if (here == shade)
+                    dc__text_add(&c->svg, "M%d %dh%dv1h-%dz", start, r, k - start, k - start);
+                last = here > last ? here : last;
             }
-        if (any) dc__text_add(&c->svg, "\"/>\n");
+        dc__svg(c, "'/>\n");
     }
-    dc__text_add(&c->svg, "</g>\n");
+    dc__svg(c, "</g>\n");
 }
 
-/* The field in a cell; around the field, what is nearest. */
-static double dc__field_near(const dc_plot *p, int row, int column)
-{
-    row    = row < 0 ? 0 : row < p->field_rows ? row : p->field_rows - 1;
-    column = column < 0 ? 0 : column < p->field_columns ? column : p->field_columns - 1;
-    return dc__unit(p->field[(int64_t)row * p->field_columns + column]);
-}
-
-/* The line where the field is 1/2, by marching squares: between four neighbouring cells it runs
- * from side to side, through the points where linear interpolation puts 1/2. */
-static void dc__draw_contour(dc__canvas *c)
-{
-    const dc_plot *p = c->plot;
-    static const int dx[4] = { 0, 1, 1, 0 }, dy[4] = { 0, 0, 1, 1 };
-    double wide = c->width / p->field_columns, high = c->height / p->field_rows;
-    dc__text_add(&c->svg, "<path fill=\"none\" stroke=\"#444\" stroke-width=\"1.2\" d=\"M0 0");
-    for (int r = -1; r < p->field_rows; r++)
-        for (int k = -1; k < p->field_columns; k++) {
-            double x[4], y[4], v[4];
-            int crossings = 0;
-            for (int i = 0; i < 4; i++) v[i] = dc__field_near(p, r + dy[i], k + dx[i]);
-            for (int i = 0, j = 1; i < 4; i++, j = (i + 1) % 4) {
-                if ((v[i] < 0.5) == (v[j] < 0.5)) continue;
-                double t = (0.5 - v[i]) / (v[j] - v[i]);
-                x[crossings]   = wide * (k + 0.5 + dx[i] + t * (dx[j] - dx[i]));
-                y[crossings++] = high * (r + 0.5 + dy[i] + t * (dy[j] - dy[i]));
+/* The borders of the classes, by marching squares: between four neighbouring cells they run from
+ * side to side, through the points where nobody is sure. */
+static void dc__draw_borders(dc__canvas *c) {
+    static const int dx[5] = { 0, 1, 1, 0, 0 }, dy[5] = { 0, 0, 1, 1, 0 };
+    int columns = c->plot->field_columns, rows = c->plot->field_rows;
+    dc__svg(c, "<path fill='none' stroke='#444' stroke-width='1.2' d='M0 0");
+    for (int r = 0; r + 1 < rows; r++)
+        for (int k = 0; k + 1 < columns; k++)
+            for (int i = 0, found = 0; i < 4; i++) {
+                double sure, next_sure;
+                int winner = dc__winner(c, r + dy[i], k + dx[i], &sure);
+                if (winner == dc__winner(c, r + dy[i + 1], k + dx[i + 1], &next_sure)) continue;
+                double t = (sure + 1e-9) / (sure + next_sure + 2e-9);
+                double x = k + 0.5 + dx[i] + t * (dx[i + 1] - dx[i]);
+                double y = r + 0.5 + dy[i] + t * (dy[i + 1] - dy[i]);
+                dc__svg(c, found++ % 2 ? "L@ @" : "M@ @", c->width / columns * x,
+                        c->height / rows * y);
             }
-            for (int i = 0; i + 1 < crossings; i += 2)
-                dc__text_add(&c->svg, "M%s %sL%s %s", DC__NUMBER(x[i], 5), DC__NUMBER(y[i], 5),
-                             DC__NUMBER(x[i + 1], 5), DC__NUMBER(y[i + 1], 5));
-        }
-    dc__text_add(&c->svg, "\"/>\n");
+    dc__svg(c, "'/>\n");
 }
 
-/* One series: circles, or lines that stop where a value cannot be drawn. A lone value is a circle.
- * */
-static void dc__draw_series(dc__canvas *c, int index)
-{
-    const dc_series *s = &c->plot->series[index];
-    const char *radius = s->points && s->count > 400 ? "2.3" : "3.2";
-    char hex[8];
-    dc__hex(hex, dc__series_color(c->plot, index));
-    dc__text_add(&c->svg, "<g fill=\"%s\" stroke=\"#fff\" stroke-width=\"0.8\">\n", hex);
-    for (int64_t i = 0, run; i < s->count; i += run ? run : 1) {
-        for (run = 0; i + run < s->count; run++)
-            if (!dc__on_axis(&c->x, dc__series_x(s, i + run)) ||
-                !dc__on_axis(&c->y, (double)s->y[i + run])) break;
-        bool line = !s->points && run > 1;
-        if (line) dc__text_add(&c->svg, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" "
-                               "stroke-linejoin=\"round\" points=\"", hex);
-        for (int64_t k = i; k < i + run; k++) {
-            double x = c->width * dc__along(&c->x, dc__series_x(s, k));
-            double y = c->height * (1 - dc__along(&c->y, (double)s->y[k]));
-            dc__words across = dc__number_words(x, 5), down = dc__number_words(y, 5);
-            if (line) dc__text_add(&c->svg, "%s,%s ", across.text, down.text);
-            else dc__text_add(&c->svg, "<circle cx=\"%s\" cy=\"%s\" r=\"%s\"/>\n",
-                              across.text, down.text, radius);
-        }
-        if (line) dc__text_add(&c->svg, "\"/>\n");
+/* One series: circles, or lines that stop where a value cannot be drawn; a lone one is a dot. */
+static void dc__draw_series(dc__canvas *c, const dc_series *s, const char *color) {
+    const char *move = s->points ? "<circle cx='@' cy='@' r='@'/>\n" : "M@ @h0";
+    const char *on = s->points ? move : "L@ @";
+    dc__svg(c, s->points ? "<g fill='$' stroke='#fff' stroke-width='0.8'>\n"
+                         : "<path fill='none' stroke='$' stroke-width='2' stroke-linejoin='round' "
+                           "stroke-linecap='round' d='", color);
+    for (int64_t i = 0, begun = 0; i < s->count; i++) {
+        double x = dc__series_x(s, i), y = (double)s->y[i];
+        bool seen = dc__on_axis(&c->x, x) && dc__on_axis(&c->y, y);
+        if (seen) dc__svg(c, begun ? on : move, c->width * dc__along(&c->x, x),
+                          c->height * (1 - dc__along(&c->y, y)), s->count > 400 ? 2.3 : 3.2);
+        begun = seen;
     }
-    dc__text_add(&c->svg, "</g>\n");
+    dc__svg(c, s->points ? "</g>\n" : "'/>\n");
 }
 
-/* About how wide text is, in pixels at the usual size of 12. */
-static double dc__text_width(const char *text)
-{
-    double characters = 0;
-    for (; *text; text++) characters += ((unsigned char)*text & 0xc0) != 0x80;
-    return 6.4 * characters;
+static dc__words dc__series_color(const dc_plot *plot, int i) {
+    return dc__color(plot->series[i].color > 0 ? plot->series[i].color - 1 : i, 1);
 }
 
-/* Words at (x, y); anchor: "start", "middle" or "end"; more: further attributes. */
-static void dc__add_words(dc__canvas *c, double x, double y, const char *anchor, const char *more,
-                          const char *words)
-{
-    dc__text_add(&c->svg, "<text x=\"%s\" y=\"%s\" text-anchor=\"%s\" %s>", DC__NUMBER(x, 5),
-                 DC__NUMBER(y, 5), anchor, more);
-    dc__add_escaped(&c->svg, words);
-    dc__text_add(&c->svg, "</text>\n");
-}
-
-/* "10^-3" as 10 with a raised -3. */
-static void dc__add_label(dc__canvas *c, double x, double y, const char *anchor, const char *label)
-{
-    const char *raised = strchr(label, '^');
-    if (!raised) {
-        dc__add_words(c, x, y, anchor, "", label);
-        return;
-    }
-    dc__text_add(&c->svg, "<text x=\"%s\" y=\"%s\" text-anchor=\"%s\">10<tspan dy=\"-5\" "
-                 "font-size=\"9\">%s</tspan></text>\n", DC__NUMBER(x, 5), DC__NUMBER(y, 5), anchor,
-                 raised + 1);
-}
-
-/* The names of the series, in rows from `top` down, or only the number of rows. */
-static int dc__draw_legend(dc__canvas *c, double top, bool draw)
-{
-    int rows = 0;
-    double x = c->left, right = c->left + c->width;
+/* The names of the series, in rows from `top` down. Returns where they end. */
+static double dc__draw_legend(dc__canvas *c, double top) {
+    double x = c->left, bottom = top;
     for (int i = 0; i < c->plot->series_count; i++) {
         const dc_series *s = &c->plot->series[i];
         if (!s->name) continue;
-        double width = dc__text_width(s->name) + 42;
-        if (!rows || x + width > right + 16) rows++, x = c->left;
-        if (draw) {
-            char hex[8];
-            double y = top + 18 * rows - 9;
-            dc__text_add(&c->svg, s->points ?
-                         "<circle cx=\"%s\" cy=\"%s\" r=\"4.5\" fill=\"%s\"/>\n" :
-                         "<path d=\"M%s %sm-9 0h18\" stroke-width=\"3\" stroke=\"%s\"/>\n",
-                         DC__NUMBER(x + 9, 5), DC__NUMBER(y, 5),
-                         dc__hex(hex, dc__series_color(c->plot, i)));
-            dc__add_words(c, x + 24, y + 4, "start", "", s->name);
-        }
+        double width = 6.4 * (double)strlen(s->name) + 42;       /* About. */
+        if (bottom <= top || x + width > c->left + c->width + 16) bottom += 18, x = c->left;
+        dc__svg(c, s->points ? "<circle cx='@' cy='@' r='4.5' fill='$'/>\n"
+                             : "<path d='M@ @m-9 0h18' stroke-width='3' stroke='$'/>\n",
+                x + 9, bottom - 9, dc__series_color(c->plot, i).text);
+        dc__svg(c, "<text x='@' y='@'>$</text>\n", x + 24, bottom - 5, s->name);
         x += width;
     }
-    return rows;
+    return bottom;
 }
 
-/* Chooses where the area inside the axes lies, leaving room for the words around it. */
-static void dc__lay_out(dc__canvas *c, int width, int height)
-{
-    const dc_plot *p = c->plot;
-    double labels = 0, bottom = p->x_label ? 46 : 28, head = p->title ? 36 : 12;
-    if (c->y.log) dc__log_ticks(&c->y);
-    else dc__linear_ticks(&c->y, 2 + height / 90);
-    dc__linear_ticks(&c->x, 2 + width / 120);
-    for (int i = 0; i < c->y.ticks; i++) labels = fmax(labels, dc__text_width(c->y.tick[i].label));
-    c->left = labels + 20 + (p->y_label ? 20 : 0);
-    c->width = fmax(width - c->left - 20, 20);
-    c->top = head + 18 * dc__draw_legend(c, 0, false) + 4;
-    c->height = fmax(height - c->top - bottom, 20);
-}
-
-/* Grid, tick labels and everything else that stands around the area. */
-static void dc__draw_frame(dc__canvas *c)
-{
-    const dc_plot *p = c->plot;
-    double right = c->left + c->width, bottom = c->top + c->height;
-    for (int i = 0; i < c->x.ticks; i++) {
-        double x = c->left + c->width * dc__along(&c->x, c->x.tick[i].value);
-        dc__text_add(&c->svg, "<path d=\"M%s %sV%s\" stroke=\"#e4e4e4\"/>\n", DC__NUMBER(x, 5),
-                     DC__NUMBER(c->top, 5), DC__NUMBER(bottom + 5, 5));
-        dc__add_label(c, x, bottom + 18, "middle", c->x.tick[i].label);
+/* A grid line at one value of an axis, and its label; power: the label is 10 to that power. */
+static void dc__draw_tick(dc__canvas *c, const dc__axis *a, double at, const char *label,
+                          const char *power) {
+    double t = (at - a->low) / (a->high - a->low), bottom = c->top + c->height;
+    double x = c->left + t * c->width, y = bottom - t * c->height;
+    if (t < -1e-6 || t > 1 + 1e-6) return;
+    if (a == &c->x) {
+        dc__svg(c, "<path d='M@ @V@' stroke='#e4e4e4'/>\n", x, c->top, bottom + 5);
+        dc__svg(c, "<text x='@' y='@' text-anchor='middle'>$", x, bottom + 18, label);
+    } else {
+        dc__svg(c, "<path d='M@ @h@' stroke='#e4e4e4'/>\n", c->left - 5, y, c->width + 5);
+        dc__svg(c, "<text x='@' y='@' text-anchor='end'>$", c->left - 9, y + 4, label);
     }
-    for (int i = 0; i < c->y.ticks; i++) {
-        double y = c->top + c->height * (1 - dc__along(&c->y, c->y.tick[i].value));
-        dc__text_add(&c->svg, "<path d=\"M%s %sH%s\" stroke=\"#e4e4e4\"/>\n",
-                     DC__NUMBER(c->left - 5, 5), DC__NUMBER(y, 5), DC__NUMBER(right, 5));
-        dc__add_label(c, c->left - 9, y + 4, "end", c->y.tick[i].label);
-    }
-    double middle = c->top + c->height / 2;
-    char turn[256];
-    snprintf(turn, sizeof turn, "transform=\"rotate(-90 16 %s)\"", DC__NUMBER(middle, 5));
-    if (p->title) dc__add_words(c, c->left, 26, "start",
-                                "font-size=\"16\" font-weight=\"bold\" fill=\"#222\"", p->title);
-    if (p->x_label) dc__add_words(c, c->left + c->width / 2, bottom + 38, "middle", "", p->x_label);
-    if (p->y_label) dc__add_words(c, 16, middle, "middle", turn, p->y_label);
-    dc__draw_legend(c, p->title ? 36 : 12, true);
+    if (power) dc__svg(c, "<tspan dy='-5' font-size='9'>$</tspan>", power);
+    dc__svg(c, "</text>\n");
 }
 
-static void dc__check_plot(dc_context *ctx, const dc_plot *p)
-{
-    if (p->width < 0 || p->height < 0 || p->width > 10000 || p->height > 10000)
-        dc_fail(ctx, "dc_write_svg: a picture of %d x %d pixels; up to 10000 x 10000 can be drawn",
-                p->width, p->height);
+/* About `count` ticks at multiples of 1, 2 or 5 times a power of ten. On a logarithmic axis these
+ * are powers of ten, or, over less than two of them, 1, 2 and 5 times these. */
+static void dc__draw_ticks(dc__canvas *c, const dc__axis *a, int count) {
+    if (a->log && a->high - a->low < 2.1) {
+        for (double k = floor(a->low); k <= a->high; k++)
+            for (int m = 1; m <= 5; m += m == 1 ? 1 : 3)
+                dc__draw_tick(c, a, k + log10(m), DC__NUMBER(m * pow(10, k), 3), NULL);
+        return;
+    }
+    double about = (a->high - a->low) / count, power = pow(10, floor(log10(about)));
+    double step = about <= power ? power : about <= 2 * power ? 2 * power
+                : about <= 5 * power ? 5 * power : 10 * power;
+    if ((a->log || a->whole) && step < 1) step = 1;
+    int decimals = step < 1 ? (int)-floor(log10(step) + 1e-6) : 0;
+    bool plain = decimals < 5 && fmax(fabs(a->low), fabs(a->high)) < 1e6;
+    for (int i = 0; i <= count + 1; i++) {
+        double at = (floor(a->low / step) + i) * step + 0;       /* + 0: no -0. */
+        if (a->log) dc__draw_tick(c, a, at, "10", DC__FIXED(at, 0));
+        else dc__draw_tick(c, a, at, plain ? DC__FIXED(at, decimals) : DC__NUMBER(at, 6), NULL);
+    }
+}
+
+/* Chooses where the area inside the axes lies, and draws what stands around it. */
+static void dc__draw_frame(dc__canvas *c, int width, int height) {
+    const dc_plot *p = c->plot;
+    c->left   = p->y_label ? 72 : 56;
+    c->width  = fmax(width - c->left - 20, 20);
+    c->top    = dc__draw_legend(c, p->title ? 36 : 12) + 4;
+    c->height = fmax(height - c->top - (p->x_label ? 46 : 28), 20);
+    dc__draw_ticks(c, &c->x, 2 + width / 120);
+    dc__draw_ticks(c, &c->y, 2 + height / 90);
+
+    double across = c->left + c->width / 2, down = c->top + c->height / 2;
+    if (p->title) dc__svg(c, "<text x='@' y='26' font-size='16' font-weight='bold' fill='#222'>"
+                             "$</text>\n", c->left, p->title);
+    if (p->x_label) dc__svg(c, "<text x='@' y='@' text-anchor='middle'>$</text>\n", across,
+                            c->top + c->height + 38, p->x_label);
+    if (p->y_label) dc__svg(c, "<text x='16' y='@' text-anchor='middle' "
+                            "transform='rotate(-90 16 @)'>$</text>\n", down, down, p->y_label);
+}
+
+static void dc__check_plot(dc_context *ctx, const dc_plot *p) {
+    if (p->width < 0 || p->height < 0)
+        dc_fail(ctx, "dc_write_svg: a picture of %d x %d pixels", p->width, p->height);
     if (!(p->x_min <= p->x_max) || !(p->y_min <= p->y_max))
-        dc_fail(ctx, "dc_write_svg: x from %s to %s, y from %s to %s; the smaller must come first",
-                DC__NUMBER((double)p->x_min, 6), DC__NUMBER((double)p->x_max, 6),
-                DC__NUMBER((double)p->y_min, 6), DC__NUMBER((double)p->y_max, 6));
-    if (p->log_y && (p->y_min < 0 || (p->y_max > 0 && !(p->y_min > 0))))
-        dc_fail(ctx, "dc_write_svg: y from %s on a logarithmic axis; give y_min > 0",
-                DC__NUMBER((double)p->y_min, 6));
+        dc_fail(ctx, "dc_write_svg: x from %g to %g, y from %g to %g; the smaller must come first",
+                (double)p->x_min, (double)p->x_max, (double)p->y_min, (double)p->y_max);
+    if (p->log_y && p->y_min < p->y_max && p->y_min <= 0)
+        dc_fail(ctx, "dc_write_svg: a logarithmic axis from %g; give y_min > 0", (double)p->y_min);
     if (p->field && (p->field_columns < 1 || p->field_rows < 1))
-        dc_fail(ctx, "dc_write_svg: a field of %d columns and %d rows; set field_columns and "
-                "field_rows", p->field_columns, p->field_rows);
+        dc_fail(ctx, "dc_write_svg: a field of %d x %d cells; set field_columns and field_rows",
+                p->field_columns, p->field_rows);
     for (int i = 0; i < p->series_count; i++)
         if (p->series[i].count > 0 && !p->series[i].y)
-            dc_fail(ctx, "dc_write_svg: series %d has %lld values, but its y is NULL", i,
-                    (long long)p->series[i].count);
+            dc_fail(ctx, "dc_write_svg: series %d has values, but its y is NULL", i);
 }
 
-static bool dc__write_plot(dc_context *ctx, const char *path, const dc_plot *plot, int classes)
-{
+DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot) {
     dc__check_plot(ctx, plot);
     int width = plot->width ? plot->width : 640, height = plot->height ? plot->height : 400;
-    dc__canvas c = { .svg.ctx = ctx, .plot = plot, .classes = classes };
-    dc__choose_axes(&c);
-    dc__lay_out(&c, width, height);
+    dc__canvas c = { .svg.ctx = ctx, .plot = plot };
+    dc__choose_axes(plot, &c.x, &c.y);
     dc__text_add(&c.svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
                  "viewBox=\"0 0 %d %d\" font-family=\"Helvetica, Arial, sans-serif\" "
-                 "font-size=\"12\" fill=\"#444\">\n"
-                 "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-                 width, height, width, height);
-    dc__draw_frame(&c);
+                 "font-size=\"12\" fill=\"#444\">\n", width, height, width, height);
+    dc__svg(&c, "<rect width='100%' height='100%' fill='#fff'/>\n");
+    dc__draw_frame(&c, width, height);
     /* An svg inside an svg clips what it holds. */
-    dc__text_add(&c.svg, "<svg x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\">\n",
-                 DC__NUMBER(c.left, 6), DC__NUMBER(c.top, 6), DC__NUMBER(c.width, 6),
-                 DC__NUMBER(c.height, 6));
-    if (plot->field) dc__draw_field(&c);
-    if (plot->field && !classes) dc__draw_contour(&c);
-    for (int i = 0; i < plot->series_count; i++) dc__draw_series(&c, i);
-    dc__text_add(&c.svg, "</svg>\n</svg>\n");
+    dc__svg(&c, "<svg x='@' y='@' width='@' height='@'>\n", c.left, c.top, c.width, c.height);
+    if (plot->field) dc__draw_field(&c), dc__draw_borders(&c);
+    for (int i = 0; i < plot->series_count; i++)
+        dc__draw_series(&c, &plot->series[i], dc__series_color(plot, i).text);
+    dc__svg(&c, "</svg>\n</svg>\n");
     bool ok = !c.svg.failed && dc__write_file(ctx, path, c.svg.data, c.svg.used);
     dc__text_free(&c.svg);
     return ok;
 }
 
-DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot)
-{
-    return dc__write_plot(ctx, path, plot, 0);
+/* --- histories --- */
+
+/* The axis of both losses, logarithmic when they fall far. */
+static dc__axis dc__loss_axis(const dc_history *history) {
+    dc__axis a = dc__empty_axis;
+    for (int i = 0; i < history->epochs; i++) {
+        dc__include(&a, history->loss[i]);
+        dc__include(&a, history->validation_loss[i]);
+    }
+    a.log = a.low > 0 && a.high > 100 * a.low;
+    if (a.log) a.low = log10(a.low), a.high = log10(a.high);
+    dc__widen_axis(&a, 0);
+    return a;
 }
 
-/* Both losses against the epoch, from 1, with a mark at the best; logarithmic when they fall far.
- * */
-DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history)
-{
-    int n = history->epochs;
+/* Both losses against the epoch, from 1, with a mark at the best. */
+DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history) {
+    int n = history->epochs, best = history->best_epoch;
+    bool validated = n > 0 && isfinite(history->validation_loss[0]);
     dc_real *x = dc__buffer_new(ctx, 3 * sizeof(dc_real) * (size_t)(n + 1));
     if (!x) return false;
     dc_real *loss = x + n, *validation = loss + n;
-    double low = DBL_MAX, high = 0;
-    bool validated = false;
     for (int i = 0; i < n; i++) {
         x[i] = (dc_real)(i + 1), loss[i] = (dc_real)history->loss[i];
         validation[i] = (dc_real)history->validation_loss[i];
-        validated = validated || isfinite(validation[i]);
-        low = fmin(low, fmin(history->loss[i], history->validation_loss[i]));
-        high = fmax(high, fmax(history->loss[i], history->validation_loss[i]));
     }
-    int best = history->best_epoch >= 0 && history->best_epoch < n ? history->best_epoch : 0;
     dc_series series[3] = {
         { .name = "loss", .x = x, .y = loss, .count = n },
         { .name = "validation loss", .x = x, .y = validation, .count = n, .color = 2 },
         { .name = "best epoch", .x = x + best, .y = (validated ? validation : loss) + best,
-          .count = n > 0, .points = true, .color = validated ? 2 : 1 } };
+          .count = best < n, .points = true, .color = validated ? 2 : 1 } };
     if (!validated) series[1] = series[2];
-    dc_plot plot = { .title = "Training", .x_label = "epoch", .y_label = "loss", .series = series,
-                     .series_count = validated ? 3 : 2, .log_y = low > 0 && high > 100 * low };
-    bool ok = dc__write_plot(ctx, path, &plot, 0);
+    bool ok = dc_write_svg(ctx, path, &(dc_plot){
+        .title = "Training", .x_label = "epoch", .y_label = "loss", .series = series,
+        .series_count = validated ? 3 : 2, .log_y = dc__loss_axis(history).log });
     dc__buffer_free(x);
     return ok;
 }
-
-/* --- decision boundaries --- */
-
-enum { DC__GRID = 160, DC__SAMPLES_SHOWN = 2000, DC__CLASSES_SHOWN = 100 };
-
-/* What the prediction y says at each point: how likely the second of two classes is, or, of more
- * classes, the number of the winner plus how sure it is. Returns how many classes; 0: two. */
-static int dc__judge(const dc_model *model, dc_tensor *y, int64_t points, dc_real *field)
-{
-    int64_t k = y->size / points;
-    const char *loss = model->is_compiled ? model->loss.name : "bce_with_logits";
-    bool logits = strcmp(loss, "bce_with_logits") == 0, signs = strcmp(loss, "hinge") == 0;
-    if (k > 1) y = dc_softmax(dc_reshape(y, DC_SHAPE(points, k)));
-    else if (logits) y = dc_sigmoid(y);
-    for (int64_t i = 0; i < points; i++) {
-        const dc_real *p = y->data + i * k;
-        int64_t winner = 0;
-        for (int64_t j = 1; j < k; j++) winner = p[j] > p[winner] ? j : winner;
-        if (k == 1) field[i] = signs ? (p[0] + 1) / 2 : p[0];
-        else if (k == 2) field[i] = p[1];
-        else field[i] = (dc_real)winner + (dc_real)(0.999 * dc__unit(p[winner]));
-    }
-    return k > 2 ? (int)k : 0;
-}
-
-/* The samples as one series a class. sample: x, y and class of each. False when a stream has none.
- * */
-static bool dc__class_series(dc_dataset *data, int64_t count, int classes, dc_series *series,
-                             dc_real *x, dc_real *y)
-{
-    dc_context *ctx = data->ctx;
-    dc_real sample[2], *target = dc_alloc(ctx, (size_t)data->y_size * sizeof *target);
-    int *class_of = dc_alloc(ctx, (size_t)count * sizeof *class_of);
-    dc_real *xy = dc_alloc(ctx, 2 * (size_t)count * sizeof *xy);
-    for (int64_t i = 0; i < count; i++) {
-        if (!dc__read_sample(data, data->count / count * i, sample, target)) return false;
-        class_of[i] = data->classes ? (int)target[0] : target[0] > (dc_real)0.5;
-        xy[2 * i] = sample[0], xy[2 * i + 1] = sample[1];
-    }
-    int64_t at = 0;
-    for (int k = 0; k < classes; k++) {
-        const char *name = dc_class_name(data, k);
-        char *number = dc_alloc(ctx, 32);
-        snprintf(number, 32, "class %d", k);
-        series[k] = (dc_series){ .name = name ? name : number, .x = x + at, .y = y + at,
-                                 .points = true, .color = 1 + k % DC__COLORS };
-        for (int64_t i = 0; i < count; i++)
-            if (class_of[i] == k) x[at] = xy[2 * i], y[at++] = xy[2 * i + 1], series[k].count++;
-    }
-    return true;
-}
-
-/* The points of a grid over the area of the plot, row 0 at the top, as a tensor [points, 2]. */
-static dc_tensor *dc__grid(dc_context *ctx, const dc_plot *plot)
-{
-    dc_tensor *grid = dc_zeros(ctx, DC_SHAPE(DC__GRID * DC__GRID, 2));
-    dc_real wide = (plot->x_max - plot->x_min) / DC__GRID;
-    dc_real high = (plot->y_max - plot->y_min) / DC__GRID;
-    for (int i = 0; i < DC__GRID * DC__GRID; i++) {
-        grid->data[2 * i]     = plot->x_min + wide * ((dc_real)(i % DC__GRID) + (dc_real)0.5);
-        grid->data[2 * i + 1] = plot->y_max - high * ((dc_real)(i / DC__GRID) + (dc_real)0.5);
-    }
-    return grid;
-}
-
-static bool dc__draw_boundary(dc_model *model, dc_dataset *data, const char *path)
-{
-    dc_context *ctx = model->ctx;
-    int64_t count = data->count < DC__SAMPLES_SHOWN ? data->count : DC__SAMPLES_SHOWN;
-    int groups = data->classes ? data->classes : 2;
-    dc_series series[DC__CLASSES_SHOWN];
-    dc_real *x = dc_alloc(ctx, 2 * (size_t)count * sizeof *x), *y = x + count;
-    if (!dc__class_series(data, count, groups, series, x, y)) return false;
-
-    const char *x_name = dc_feature_name(data, 0), *y_name = dc_feature_name(data, 1);
-    dc_plot plot = { .x_label = x_name ? x_name : "x0", .y_label = y_name ? y_name : "x1",
-                     .series = series, .series_count = groups, .width = 520, .height = 520,
-                     .field_columns = DC__GRID, .field_rows = DC__GRID };
-    dc__canvas c = { .plot = &plot };
-    dc__choose_axes(&c);
-    plot.x_min = (dc_real)c.x.low, plot.x_max = (dc_real)c.x.high;
-    plot.y_min = (dc_real)c.y.low, plot.y_max = (dc_real)c.y.high;
-
-    dc_real *field = dc_alloc(ctx, DC__GRID * DC__GRID * sizeof *field);
-    dc_tensor *said = dc_predict(model, dc__grid(ctx, &plot));
-    int classes = dc__judge(model, said, DC__GRID * DC__GRID, field);
-    plot.field = field;
-    return dc__write_plot(ctx, path, &plot, classes);
-}
-
-DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path)
-{
-    dc__need_data(data, "dc_plot_boundary");
-    if (data->x_size != 2 || data->classes > DC__CLASSES_SHOWN)
-        dc_fail(model->ctx, "dc_plot_boundary: samples of %s in %d classes; a picture needs 2 "
-                "coordinates a sample and at most %d classes", DC__SHAPE_TEXT(data->x_shape),
-                data->classes, DC__CLASSES_SHOWN);
-    dc_mark m = dc_begin(model->ctx);
-    bool ok = dc__draw_boundary(model, data, path);
-    dc_end(model->ctx, m);
-    return ok;
-}
-
-/* --- the terminal --- */
 
 enum { DC__ROWS = 12, DC__COLUMNS = 60 };    /* Characters, of 2 x 4 braille dots each. */
 
 /* Puts a curve into the braille cells; a dashed one leaves out every other pair of columns. */
 static void dc__draw_curve(uint8_t cell[DC__ROWS][DC__COLUMNS], const dc__axis *axis, int n,
-                           const double *value, bool dashed)
-{
+                           const double *value, bool dashed) {
     static const uint8_t dot[4][2] = { { 1, 8 }, { 2, 16 }, { 4, 32 }, { 64, 128 } };
     const int wide = 2 * DC__COLUMNS, high = 4 * DC__ROWS;
     for (int i = 0, before = -1; i < wide; i++) {
         double at = (double)i * (n - 1) / (wide - 1), part = at - floor(at);
         int epoch = (int)at, next = epoch + 1 < n ? epoch + 1 : epoch;
-        double v = value[epoch] + (part > 0 ? part * (value[next] - value[epoch]) : 0);
-        if (!dc__on_axis(axis, v)) {
-            before = -1;
-            continue;
-        }
-        int row = (int)((1 - dc__along(axis, v)) * (high - 1) + 0.5);
-        int from = before < 0 ? row : before < row ? before + 1 : before > row ? before - 1 : row;
-        for (int r = from; ; r += r < row ? 1 : -1) {
-            if (!dashed || i % 4 < 2) cell[r / 4][i / 2] |= dot[r % 4][i % 2];
-            if (r == row) break;
-        }
+        double v = value[epoch] + part * (value[next] - value[epoch]);
+        int row = dc__on_axis(axis, v) ? (int)((1 - dc__along(axis, v)) * (high - 1) + 0.5) : -1;
+        int step = before < row ? -1 : 1, r = row;       /* From here back to the last one. */
+        if (row >= 0 && (!dashed || i % 4 < 2))
+            do cell[r / 4][i / 2] |= dot[r % 4][i % 2], r += step;
+            while (before >= 0 && step * (before - r) > 0);
         before = row;
     }
 }
 
-DC_API void dc_print_history(const dc_history *history)
-{
-    int n = history->epochs;
+DC_API void dc_print_history(const dc_history *history) {
     uint8_t cell[DC__ROWS][DC__COLUMNS] = { { 0 } };
-    dc__axis axis = { .low = DBL_MAX, .high = -DBL_MAX };
-    bool validated = false;
-    for (int i = 0; i < n; i++) {
-        dc__include(&axis, history->loss[i]);
-        dc__include(&axis, history->validation_loss[i]);
-        validated = validated || isfinite(history->validation_loss[i]);
-    }
-    axis.log = axis.low > 0 && axis.high > 100 * axis.low;
-    if (!(axis.low < axis.high)) dc__round_axis(&axis, 0, false);
+    int n = history->epochs;
+    bool validated = n > 0 && isfinite(history->validation_loss[0]);
+    dc__axis axis = dc__loss_axis(history);
     if (n > 0) dc__draw_curve(cell, &axis, n, history->loss, false);
     if (n > 0 && validated) dc__draw_curve(cell, &axis, n, history->validation_loss, true);
 
     for (int r = 0; r < DC__ROWS; r++) {
-        double t = 1 - (double)r / (DC__ROWS - 1);
-        double value = axis.log ? axis.low * pow(axis.high / axis.low, t)
-                                : axis.low + t * (axis.high - axis.low);
+        double value = axis.high - (axis.high - axis.low) * r / (DC__ROWS - 1);
         bool labelled = r % 4 == 0 || r == DC__ROWS - 1;
-        printf("%9s %s", labelled ? DC__NUMBER(value, 3) : "", labelled ? "┤" : "│");
         int columns = DC__COLUMNS;
         while (columns > 0 && !cell[r][columns - 1]) columns--;
+        printf("%9s %s", labelled ? DC__NUMBER(axis.log ? pow(10, value) : value, 3) : "",
+               labelled ? "┤" : "│");
         for (int i = 0; i < columns; i++)
             if (!cell[r][i]) putchar(' ');
             else printf("\xe2%c%c", 0xa0 + (cell[r][i] >> 6), 0x80 + (cell[r][i] & 63));
@@ -10723,89 +9968,139 @@ DC_API void dc_print_history(const dc_history *history)
            validated ? "   ⠄⠄ validation loss" : "");
 }
 
-/* An image as [rows, columns, channels]; a programmer's error when it is none. */
-static dc_shape dc__image_shape(const char *function, const dc_tensor *image, int64_t most_channels)
-{
-    dc__check(function, 1, image);
-    dc_shape s = image->shape;
-    if (s.rank == 2) s.dim[s.rank++] = 1;
-    if (s.rank != 3 || image->size == 0 || s.dim[2] > most_channels || s.dim[2] == 2)
-        dc_fail(image->ctx, "%s: %s is no image; an image is [height, width]%s", function,
-                DC__SHAPE_TEXT(image->shape), most_channels == 1 ? " or [height, width, 1]"
-                : " or [height, width, channels] with 1, 3 or 4 channels");
-    return s;
+/* --- decision boundaries --- */
+
+enum { DC__GRID = 160, DC__POINTS = DC__GRID * DC__GRID, DC__SAMPLES_SHOWN = 2000 };
+
+/* A model's outputs as a field: the number of the winner, plus up to 1/2 when it is not sure. */
+static dc_real *dc__judge(const dc_model *model, dc_tensor *y) {
+    int64_t k = y->size / DC__POINTS;
+    const char *loss = model->is_compiled ? model->loss.name : "bce_with_logits";
+    bool signs = strcmp(loss, "hinge") == 0;             /* -1 and 1. */
+    dc_real *field = dc_alloc(model->ctx, DC__POINTS * sizeof *field);
+    if (k > 1) y = dc_softmax(dc_reshape(y, DC_SHAPE(DC__POINTS, k)));
+    else if (strcmp(loss, "bce_with_logits") == 0) y = dc_sigmoid(y);
+    for (int64_t i = 0; i < DC__POINTS; i++) {
+        const dc_real *p = y->data + i * k;
+        int64_t first = 0, second = 1;
+        for (int64_t j = 1; j < k; j++)
+            if (p[j] > p[first]) second = first, first = j;
+            else if (p[j] > p[second]) second = j;
+        if (k == 1) field[i] = (dc_real)dc__unit(signs ? (p[0] + 1) / 2 : p[0]);
+        else field[i] = (dc_real)first + (dc_real)0.499 * (1 - (p[first] - p[second]));
+    }
+    return field;
 }
 
-/* Characters are twice as high as wide: small images get two characters a pixel, and larger ones
- * the mean of the pixels behind a character. */
-DC_API void dc_print_image(const dc_tensor *image)
-{
+/* The samples as one series a class. False when a stream has none. */
+static bool dc__class_series(dc_dataset *data, int classes, dc_series *series) {
+    dc_context *ctx = data->ctx;
+    int64_t count = data->count < DC__SAMPLES_SHOWN ? data->count : DC__SAMPLES_SHOWN;
+    dc_real sample[2], *target = dc_alloc(ctx, (size_t)data->y_size * sizeof *target);
+    dc_real *x = dc_alloc(ctx, 2 * (size_t)(count * classes) * sizeof *x), *y = x + count * classes;
+    for (int k = 0; k < classes; k++) {
+        char *number = dc_alloc(ctx, 32);
+        const char *name = dc_class_name(data, k);
+        snprintf(number, 32, "class %d", k);
+        series[k] = (dc_series){ .name = name ? name : number, .points = true, .color = 1 + k % 8,
+                                 .x = x + count * k, .y = y + count * k };
+    }
+    for (int64_t i = 0; i < count; i++) {
+        if (!dc__read_sample(data, data->count / count * i, sample, target)) return false;
+        int k = data->classes ? (int)target[0] : target[0] > (dc_real)0.5;
+        int64_t at = k * count + series[k].count++;
+        x[at] = sample[0], y[at] = sample[1];
+    }
+    return true;
+}
+
+DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path) {
+    dc_context *ctx = model->ctx;
+    dc__need_data(data, "dc_plot_boundary");
+    if (data->x_size != 2 || data->classes > DC__CLASSES_SHOWN)
+        dc_fail(ctx, "dc_plot_boundary: samples of %s in %d classes; a picture needs 2 coordinates "
+                "a sample and at most %d classes", DC__SHAPE_TEXT(data->x_shape), data->classes,
+                DC__CLASSES_SHOWN);
+    dc_mark m = dc_begin(ctx);
+    dc_series series[DC__CLASSES_SHOWN];
+    const char *x_name = dc_feature_name(data, 0), *y_name = dc_feature_name(data, 1);
+    dc_plot plot = { .x_label = x_name ? x_name : "x0", .y_label = y_name ? y_name : "x1",
+                     .series = series, .series_count = data->classes ? data->classes : 2,
+                     .width = 520, .height = 520 };
+    bool ok = dc__class_series(data, plot.series_count, series);
+    if (ok) {
+        dc__axis x, y;
+        dc__choose_axes(&plot, &x, &y);
+        plot.x_min = (dc_real)x.low, plot.x_max = (dc_real)x.high;
+        plot.y_min = (dc_real)y.low, plot.y_max = (dc_real)y.high;
+        dc_tensor *grid = dc_zeros(ctx, DC_SHAPE(DC__POINTS, 2));
+        double wide = (x.high - x.low) / DC__GRID, high = (y.high - y.low) / DC__GRID;
+        for (int i = 0; i < DC__POINTS; i++) {           /* The middle of each cell. */
+            grid->data[2 * i]     = (dc_real)(x.low + wide * (i % DC__GRID + 0.5));
+            grid->data[2 * i + 1] = (dc_real)(y.high - high * (i / DC__GRID + 0.5));
+        }
+        plot.field = dc__judge(model, dc_predict(model, grid));
+        plot.field_columns = plot.field_rows = DC__GRID;
+        ok = dc_write_svg(ctx, path, &plot);
+    }
+    dc_end(ctx, m);
+    return ok;
+}
+
+/* --- images --- */
+
+/* x as images [count, height, width, channels]; of rank 3 it is one. A programmer's error when it
+ * is none. */
+static dc_shape dc__image_shape(const char *function, const dc_tensor *x, int rank, int channels) {
+    dc__check(function, 1, x);
+    dc_shape s = x->shape;
+    if (rank == 3 && s.rank == 2) s.dim[s.rank++] = 1;
+    if (s.rank != rank || x->size == 0 || s.dim[rank - 1] > channels || s.dim[rank - 1] == 2)
+        dc_fail(x->ctx, "%s: %s is no image; it must be [%sheight, width, channels] with %s",
+                function, DC__SHAPE_TEXT(x->shape), rank == 4 ? "count, " : "",
+                channels == 1 ? "1 channel" : "1, 3 or 4 channels");
+    return rank == 4 ? s : DC_SHAPE(1, s.dim[0], s.dim[1], s.dim[2]);
+}
+
+/* Characters are twice as high as wide: small images get two a pixel, wide ones lose pixels. */
+DC_API void dc_print_image(const dc_tensor *image) {
     static const char *const shade[] = { " ", "░", "▒", "▓", "█" };
-    dc_shape s = dc__image_shape("dc_print_image", image, 1);
-    int64_t high = s.dim[0], wide = s.dim[1];
-    int64_t columns = 2 * wide < 80 ? 2 * wide : wide < 80 ? wide : 80;
+    dc_shape s = dc__image_shape("dc_print_image", image, 3, 1);
+    int64_t high = s.dim[1], wide = s.dim[2];
+    int64_t columns = 2 * wide < 80 ? 2 * wide : 80;
     int64_t rows = (high * columns + 2 * wide - 1) / (2 * wide);
     for (int64_t r = 0; r < rows; r++) {
-        int64_t top = r * high / rows, bottom = (r + 1) * high / rows;
         for (int64_t k = 0; k < columns; k++) {
-            int64_t left = k * wide / columns, right = (k + 1) * wide / columns;
-            double sum = 0, count = 0;
-            for (int64_t i = top; i < bottom || i == top; i++)
-                for (int64_t j = left; j < right || j == left; j++, count++)
-                    sum += dc__unit(image->data[i * wide + j]);
-            printf("%s", shade[(int)(sum / count * 4 + 0.5)]);
+            int64_t pixel = r * high / rows * wide + k * wide / columns;
+            printf("%s", shade[(int)(dc__unit(image->data[pixel]) * 4 + 0.5)]);
         }
         putchar('\n');
     }
 }
 
-/* --- PNG --- */
-
-#ifdef DC__HAS_STB_IMAGE_WRITE
 typedef struct dc__png {
     dc_context *ctx;
     const char *path;
-    bool        reached, written;
+    bool        written;
 } dc__png;
 
-static void dc__receive_png(void *user, void *bytes, int size)
-{
+#ifdef DC__HAS_STB_IMAGE_WRITE
+static void dc__receive_png(void *user, void *bytes, int size) {
     dc__png *png = user;
-    png->reached = true;
     png->written = dc__write_file(png->ctx, png->path, bytes, (size_t)size);
-}
-
-static bool dc__write_bytes(dc_context *ctx, const char *path, const dc_shape *s,
-                            const uint8_t *bytes)
-{
-    dc__png png = { .ctx = ctx, .path = path };
-    stbi_write_png_to_func(dc__receive_png, &png, (int)s->dim[1], (int)s->dim[0], (int)s->dim[2],
-                           bytes, (int)(s->dim[1] * s->dim[2]));
-    if (!png.reached) dc__error(ctx, "%s: out of memory writing a PNG", path);
-    return png.written;
-}
-#else
-static bool dc__write_bytes(dc_context *ctx, const char *path, const dc_shape *s,
-                            const uint8_t *bytes)
-{
-    (void)s, (void)bytes;
-    return dc__error(ctx, "%s: writing a PNG needs stb_image_write.h; install libstb-dev and "
-                          "compile again", path);
 }
 #endif
 
-/* Images [count, rows, columns, channels] as one, `across` of them a row, with a white gap between.
- * */
-static bool dc__write_tiles(dc_tensor *x, dc_shape one, int64_t count, int64_t across, int64_t gap,
-                            const char *path)
-{
-    int64_t high = one.dim[0], wide = one.dim[1], channels = one.dim[2];
+/* Images [count, height, width, channels] as one, `across` of them a row, with a white gap
+ * between. */
+static bool dc__write_tiles(dc_tensor *x, dc_shape s, int64_t across, const char *path) {
+    int64_t count = s.dim[0], high = s.dim[1], wide = s.dim[2], channels = s.dim[3], gap = 2;
     int64_t down = (count + across - 1) / across;
-    double pixels = ((double)(high + gap) * (double)down) * ((double)(wide + gap) * (double)across);
-    if (pixels * (double)channels > (1 << 30))
+    int64_t all_high = down * (high + gap) - gap, all_wide = across * (wide + gap) - gap;
+    double pixels = (double)all_high * (double)all_wide;
+    if (pixels * (double)channels > 1 << 30)
         return dc__error(x->ctx, "%s: %.0f pixels are too many for one PNG", path, pixels);
-    dc_shape all = DC_SHAPE(down * (high + gap) - gap, across * (wide + gap) - gap, channels);
-    size_t size = (size_t)(all.dim[0] * all.dim[1] * channels);
+    size_t size = (size_t)(all_high * all_wide * channels);
     uint8_t *bytes = dc__buffer_new(x->ctx, size);
     if (!bytes) return false;
     memset(bytes, 255, size);
@@ -10813,33 +10108,32 @@ static bool dc__write_tiles(dc_tensor *x, dc_shape one, int64_t count, int64_t a
         for (int64_t i = 0; i < high; i++) {
             int64_t row = n / across * (high + gap) + i, column = n % across * (wide + gap);
             const dc_real *from = x->data + (n * high + i) * wide * channels;
-            uint8_t *to = bytes + (row * all.dim[1] + column) * channels;
+            uint8_t *to = bytes + (row * all_wide + column) * channels;
             for (int64_t k = 0; k < wide * channels; k++)
                 to[k] = (uint8_t)(255 * dc__unit(from[k]) + 0.5);
         }
-    bool ok = dc__write_bytes(x->ctx, path, &all, bytes);
+    dc__png png = { .ctx = x->ctx, .path = path };
+#ifdef DC__HAS_STB_IMAGE_WRITE
+    dc__error(x->ctx, "%s: out of memory writing a PNG", path);   /* Unless it comes to receive. */
+    stbi_write_png_to_func(dc__receive_png, &png, (int)all_wide, (int)all_high, (int)channels,
+                           bytes, (int)(all_wide * channels));
+#else
+    dc__error(x->ctx, "%s: writing a PNG needs stb_image_write.h; install libstb-dev and compile "
+                      "again", path);
+#endif
     dc__buffer_free(bytes);
-    return ok;
+    return png.written;
 }
 
-DC_API bool dc_write_png(dc_tensor *image, const char *path)
-{
-    dc_shape s = dc__image_shape("dc_write_png", image, 4);
-    return dc__write_tiles(image, s, 1, 1, 0, path);
+DC_API bool dc_write_png(dc_tensor *image, const char *path) {
+    dc_shape s = dc__image_shape("dc_write_png", image, 3, 4);
+    return dc__write_tiles(image, s, 1, path);
 }
 
-DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path)
-{
-    dc__check("dc_write_png_grid", 1, images);
-    dc_shape s = images->shape;
-    bool colors = s.rank == 4 && (s.dim[3] == 1 || s.dim[3] == 3 || s.dim[3] == 4);
-    if (!colors || images->size == 0 || columns < 1)
-        dc_fail(images->ctx, "dc_write_png_grid: %s in %d columns; images are [count, height, "
-                "width, channels] with 1, 3 or 4 channels, columns 1 or more", DC__SHAPE_TEXT(s),
-                columns);
-    int64_t across = columns < s.dim[0] ? columns : s.dim[0];
-    dc_shape one = DC_SHAPE(s.dim[1], s.dim[2], s.dim[3]);
-    return dc__write_tiles(images, one, s.dim[0], across, 2, path);
+DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path) {
+    dc_shape s = dc__image_shape("dc_write_png_grid", images, 4, 4);
+    if (columns < 1) dc_fail(images->ctx, "dc_write_png_grid: images in %d columns", columns);
+    return dc__write_tiles(images, s, columns < s.dim[0] ? columns : s.dim[0], path);
 }
 
 /* ============================================================================================== */
@@ -10919,6 +10213,9 @@ static const dc__kernels *dc__fast_kernels(const char *wanted) {
 #ifndef __clang__
 #pragma GCC pop_options                          /* Of @impl-arithmetic. */
 #endif
+#ifdef DC__OWN_API
+#pragma GCC diagnostic pop
+#endif
 #undef DC__CALL
 #undef DC__SPEC
 #define DC__CALL(f, ...) (dc__at(__FILE__, __LINE__), f(__VA_ARGS__))
@@ -10983,18 +10280,18 @@ static void DC__FN(panel)(int64_t m, int64_t depth, dc__matrix a, const float *b
 static void DC__FN(gemm_blocks)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
                                 dc_real *c,
                                 int64_t c_row, bool accumulate) {
-    enum { PANEL = 2 * DC__WIDTH };
-    float packed[DC__CHUNK * PANEL];
+    enum { DC__PANEL = 2 * DC__WIDTH };
+    float packed[DC__CHUNK * DC__PANEL];
     for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += DC__CHUNK)
-        for (int64_t j0 = 0; j0 < n; j0 += PANEL) {
+        for (int64_t j0 = 0; j0 < n; j0 += DC__PANEL) {
             int64_t depth = k - p0 < DC__CHUNK ? k - p0 : DC__CHUNK;
-            int64_t edge = n - j0 < PANEL ? n - j0 : PANEL, b_row = b.row;
+            int64_t edge = n - j0 < DC__PANEL ? n - j0 : DC__PANEL, b_row = b.row;
             const float *panel = b.data + p0 * b.row + j0 * b.column;
-            if (b.column != 1 || edge < PANEL) {
+            if (b.column != 1 || edge < DC__PANEL) {
                 for (int64_t p = 0; p < depth; p++)
-                    for (int64_t j = 0; j < PANEL; j++)
-                        packed[p * PANEL + j] = j < edge ? panel[p * b.row + j * b.column] : 0;
-                panel = packed, b_row = PANEL;
+                    for (int64_t j = 0; j < DC__PANEL; j++)
+                        packed[p * DC__PANEL + j] = j < edge ? panel[p * b.row + j * b.column] : 0;
+                panel = packed, b_row = DC__PANEL;
             }
             dc__matrix rows = { a.data + p0 * a.column, a.row, a.column };
             DC__FN(panel)(m, depth, rows, panel, b_row, c + j0, c_row, edge, accumulate || p0 > 0);

@@ -1,17 +1,17 @@
 /* 01_linear_regression - a line through 100 points, by gradient descent.
  *
- * You will see the slope and the intercept that training finds for y = 2x + 1 + noise, next to the exact
- * answer: the least-squares line, which has a formula. Then the same with the settings of many tutorials,
- * noise 1 and rate 0.01: after 100 epochs the line is still on its way, although the loss looks settled.
- * build/line.svg shows the points and both lines. Takes no time.
+ * You will see the slope and the intercept that training finds for y = 2x + 1 + noise, next to the
+ * exact answer: the least-squares line, which has a formula. Then the same with the settings of
+ * many tutorials, noise 1 and rate 0.01: after 100 epochs the line is still on its way, although
+ * the loss looks settled. build/line.svg shows the points and both lines. Takes no time.
  *
  * cc -O2 examples/01_linear_regression.c -lm && ./a.out
  * options: --seed N (1), --out DIR (build)
  *
  * expected: distance <= 0.01
- * expected: slope >= 1.88
- * expected: slope <= 2.12
- * expected: hasty_distance >= 0.02 */
+ * expected: slope >= 1.94
+ * expected: slope <= 2.06
+ * expected: hasty_distance >= 0.05 */
 #define DEEPC_IMPLEMENTATION
 #include "../deepc.h"
 
@@ -65,7 +65,8 @@ static void compare(const char *title, line found, line exact)
 int main(int argc, char **argv)
 {
     dc_context *ctx  = dc_new(strtoull(option(argc, argv, "--seed", "1"), NULL, 10));
-    dc_dataset *data = dc_make_line(ctx, COUNT, 2, 1, 0.1f), *noisy = dc_make_line(ctx, COUNT, 2, 1, 1);
+    dc_dataset *data = dc_make_line(ctx, COUNT, 2, 1, 0.1f);
+    dc_dataset *noisy = dc_make_line(ctx, COUNT, 2, 1, 1);
     dc_batch points, noisy_points;
     dc_next(dc_batches(data, COUNT, false), &points);
     dc_next(dc_batches(noisy, COUNT, false), &noisy_points);

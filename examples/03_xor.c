@@ -1,7 +1,7 @@
 /* 03_xor - a network learns XOR, in ten lines.
  *
- * You will see the four answers of a network of two layers: 0, 1, 1, 0. A straight line cannot separate
- * them (02_logistic_regression shows that); eight hidden units can. Takes no time.
+ * You will see the four answers of a network of two layers: 0, 1, 1, 0. A straight line cannot
+ * separate them (02_logistic_regression shows that); eight hidden units can. Takes no time.
  *
  * cc -O2 examples/03_xor.c -lm && ./a.out                options: --seed N
  *

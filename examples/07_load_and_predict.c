@@ -1,8 +1,9 @@
 /* 07_load_and_predict - uses a trained network without the code that built it.
  *
- * You will see what the file holds: the layers and the weights of 05_mnist_dropout (run that first:
- * `make mnist`). The network predicts the 10,000 test images again, and every bit of every number must be
- * what the other program saved beside it. Then it predicts one image alone: the same bits again.
+ * You will see what the file holds: the layers and the weights of 05_mnist_dropout (run that
+ * first: `make mnist`). The network predicts the 10,000 test images again, and every bit of every
+ * number must be what the other program saved beside it. Then it predicts one image alone: the
+ * same bits again. Takes no time.
  *
  * cc -O2 examples/07_load_and_predict.c -lm && ./a.out
  * options: --data DIR (examples/data/mnist), --model FILE (build/mnist.safetensors),
@@ -28,18 +29,21 @@ static uint64_t bits_of(dc_tensor *x)
 
 int main(int argc, char **argv)
 {
+    const char *folder = option(argc, argv, "--data", "examples/data/mnist");
+    const char *file   = option(argc, argv, "--model", "build/mnist.safetensors");
+    const char *array  = option(argc, argv, "--saved", "build/mnist_predictions.npy");
     dc_context *ctx  = dc_new(1);
-    dc_dataset *test = dc_load_mnist(ctx, option(argc, argv, "--data", "examples/data/mnist"), DC_TEST);
-    dc_model *model  = dc_load(ctx, option(argc, argv, "--model", "build/mnist.safetensors"));
-    dc_tensor *saved = dc_load_npy(ctx, option(argc, argv, "--saved", "build/mnist_predictions.npy"));
-    if (!test || !model || !saved)
+    dc_dataset *test = dc_load_mnist(ctx, folder, DC_TEST);
+    dc_model *model  = test ? dc_load(ctx, file) : NULL;
+    dc_tensor *saved = model ? dc_load_npy(ctx, array) : NULL;
+    if (!saved)
         return fprintf(stderr, "%s (05_mnist_dropout writes the files)\n", dc_error(ctx)), 1;
     dc_summary(model);
 
     dc_tensor *predictions = dc_predict_all(model, test);
     dc_report report = dc_evaluate(model, test);
 
-    dc_batch batch;                                  /* The 4,000th test image, without its neighbours. */
+    dc_batch batch;                             /* One test image, without its neighbours. */
     dc_next(dc_batches(dc_take(test, 4000, 4001), 1, false), &batch);
     dc_tensor *alone = dc_predict(model, batch.x), *inside = dc_slice(predictions, 0, 4000, 4001);
     dc_print_image(dc_first(batch.x, 0));

@@ -1,21 +1,25 @@
-/* 08_table_regression - how loud is a wing? A regression on a real table, and what a network adds to a line.
+/* 08_table_regression - how loud is a wing? A regression on a real table, and what a network adds
+ * to a line.
  *
- * You will see 1,503 measurements of NASA's wind tunnel read from a CSV file (data/airfoil/README says where
- * they come from), split into 60 % to train, 20 % to decide when to stop, 20 % to test; a linear model; a
- * network of two hidden layers, stopped when the validation loss no longer falls; and both judged on the
- * test part. build/airfoil.svg shows what was measured against what the network says. The standardisation is
- * a layer, so it is fitted on the training part only and saved with the model.
+ * You will see 1,503 measurements of NASA's wind tunnel read from a CSV file (data/airfoil/README
+ * says where they come from), split into 60 % to train, 20 % to decide when to stop, 20 % to test;
+ * a linear model; a network of two hidden layers, stopped when the validation loss no longer
+ * falls; and both judged on the test part. build/airfoil.svg shows what was measured against what
+ * the network says. The standardisation is a layer, so it is fitted on the training part only and
+ * saved with the model.
  *
- * The parts are drawn at random, as in most publications on this table. Its rows are sweeps over the
- * frequency, so most test rows have neighbours in training: on a new wing expect larger errors.
+ * The parts are drawn at random, as in most publications on this table. Its rows are sweeps over
+ * the frequency, so most test rows have neighbours in training: on a new wing expect larger
+ * errors. Takes about 1 s.
  *
  * cc -O2 examples/08_table_regression.c -lm && ./a.out
- * options: --data FILE (examples/data/airfoil/airfoil_self_noise.csv), --seed N (1), --out DIR (build)
+ * options: --data FILE (examples/data/airfoil/airfoil_self_noise.csv), --seed N (1),
+ *          --out DIR (build)
  *
- * expected: linear_r2 >= 0.40
- * expected: linear_r2 <= 0.65
- * expected: r2 >= 0.88
- * expected: rmse_db <= 2.5 */
+ * expected: linear_r2 >= 0.45
+ * expected: linear_r2 <= 0.58
+ * expected: r2 >= 0.92
+ * expected: rmse_db <= 1.95 */
 #define DEEPC_IMPLEMENTATION
 #include "../deepc.h"
 
@@ -41,7 +45,7 @@ static dc_report fit(dc_model *model, dc_dataset *train, dc_dataset *validation,
     dc_real mean = dc_item(dc_mean(all_of(train).y));
     dc_write(dc_find(model, "output.bias"), &mean);
 
-    dc_compile(model, DC_MSE, dc_adam(5e-3));
+    dc_compile(model, DC_MSE, dc_adam(1e-2));
     dc_metrics(model, DC_METRICS(dc_r2(), dc_rmse(), dc_mae_metric()));
     const dc_history *history = dc_fit(model, train, (dc_fit_options){
         .epochs = 1000, .batch_size = 32, .validation = validation, .quiet = true,
@@ -73,14 +77,15 @@ int main(int argc, char **argv)
 {
     dc_context *ctx = dc_new(strtoull(option(argc, argv, "--seed", "1"), NULL, 10));
     const char *file = option(argc, argv, "--data", "examples/data/airfoil/airfoil_self_noise.csv");
-    dc_dataset *table = dc_load_csv(ctx, file, &(dc_csv_options){ .label = "sound_pressure_level_dB" });
+    dc_csv_options csv = { .label = "sound_pressure_level_dB" };
+    dc_dataset *table = dc_load_csv(ctx, file, &csv);
     if (!table) return fprintf(stderr, "%s\n", dc_error(ctx)), 1;
 
     dc_dataset *train, *validation, *test, *rest;
     dc_split_data(table, 0.6f, &train, &rest);
     dc_split_data(rest, 0.5f, &validation, &test);
-    printf("%lld rows to train, %lld to validate, %lld to test; features:", (long long)dc_count(train),
-           (long long)dc_count(validation), (long long)dc_count(test));
+    printf("%d rows to train, %d to validate, %d to test; features:", (int)dc_count(train),
+           (int)dc_count(validation), (int)dc_count(test));
     for (int i = 0; i < dc_x_shape(table).dim[0]; i++) printf(" %s", dc_feature_name(table, i));
     printf("\n\na linear model\n");
 
@@ -100,8 +105,10 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/airfoil.svg", option(argc, argv, "--out", "build"));
     draw(ctx, path, network, test);
 
-    printf("RESULT linear_r2=%.4f\nRESULT linear_rmse_db=%.3f\n", of_linear.value[0], of_linear.value[1]);
-    printf("RESULT r2=%.4f\nRESULT rmse_db=%.3f\n", of_network.value[0], of_network.value[1]);
+    printf("RESULT linear_r2=%.4f\n", of_linear.value[0]);
+    printf("RESULT linear_rmse_db=%.3f\n", of_linear.value[1]);
+    printf("RESULT r2=%.4f\n", of_network.value[0]);
+    printf("RESULT rmse_db=%.3f\n", of_network.value[1]);
     printf("RESULT fingerprint=%016llx\n", (unsigned long long)dc_fingerprint(network));
     dc_free(ctx);
 }

@@ -1,9 +1,10 @@
 /* 11_explain - how a gradient comes about: the tape of one neuron, node by node.
  *
- * You will see a neuron with two inputs, y = tanh(x1 w1 + x2 w2 + b), computed forward, then walked
- * backwards: every node's value, the gradient that came in, and its local derivative. The product of the
- * two, summed over the ways to a weight, is that weight's gradient: the chain rule, and nothing else.
- * build/neuron.dot is the same as a graph: dot -Tsvg build/neuron.dot > neuron.svg. Takes no time.
+ * You will see a neuron with two inputs, y = tanh(x1 w1 + x2 w2 + b), computed forward, then
+ * walked backwards: every node's value, the gradient that came in, and its local derivative. The
+ * product of the two, summed over the ways to a weight, is that weight's gradient: the chain rule,
+ * and nothing else. build/neuron.dot is the same as a graph: dot -Tsvg build/neuron.dot >
+ * neuron.svg. Takes no time.
  *
  * cc -O2 examples/11_explain.c -lm && ./a.out
  * options: --out DIR (build)
@@ -37,8 +38,10 @@ int main(int argc, char **argv)
     dc_tensor *w1 = named(ctx, "w1", -3), *w2 = named(ctx, "w2", 1);
     dc_tensor *b  = named(ctx, "b", 6.8813735870195432f);
 
-    dc_tensor *n = dc_add(dc_add(dc_mul(x1, w1), dc_mul(x2, w2)), b);
-    dc_tensor *y = dc_tanh(n);
+    /* One call a line: in f(g(), h()) C lets every compiler choose whether g or h comes first. */
+    dc_tensor *p1 = dc_mul(x1, w1);
+    dc_tensor *p2 = dc_mul(x2, w2);
+    dc_tensor *y  = dc_tanh(dc_add(dc_add(p1, p2), b));
     dc_backward(y);
     dc_explain(y, DC_TEXT, NULL);
 

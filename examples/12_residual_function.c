@@ -1,15 +1,15 @@
 /* 12_residual_function - a model given as a C function, and why deep networks have shortcuts.
  *
- * You will see a network of 42 dense layers learn to read digits (drawn by deepc from a small font, shifted,
- * turned and with noise) twice: as a plain chain, and in blocks x + f(x). The chain learns nothing or
- * little, since its gradient is worn down layer by layer; the shortcuts carry it to the front. A model that is
- * not a chain is simply a C function that calls its layers. Takes a few seconds.
+ * You will see a network of 62 dense layers learn to read digits (drawn by deepc from a small
+ * font, shifted, turned and with noise) twice: as a plain chain, and in blocks x + f(x). The chain
+ * learns nothing, since its gradient is worn down layer by layer; the shortcuts carry it to the
+ * front. A model that is not a chain is a C function that calls its layers. Takes about 1 s.
  *
  * cc -O2 examples/12_residual_function.c -lm && ./a.out
  * options: --seed N (1)
  *
- * expected: test_accuracy >= 0.90
- * expected: advantage >= 0.2 */
+ * expected: plain_accuracy <= 0.2
+ * expected: test_accuracy >= 0.98 */
 #define DEEPC_IMPLEMENTATION
 #include "../deepc.h"
 
@@ -20,23 +20,27 @@ static const char *option(int argc, char **argv, const char *name, const char *u
     return usual;
 }
 
-/* The layer of that name, made at the first call, applied to x. */
-static dc_tensor *dense(dc_model *model, const char *name, int i, int64_t units, dc_activation f, dc_tensor *x)
+/* The layer `name_i`, made at the first call and found again at every other, applied to x. */
+static dc_tensor *use(dc_model *model, const char *name, int i, dc_layer_spec spec, dc_tensor *x)
 {
     char numbered[32];
     snprintf(numbered, sizeof numbered, "%s_%d", name, i);
-    return dc_call(dc_use(model, numbered, dc_dense(units, f)), x);
+    return dc_call(dc_use(model, numbered, spec), x);
 }
 
+/* x [N, 28, 28, 1] -> logits [N, 10]. With shortcuts every block starts as x + 0, since f's last
+ * weights are 0 at first; without, f needs weights that let something through. */
 static dc_tensor *network(dc_model *model, dc_tensor *x, void *with_shortcuts)
 {
-    x = dense(model, "first", 1, 32, DC_RELU, dc_flatten_op(x));
-    for (int i = 1; i <= 20; i++) {
-        dc_tensor *f = dense(model, "block_a", i, 32, DC_RELU, x);
-        f = dense(model, "block_b", i, 32, DC_LINEAR, f);
-        x = *(bool *)with_shortcuts ? dc_relu(dc_add(x, f)) : dc_relu(f);
+    bool shortcuts = *(bool *)with_shortcuts;
+    x = use(model, "first", 1, dc_dense(32, DC_RELU), dc_flatten_op(x));
+    for (int i = 1; i <= 30; i++) {
+        dc_tensor *f = use(model, "block_a", i, dc_dense(32, DC_RELU), x);
+        dc_layer_spec b = dc_with_init(dc_dense(32, DC_LINEAR), shortcuts ? DC_ZEROS : DC_GLOROT);
+        f = use(model, "block_b", i, b, f);
+        x = dc_relu(shortcuts ? dc_add(x, f) : f);
     }
-    return dense(model, "logits", 1, 10, DC_LINEAR, x);
+    return dc_call(dc_use(model, "logits", dc_dense(10, DC_LINEAR)), x);
 }
 
 static double trained(dc_context *ctx, bool with_shortcuts, dc_dataset *train, dc_dataset *test)
@@ -65,6 +69,5 @@ int main(int argc, char **argv)
     double residual = trained(ctx, true, train, test);
     printf("RESULT plain_accuracy=%.4f\n", plain);
     printf("RESULT test_accuracy=%.4f\n", residual);
-    printf("RESULT advantage=%.4f\n", residual - plain);
     dc_free(ctx);
 }

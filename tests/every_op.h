@@ -154,7 +154,8 @@ static const every_op every_ops[] = {
 #define EVERY_OP_ROW(NAME, CALL)                { #NAME, every_op_call_##NAME },
 #define EVERY_OP_UNARY_ROW(NAME, F, DF, LO, HI) { #NAME, every_op_call_##NAME },
 #define EVERY_OP_BINARY_ROW(NAME, F, DFX, DFY)  { #NAME, every_op_call_##NAME },
-#define EVERY_OP_LOSS_ROW(NAME)                 { #NAME, every_op_call_##NAME }, { #NAME "_with", every_op_call_##NAME##_with },
+#define EVERY_OP_LOSS_ROW(NAME) \
+    { #NAME, every_op_call_##NAME }, { #NAME "_with", every_op_call_##NAME##_with },
     DC_UNARY_OPS(EVERY_OP_UNARY_ROW)
     DC_BINARY_OPS(EVERY_OP_BINARY_ROW)
     EVERY_OTHER_OP(EVERY_OP_ROW)

@@ -4,7 +4,7 @@ import re
 STOP = 'Stop here if you only want to use deepc'
 
 DECLARATION = re.compile(
-    r'^DC_API\s+(?P<text>[^;{]*?);(?:(?:[ \t]*|\n[ \t]+)(?P<comment>/\*.*?\*/))?', re.M | re.S)
+    r'^DC_API\s+(?P<text>(?:/\*.*?\*/|/(?!\*)|[^;{/])*?);(?:(?:[ \t]*|\n[ \t]+)(?P<comment>/\*.*?\*/))?', re.M | re.S)
 MACRO = re.compile(r'^#define (?P<name>dc_\w+)\((?P<args>[^)]*)\)[^\n]*?(?P<comment>/\*[^\n]*?\*/)?$', re.M)
 TABLE = re.compile(r'^#define (?P<table>DC_(?:UNARY_OPS|UNARY_OPS_WITH|BINARY_OPS))\(X\)(?P<rows>(?:.*\\\n)*.*\n)',
                    re.M)
@@ -57,10 +57,11 @@ def public_names(header):
     """Every public function, in the order of the header."""
     text, names = interface(header), []
     for m in DECLARATION.finditer(text):
-        declared = re.sub(r'\s+', ' ', m['text'])
+        declared = re.sub(r'\s+', ' ', re.sub(r'/\*.*?\*/', ' ', m['text'], flags=re.S))
         name = re.search(r'(dc_\w+) ?\(', declared)
         if name and '##' not in declared:
-            names.append(Name(name[1], declared, plain(m['comment']), m.start()))
+            inside = ' '.join(map(plain, re.findall(r'/\*.*?\*/', m['text'], re.S)))
+            names.append(Name(name[1], declared, (inside + ' ' + plain(m['comment'])).strip(), m.start()))
     for m in MACRO.finditer(text):
         names.append(Name(m['name'], '#define %s(%s)' % (m['name'], m['args']), plain(m['comment']), m.start()))
     for m in TABLE.finditer(text):

@@ -9,13 +9,13 @@
 # how many tests passed (check.h); everything else is a `try`, one test each.
 
 cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
+export LC_ALL=C PYTHONDONTWRITEBYTECODE=1
 ROOT=$PWD
 OUT=$ROOT/build/test
 CORES=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 WARN="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror"
 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
-export ASAN_OPTIONS=detect_stack_use_after_return=0
+export ASAN_OPTIONS=detect_stack_use_after_return=0:allocator_may_return_null=1
 
 # --- what is needed ----------------------------------------------------------------------------------------
 
@@ -273,7 +273,7 @@ only_macros() # COMPILER FLAG...
           "$@" -I. -dM -E -x c "$DEEPC_TEST_FOLDER/with.h" | sed 's/^/+ /'; } |
         awk '{ name = $3; sub(/\(.*/, "", name) }
              $1 == "-" { known[name] = 1; next }
-             !(name in known) && name !~ /^(DC_|DEEPC_|dc_)/ { print name }')
+             !(name in known) && name !~ /^(__|DC_|DEEPC_|dc_)/ { print name }')
     [ -z "$others" ] || { echo "macros that are not DC_...:" $others; return 1; }
 }
 
@@ -398,14 +398,16 @@ job_readme()
     try "every C block of README.md and deepc.h can be taken out" \
         python3 tests/code_blocks "$folder" README.md deepc.h
     data_folder "$folder"
-    for source in "$folder"/*.c; do
-        for compiler in gcc clang; do
-            has $compiler || continue
-            [ $compiler = gcc ] || [[ $source = *deepc.h* ]] || continue
-            try "$(basename "$source") builds with $compiler as it stands" \
-                $compiler -O2 -Wall -Wextra -Werror -I. "$source" -o "$source.program" -lm || continue
-            try "$(basename "$source") runs" in_folder "$folder" "$source.program"
-        done
+    for compiler in gcc clang; do
+        has $compiler || continue
+        try "the title page's program builds with $compiler -O2 alone" \
+            $compiler -O2 -Wall -Wextra -Werror -I. "$folder/deepc.h.title_page.c" -o "$folder/title_page" -lm &&
+            try "the title page's program runs" in_folder "$folder" ./title_page
+    done
+    try "the implementation for the README builds" compiled_copy
+    for source in "$folder"/README.md.*.c; do
+        try "$(basename "$source") builds as it stands" with_copy "$source" "$folder/program" &&
+            try "$(basename "$source") runs" in_folder "$folder" ./program
     done
 }
 
@@ -443,13 +445,31 @@ as_expected() # SOURCE OUTPUT
                 k = key[i]; r = relation[i]; v = value[i]
                 if (!(k in result)) { print "no line RESULT " k "="; bad = 1; continue }
                 x = result[k]
-                good = r == "==" ? x == v : r == ">=" ? x + 0 >= v + 0 : r == "<=" ? x + 0 <= v + 0 :
-                       r == ">" ? x + 0 > v + 0 : x + 0 < v + 0
+                good = x + 0 < v + 0
+                if (r == "==") good = x == v
+                if (r == ">=") good = x + 0 >= v + 0
+                if (r == "<=") good = x + 0 <= v + 0
+                if (r == ">") good = x + 0 > v + 0
                 if (x ~ /nan|inf/ && r != "==") good = 0
                 if (!good) { print "expected " k " " r " " v ", found " x; bad = 1 }
             }
             exit bad
         }' "$1" "$2"
+}
+
+# Programs that bring the implementation along are built here without it, against one compiled copy.
+compiled_copy()
+{
+    printf '#define DEEPC_IMPLEMENTATION\n#include "deepc.h"\n' > "$DEEPC_TEST_FOLDER/copy.c"
+    gcc -O2 -I. -c "$DEEPC_TEST_FOLDER/copy.c" -o "$DEEPC_TEST_FOLDER/copy.o" || return 1
+    grep -h -E '^#include <(errno|float|math|stdarg|stdio|stdlib|string|time)\.h>' deepc.h \
+        > "$DEEPC_TEST_FOLDER/copy.h"
+}
+
+with_copy() # SOURCE PROGRAM
+{
+    gcc -O2 -Wall -Wextra -Werror -DDEEPC_IMPLEMENTED -include "$DEEPC_TEST_FOLDER/copy.h" -I. "$1" \
+        "$DEEPC_TEST_FOLDER/copy.o" -o "$2" -lm
 }
 
 # In one folder, in the order of their numbers: some read what an earlier one has written into build/.
@@ -458,17 +478,27 @@ job_examples()
     local source name folder=$DEEPC_TEST_FOLDER
     data_folder "$folder"
     mkdir -p "$folder/build"
+    try "the implementation for the examples builds" compiled_copy
     for source in examples/*.c; do
         name=$(basename "$source" .c)
-        try "$name builds" make -s "build/$name" CFLAGS="-O2 -Wall -Wextra -Werror" || continue
+        try "$name builds" with_copy "$source" "$folder/$name" || continue
         run_example "$name" && try "$name prints what it promises" as_expected "$source" "$folder/$name.output"
     done
     try "make mnist works without stb_image.h and prints the same results" mnist_without_stb
+    has python3 && python3 tests/code_blocks "$folder" README.md && for source in "$folder"/README.md.output.*; do
+        try "the README quotes ${source##*.}" quotes "$source" "$folder/${source##*.}.output"
+    done
+}
+
+quotes() # TEXT OUTPUT: every line of TEXT is a line of OUTPUT, times aside
+{
+    sed -E 's, - [0-9.]+[a-z]+ [0-9.]+[a-z]+/step,,' "$2" > "$2.timeless"
+    ! grep -v -x -F -f "$2.timeless" "$1"
 }
 
 run_example() # NAME
 {
-    try "$1 runs" in_folder "$DEEPC_TEST_FOLDER" "$ROOT/build/$1" > "$DEEPC_TEST_FOLDER/$1.output" 2>&1
+    try "$1 runs" in_folder "$DEEPC_TEST_FOLDER" "./$1" > "$DEEPC_TEST_FOLDER/$1.output" 2>&1
     local status=$?
     grep -E '^(ok|FAILED):' "$DEEPC_TEST_FOLDER/$1.output"
     if [ $status = 0 ]; then grep '^RESULT' "$DEEPC_TEST_FOLDER/$1.output"

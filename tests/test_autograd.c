@@ -8,7 +8,8 @@
 static bool tape_is(const dc_tensor *t, int count, const double *values)
 {
     bool same = t && t->size == count;
-    for (int i = 0; same && i < count; i++) same = fabs((double)t->data[i] - values[i]) <= 1e-6 * fmax(1, fabs(values[i]));
+    for (int i = 0; same && i < count; i++)
+        same = fabs((double)t->data[i] - values[i]) <= 1e-6 * fmax(1, fabs(values[i]));
     return same;
 }
 #define TAPE_IS(TENSOR, ...) \

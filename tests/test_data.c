@@ -82,9 +82,9 @@ TEST(data_from_arrays_refuses)
     EXPECT_FAIL(ctx, DATA_MAKE(3, two, none, bad, -2), "-2 classes; there may be 0");
     EXPECT_FAIL(ctx, DATA_MAKE(3, two, two, bad, 2), "with classes, y is one class number a sample (DC_SCALAR), but its shape is [2]");
     EXPECT_FAIL(ctx, DATA_MAKE(3, two, none, NULL, 2), "x is its own target, which has no classes");
-    EXPECT_FAIL(ctx, DATA_MAKE(3, DC_SHAPE(2, 0), none, bad, 2), "sample of shape [2, 0]; sizes are 1 or more");
-    EXPECT_FAIL(ctx, DATA_MAKE(3, DC_SHAPE(INT64_MAX, 2), none, bad, 2), "sizes are 1 or more, and their product");
-    EXPECT_FAIL(ctx, DATA_MAKE(1 << 30, DC_SHAPE(1 << 30), none, bad, 2), "more than fit into memory");
+    EXPECT_FAIL(ctx, DATA_MAKE(3, DC_SHAPE(2, 0), none, bad, 2), "3 samples of shape [2, 0]; sizes are 1 or more");
+    EXPECT_FAIL(ctx, DATA_MAKE(3, DC_SHAPE(INT64_MAX, 2), none, bad, 2), "sizes are 1 or more, and all samples must fit into memory");
+    EXPECT_FAIL(ctx, DATA_MAKE(1 << 30, DC_SHAPE(1 << 30), none, bad, 2), "1073741824 samples of shape [1073741824]; sizes are 1 or more, and all samples must fit into memory");
     EXPECT_FAIL(ctx, DATA_MAKE(3, DC_SHAPE(1, 1, 1, 1, 1, 1), none, bad, 2), "a sample has 0 to 5 axes, not 6");
     dc_free(ctx);
 }
@@ -106,7 +106,7 @@ TEST(data_from_bytes_is_exact)
     b = data_all(d);
     CHECK(b.y->shape.rank == 2 && b.y->data[255] == 1 && !memcmp(b.x->data, b.y->data, 256 * sizeof(dc_real)));
 
-    EXPECT_FAIL(ctx, dc_from_bytes(ctx, 64, DC_SHAPE(4), x, labels, 2), "the label of sample 2 is 2; labels are 0 to 1");
+    EXPECT_FAIL(ctx, dc_from_bytes(ctx, 64, DC_SHAPE(4), x, labels, 2), "the label of sample 2 is 2; labels are whole numbers from 0 to 1");
     EXPECT_FAIL(ctx, dc_from_bytes(ctx, 64, DC_SHAPE(4), x, labels, 0), "0 classes but labels");
     EXPECT_FAIL(ctx, dc_from_bytes(ctx, 64, DC_SHAPE(4), x, NULL, 5), "5 classes without labels");
     dc_free(ctx);
@@ -139,18 +139,18 @@ TEST(data_stream)
     fails_at[0] = 9;
     while (dc_next(l, &b)) batches++;
     CHECK(batches == 2);
-    CHECK_TEXT(dc_error(ctx), "fetch function failed at row 9");
+    CHECK_TEXT(dc_error(ctx), "dc_stream: fetch failed at row 9");
     fails_at[0] = -1;
     for (batches = 0; dc_next(l, &b); batches++) CHECK(b.rows[0] == 4 * batches);
     CHECK(batches == 3 && b.size == 2 && !dc_error(ctx)[0]);
 
     fails_at[1] = 2;
     CHECK(!dc_next(dc_batches(d, 4, false), &b));
-    CHECK_TEXT(dc_error(ctx), "gave row 2 the label 7; labels are whole numbers from 0 to 2");
+    CHECK_TEXT(dc_error(ctx), "dc_stream: the label of sample 2 is 7; labels are whole numbers from 0 to 2");
     CHECK(!dc_balanced(d) && !dc_standardizer(d).features && !dc_normalizer(d).shift);
     dc_real w[3];
-    EXPECT_FAIL(ctx, dc_class_counts(d, counts), "dc_class_counts: the data set's fetch function gave row 2");
-    EXPECT_FAIL(ctx, dc_balanced_weights(d, w), "dc_balanced_weights: the data set's fetch function gave row 2");
+    EXPECT_FAIL(ctx, dc_class_counts(d, counts), "dc_class_counts: dc_stream: the label of sample 2 is 7");
+    EXPECT_FAIL(ctx, dc_balanced_weights(d, w), "dc_balanced_weights: dc_stream: the label of sample 2 is 7");
     EXPECT_FAIL(ctx, dc_stream(ctx, 1, DC_SHAPE(2), DC_SCALAR, 0, NULL, NULL), "fetch is NULL");
     EXPECT_FAIL(ctx, dc_scaled(d, dc_standardizer(d)), "the scaler is for 0 features");
     dc_free(ctx);
@@ -170,9 +170,9 @@ TEST(data_take_and_pick)
     DATA_ORDER(p, "8 8 2 4 6");
     DATA_ORDER(dc_take(p, 2, 5), "2 4 6");
     DATA_ORDER(dc_pick(p, 2, (int64_t[]){ 4, 0 }), "6 8");
-    EXPECT_FAIL(ctx, dc_take(d, 2, 2), "dc_take: samples [2, 2) of a set of 6; they must be at least one");
-    EXPECT_FAIL(ctx, dc_take(d, -1, 2), "samples [-1, 2)");
-    EXPECT_FAIL(ctx, dc_take(t, 0, 5), "samples [0, 5) of a set of 4");
+    EXPECT_FAIL(ctx, dc_take(d, 2, 2), "dc_take: [2, 2) must hold samples of the 6 that there are");
+    EXPECT_FAIL(ctx, dc_take(d, -1, 2), "dc_take: [-1, 2) must hold samples of the 6");
+    EXPECT_FAIL(ctx, dc_take(t, 0, 5), "dc_take: [0, 5) must hold samples of the 4");
     EXPECT_FAIL(ctx, dc_pick(t, 2, ((int64_t[]){ 0, 4 })), "rows[1] is 4, but the set has samples 0 to 3");
     EXPECT_FAIL(ctx, dc_pick(t, 1, (int64_t[]){ -1 }), "rows[0] is -1");
     EXPECT_FAIL(ctx, dc_pick(t, 0, NULL), "dc_pick: 0 samples");
@@ -242,6 +242,13 @@ TEST(data_class_balance)
     dc_balanced_weights(two, w);
     CHECK(w[0] == 0);
     DATA_ORDER(dc_balanced(two), "2 4 6 8 8 8");
+    enum { MANY = 140000 };                                     /* Half in class 0, the others alone. */
+    dc_real *many = calloc(MANY, sizeof *many);
+    for (int i = MANY / 2; i < MANY; i++) many[i] = (dc_real)i;
+    dc_dataset *rare = dc_from_arrays(ctx, MANY, DC_SCALAR, many, DC_SCALAR, many, MANY);
+    EXPECT_FAIL(ctx, dc_balanced(rare), "dc_balanced: 4900070000 samples; there must be 1 to 4294967295");
+    free(many);
+    while (ctx->buffers) dc__buffer_free(ctx->buffers->bytes);  /* What the longjmp left for dc_free. */
     dc_dataset *line = dc_make_line(ctx, 3, 1, 0, 0);
     EXPECT_FAIL(ctx, dc_class_counts(line, counts), "dc_class_counts: the set has no classes");
     EXPECT_FAIL(ctx, dc_balanced(line), "dc_balanced: the set has no classes");
@@ -275,6 +282,9 @@ TEST(data_scalers)
     dc_dataset *number = dc_from_arrays(ctx, 12, DC_SCALAR, x, DC_SCALAR, NULL, 0);
     CHECK(dc_normalizer(number).features == 1 && dc_normalizer(number).scale[0] == 7);
     EXPECT_FAIL(ctx, dc_scaled(image, s), "the scaler is for 3 features, the samples of shape [3, 2] have 2");
+    const dc_real tenth = DC__C(0.1), tenths[] = { tenth, tenth, tenth, tenth, tenth, tenth };
+    s = dc_standardizer(dc_from_arrays(ctx, 6, DC_SCALAR, tenths, DC_SCALAR, NULL, 0));
+    CHECK(s.shift[0] == tenth && s.scale[0] == 1);              /* Not the error of rounding a mean. */
     const dc_real zero[] = { 0, 0 };
     EXPECT_FAIL(ctx, dc_scaled(image, ((dc_scaler){ 2, zero, zero })), "the scale of feature 0 is 0");
     CHECK(ctx->buffers == NULL);
@@ -316,12 +326,19 @@ TEST(data_batches)
         snprintf(word, sizeof word, "%d:%d ", i, 2 * i);
         CHECK(strstr(one, word) && strstr(two, word));
     }
-    dc_make_line(ctx, 3, 1, 0, 0);
-    l = dc_batches(data_six(ctx), 2, true);                     /* Another loader, the same orders. */
+    dc_context *other = dc_new(1);                              /* The first loader there: the same orders, */
+    dc_make_line(other, 3, 1, 0, 0);
+    dc_batches(d, 4, false);
+    dc_batches(data_six(other), 4, false);                      /* as only those that shuffle count. */
+    l = dc_batches(data_six(other), 2, true);
     data_epoch(l, again, sizeof again);
     CHECK(!strcmp(one, again));
     data_epoch(l, again, sizeof again);
     CHECK(!strcmp(two, again));
+    dc_free(other);
+    l = dc_batches(d, 4, true);                                 /* The second loader: other orders. */
+    data_epoch(l, again, sizeof again);
+    CHECK(strcmp(one, again) && strcmp(two, again));
 
     l = dc_batches(d, 100, false);                              /* Larger than the set: one smaller batch. */
     CHECK(dc_next(l, &b) && b.size == 6 && !dc_next(l, &b));
@@ -471,7 +488,7 @@ TEST(data_generators_of_points)
         CHECK(b.y->data[i] == (dc_real)(cell % 2) && fabs((double)b.x->data[2 * i]) <= 1);
     }
     EXPECT_FAIL(ctx, dc_make_blobs(ctx, 9, 0, 0), "dc_make_blobs: 0 classes");
-    EXPECT_FAIL(ctx, dc_make_spirals(ctx, 9, 0, 0), "dc_make_spirals: 0 arms");
+    EXPECT_FAIL(ctx, dc_make_spirals(ctx, 9, 0, 0), "dc_make_spirals: 0 classes; there must be at least 1");
     EXPECT_FAIL(ctx, dc_make_checkerboard(ctx, 9, 0), "dc_make_checkerboard: 0 cells");
     EXPECT_FAIL(ctx, dc_make_moons(ctx, 0, 0), "dc_make_moons: 0 samples");
     EXPECT_FAIL(ctx, dc_make_line(ctx, 0, 1, 1, 0), "dc_make_line: 0 samples");
@@ -561,13 +578,13 @@ TEST(data_idx_refuses)
     DATA_REFUSES(in - 1, ln, "images: cut short: the header promises 3 items of 2 x 2 bytes, and 11 bytes follow");
     DATA_REFUSES(in, ln - 1, "labels: cut short: the header promises 3 items of 1 x 1 bytes, and 2 bytes follow");
     DATA_REFUSES(in + 1, ln, "images: too long: the header promises 3 items of 2 x 2 bytes, and 13 bytes follow");
-    DATA_REFUSES(7, ln, "images: cut short: 7 bytes, but the header alone takes 16");
-    DATA_REFUSES(0, ln, "images: cut short: 0 bytes");
-    DATA_REFUSES(in, 1, "labels: cut short: 1 bytes, but the header alone takes 8");
+    DATA_REFUSES(7, ln, "images: not an IDX file of images: it must begin with 00000803 and 3 sizes");
+    DATA_REFUSES(0, ln, "images: not an IDX file of images: it must begin with 00000803 and 3 sizes");
+    DATA_REFUSES(in, 1, "labels: not an IDX file of labels: it must begin with 00000801 and 1 sizes");
     i[3] = 1;
-    DATA_REFUSES(in, ln, "images: not an IDX file of images: it begins with 00000801, not 00000803");
+    DATA_REFUSES(in, ln, "images: not an IDX file of images: it must begin with 00000803 and 3 sizes");
     DATA_FRESH, l[2] = 9;
-    DATA_REFUSES(in, ln, "labels: not an IDX file of labels: it begins with 00000901, not 00000801");
+    DATA_REFUSES(in, ln, "labels: not an IDX file of labels: it must begin with 00000801 and 1 sizes");
     DATA_FRESH, i[7] = 0;
     DATA_REFUSES(in, ln, "images: empty: the header promises 0 items of 2 x 2 bytes");
     DATA_FRESH, i[11] = 0;
@@ -708,7 +725,7 @@ TEST(data_mnist_names)
     bad[9] = 10;
     data_file("t10k-labels-idx1-ubyte", bad, sizeof bad);
     CHECK(!dc_load_mnist(ctx, folder, DC_TEST));
-    CHECK_TEXT(dc_error(ctx), "t10k-labels-idx1-ubyte: the label of image 1 is 10; labels are 0 to 9");
+    CHECK_TEXT(dc_error(ctx), "t10k-labels-idx1-ubyte: the label of sample 1 is 10; labels are whole numbers from 0 to 9");
     remove(labels);
     CHECK(!dc_load_mnist(ctx, folder, DC_TEST));
     CHECK_TEXT(dc_error(ctx), "no file t10k-labels-idx...-ubyte there");
@@ -739,7 +756,7 @@ TEST(data_csv_of_numbers)
 
     d = data_csv(ctx, text, &(dc_csv_options){ .label = "a" });
     CHECK(d && data_all(d).y->data[1] == -DC__C(0.4) && !strcmp(dc_feature_name(d, 1), "y"));
-    d = data_csv(ctx, "1;2;3\r4;5;6", &(dc_csv_options){ .label = "0", .separator = ';', .no_header = true });
+    d = data_csv(ctx, "1;2;3\r\n4;5;6", &(dc_csv_options){ .label = "0", .separator = ';', .no_header = true });
     CHECK(d && dc_count(d) == 2 && data_all(d).y->data[1] == 4 && !strcmp(dc_feature_name(d, 0), "1"));
     d = data_csv(ctx, "a\tb\tc\n1\t\t3\n", &(dc_csv_options){ .separator = '\t', .missing = -1 });
     CHECK(d && data_all(d).x->data[1] == -1);
@@ -834,17 +851,28 @@ TEST(data_csv_refuses)
     DATA_REFUSES_CSV("a,b\n1,2\n1,x\n", NULL, "line 3, column \"b\": \"x\" is not a number");
     DATA_REFUSES_CSV("a,b\n1,x\n", NULL, "line 2, column \"b\": \"x\" is not a number; if the target is a class, set is_classes");
     DATA_REFUSES_CSV("a,b\n1,2\n1,\n", NULL, "line 3, column \"b\": \"\" is missing, but it is the target");
-    DATA_REFUSES_CSV("a,b\n1,2\n", &((dc_csv_options){ .label = "c" }), "no column \"c\" for the target; there are 2, \"a\" to \"b\"");
+    DATA_REFUSES_CSV("a,b\n1,2\n", &((dc_csv_options){ .label = "c" }), "no column \"c\" for the target; the last is \"b\"");
     DATA_REFUSES_CSV("a,b\n1,2\n", &((dc_csv_options){ .label = "2" }), "no column \"2\"");
 
     char many[32000];
     int n = snprintf(many, sizeof many, "a,b\n");
     for (int i = 0; i < 1001; i++) n += snprintf(many + n, sizeof many - (size_t)n, "name %d,1\n", i);
-    data_refuses_csv(many, (size_t)n, NULL, "line 1002, column \"a\": \"name 1000\" is one text too many for a category", __LINE__);
+    data_refuses_csv(many, (size_t)n, NULL, "line 1002, column \"a\": \"name 1000\" is the 1001st text of its column; there may be 1000", __LINE__);
 
     dc_context *ctx = dc_new(1);
     CHECK(!dc_load_csv(ctx, "nowhere.csv", NULL));
     CHECK_TEXT(dc_error(ctx), "nowhere.csv: No such file");
     EXPECT_FAIL(ctx, dc_load_csv(ctx, "x", &((dc_csv_options){ .separator = '\n' })), "cannot be the separator");
+    dc_free(ctx);
+}
+
+TEST(data_all_is_the_whole_set)
+{
+    dc_context *ctx = dc_new(1);
+    dc_dataset *set = dc_make_moons(ctx, 20, 0.1f);
+    dc_batch all = dc_all(set), three = dc_all(dc_take(set, 5, 8));
+    CHECK(all.size == 20 && all.x->shape.rank == 2 && all.x->shape.dim[0] == 20 && all.y->size == 20);
+    CHECK(three.size == 3);
+    for (int i = 0; i < 6; i++) CHECK_BITS(three.x->data[i], all.x->data[10 + i]);
     dc_free(ctx);
 }

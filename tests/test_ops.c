@@ -187,7 +187,8 @@ TEST(ops_creation_errors)
     EXPECT_FAIL(ctx, dc_zeros(ctx, DC_SHAPE(2, -1)), "shape [2, -1]: sizes cannot be negative");
     EXPECT_FAIL(ctx, dc_linspace(ctx, 0, 1, -2), "sizes cannot be negative");
     EXPECT_FAIL(ctx, dc_eye(ctx, -1), "sizes cannot be negative");
-    EXPECT_FAIL(ctx, dc_one_hot(OPS_FROM(0, 3), 3), "dc_one_hot: element 1 of the index is 3; whole numbers from 0 to 2");
+    EXPECT_FAIL(ctx, dc_one_hot(OPS_FROM(0, 3), 3),
+                "dc_one_hot: element 1 of the index is 3; whole numbers from 0 to 2");
     EXPECT_FAIL(ctx, dc_one_hot(OPS_FROM(0.5), 3), "dc_one_hot: element 0 of the index is 0.5");
     EXPECT_FAIL(ctx, dc_one_hot(OPS_FROM((double)NAN), 3), "dc_one_hot: element 0");
     EXPECT_FAIL(ctx, dc_one_hot(OPS_FROM(0), 0), "dc_one_hot: labels [1] of 0 classes");
@@ -205,13 +206,16 @@ TEST(ops_rank_and_size_limits)
     EXPECT_FAIL(ctx, dc_ones(ctx, DC_SHAPE(big, big)), "[1099511627776, 1099511627776] has more elements than memory");
     EXPECT_FAIL(ctx, dc_zeros(ctx, DC_SHAPE(INT64_MAX, 2)), "has more elements than memory can hold");
     EXPECT_FAIL(ctx, dc_zeros(ctx, DC_SHAPE(0, big, big)), "has more elements than memory can hold");
+#ifndef DC__ASAN                                     /* It stops the program at such a request. */
     EXPECT_FAIL(ctx, dc_zeros(ctx, DC_SHAPE(big, 1 << 14)), "out of memory asking for");
+#endif
     EXPECT_FAIL(ctx, dc_expand(line, DC_SHAPE(big, big)), "has more elements than memory can hold");
     EXPECT_FAIL(ctx, dc_expand(line, dc_make_shape(7, dims)), "at most 6 axes, not 7");
     EXPECT_FAIL(ctx, dc_reshape(line, DC_SHAPE(1, 1, 1, 1, 1, 1, 1)), "at most 6 axes, not 7");
     EXPECT_FAIL(ctx, dc_unsqueeze(six, 0), "dc_unsqueeze: [1, 1, 1, 1, 1, 1] has 6 axes already");
     EXPECT_FAIL(ctx, dc_stack(DC_TENSORS(six, six), 0), "has 6 axes already");
-    EXPECT_FAIL(ctx, dc_gather(dc_zeros(ctx, DC_SHAPE(1, 1)), six), "dc_gather: rows [1, 1, 1, 1, 1, 1] of a table [1, 1]");
+    EXPECT_FAIL(ctx, dc_gather(dc_zeros(ctx, DC_SHAPE(1, 1)), six),
+                "dc_gather: rows [1, 1, 1, 1, 1, 1] of a table [1, 1]");
     EXPECT_FAIL(ctx, dc_pad(line, 0, INT64_MAX, 0, 0), "dc_pad:");
     EXPECT_FAIL(ctx, dc_alloc(ctx, SIZE_MAX), "out of memory");
     CHECK(dc_matmul(six, six)->shape.rank == 6);
@@ -259,7 +263,8 @@ TEST(ops_views_share_storage)
     dc_write(down, (dc_real[]){ 7, 8, 9 });                    /* Writing to a view writes to them all. */
     OPS_IS(x, DC_SHAPE(6), 0, 1, 2, 7, 8, 9);
     OPS_IS(dc_first(x, 5), DC_SCALAR, 9);
-    dc_tensor *copies[] = { dc_slice(x, 0, 0, DC_END), dc_expand(x, DC_SHAPE(6)), dc_permute(x, DC_AXES(0)), dc_copy(x) };
+    dc_tensor *copies[] = { dc_slice(x, 0, 0, DC_END), dc_expand(x, DC_SHAPE(6)), dc_permute(x, DC_AXES(0)),
+                            dc_copy(x) };
     for (int i = 0; i < 4; i++) CHECK(copies[i]->data != x->data);
     CHECK(dc_detach(x)->data == x->data);
     dc_free(ctx);
@@ -380,7 +385,8 @@ TEST(ops_indexing)
     OPS_IS(dc_take_along(table, OPS_MATRIX(1, 2, 0), 0), DC_SHAPE(1, 2), 5, 2);
     OPS_IS(dc_take_along(OPS_FROM(7, 8, 9), OPS_FROM(2, 2, 0, 1), -1), DC_SHAPE(4), 9, 9, 7, 8);
     OPS_IS_EMPTY(dc_take_along(table, dc_zeros(ctx, DC_SHAPE(3, 0)), 1), DC_SHAPE(3, 0));
-    EXPECT_FAIL(ctx, dc_gather(table, OPS_FROM(3)), "dc_gather: element 0 of the index is 3; whole numbers from 0 to 2");
+    EXPECT_FAIL(ctx, dc_gather(table, OPS_FROM(3)),
+                "dc_gather: element 0 of the index is 3; whole numbers from 0 to 2");
     EXPECT_FAIL(ctx, dc_gather(table, OPS_FROM(0, -1)), "dc_gather: element 1 of the index is -1");
     EXPECT_FAIL(ctx, dc_gather(table, OPS_FROM(0, 0.5)), "dc_gather: element 1 of the index is 0.5");
     EXPECT_FAIL(ctx, dc_gather(table, OPS_FROM((double)NAN)), "dc_gather: element 0");
@@ -462,7 +468,8 @@ TEST(ops_reductions_of_nothing)
     EXPECT_FAIL(ctx, dc_var(OPS_FROM(1), 1), "dc_var: of 1 elements with correction 1");
     EXPECT_FAIL(ctx, dc_std(none, 0), "of 0 elements with correction 0");
     EXPECT_FAIL(ctx, dc_softmax(thin), "dc_softmax: works on the last axis, which [2, 0] does not have");
-    EXPECT_FAIL(ctx, dc_log_softmax(dc_scalar(ctx, 1)), "dc_log_softmax: works on the last axis, which [] does not have");
+    EXPECT_FAIL(ctx, dc_log_softmax(dc_scalar(ctx, 1)),
+                "dc_log_softmax: works on the last axis, which [] does not have");
     EXPECT_FAIL(ctx, dc_logsumexp(dc_scalar(ctx, 1)), "dc_logsumexp: works on the last axis");
     dc_free(ctx);
 }
@@ -471,7 +478,8 @@ TEST(ops_reduction_errors)
 {
     dc_context *ctx = dc_new(1);
     dc_tensor *x = dc_ones(ctx, DC_SHAPE(2, 3));
-    EXPECT_FAIL(ctx, dc_sum_over(x, DC_AXES(2), false), "dc_sum: axis 2 of a tensor of shape [2, 3]; axes go from -2 to 1");
+    EXPECT_FAIL(ctx, dc_sum_over(x, DC_AXES(2), false),
+                "dc_sum: axis 2 of a tensor of shape [2, 3]; axes go from -2 to 1");
     EXPECT_FAIL(ctx, dc_mean_over(x, DC_AXES(-3), false), "dc_mean: axis -3");
     EXPECT_FAIL(ctx, dc_max_over(x, DC_AXES(0, 0), false), "dc_max: axis 0 is named twice");
     EXPECT_FAIL(ctx, dc_min_over(x, DC_AXES(1, -1), false), "dc_min: axis 1 is named twice");
@@ -523,13 +531,16 @@ TEST(ops_product_errors)
     dc_tensor *a = dc_ones(ctx, DC_SHAPE(32, 784)), *b = dc_ones(ctx, DC_SHAPE(785, 10)), *v = OPS_FROM(1, 2, 3);
     EXPECT_FAIL(ctx, dc_matmul(a, b),
                 "dc_matmul: cannot multiply [32, 784] by [785, 10]; the inner sizes must agree (784 and 785)");
-    EXPECT_FAIL(ctx, dc_matmul_with(a, true, b, false), "[32, 784] transposed by [785, 10]; the inner sizes must agree (32");
-    EXPECT_FAIL(ctx, dc_matmul_with(a, false, b, true), "[785, 10] transposed; the inner sizes must agree (784 and 10)");
-    EXPECT_FAIL(ctx, dc_matmul(dc_ones(ctx, DC_SHAPE(2, 2, 2)), dc_ones(ctx, DC_SHAPE(3, 2, 2))), "dc_matmul: cannot broadcast");
+    EXPECT_FAIL(ctx, dc_matmul_with(a, true, b, false),
+                "[32, 784] transposed by [785, 10]; the inner sizes must agree (32");
+    EXPECT_FAIL(ctx, dc_matmul_with(a, false, b, true),
+                "[785, 10] transposed; the inner sizes must agree (784 and 10)");
+    EXPECT_FAIL(ctx, dc_matmul(dc_ones(ctx, DC_SHAPE(2, 2, 2)), dc_ones(ctx, DC_SHAPE(3, 2, 2))),
+                "dc_matmul: cannot broadcast");
     EXPECT_FAIL(ctx, dc_matmul(dc_scalar(ctx, 1), v), "dc_matmul: [] by [3]");
     EXPECT_FAIL(ctx, dc_matmul_with(v, true, v, false), "dc_matmul: [3] by [3]: matrices (or vectors, not transposed)");
     EXPECT_FAIL(ctx, dc_linear(a, b, NULL), "cannot multiply [32, 784] by [785, 10]");
-    EXPECT_FAIL(ctx, dc_linear(a, dc_ones(ctx, DC_SHAPE(784, 10)), v), "[32, 10] with [3]");
+    EXPECT_FAIL(ctx, dc_linear(a, dc_ones(ctx, DC_SHAPE(784, 10)), v), "dc_linear: the bias should be [10], not [3], for a result [32, 10]");
     EXPECT_FAIL(ctx, dc_dot(v, OPS_FROM(1, 2)), "dc_dot: two vectors of one length are wanted, not [3] and [2]");
     EXPECT_FAIL(ctx, dc_dot(a, a), "dc_dot: two vectors of one length are wanted, not [32, 784] and [32, 784]");
     EXPECT_FAIL(ctx, dc_outer(v, a), "dc_outer: two vectors are wanted, not [3] and [32, 784]");
@@ -579,7 +590,8 @@ TEST(ops_normalisation)
                 "dc_batch_norm_op: a batch of one sample ([1, 2]) has no variance");
     EXPECT_FAIL(ctx, dc_batch_norm_op(dc_ones(ctx, DC_SHAPE(4, 3)), NULL, NULL, mean, var, DC__C(0.5), 0),
                 "dc_batch_norm_op: x [4, 3] has 3 features, the running statistics [2] and [2]");
-    EXPECT_FAIL(ctx, dc_layer_norm_op(x, OPS_FROM(1, 2, 3), NULL, 0), "cannot broadcast [2, 2] with [3]");
+    EXPECT_FAIL(ctx, dc_layer_norm_op(x, OPS_FROM(1, 2, 3), NULL, 0),
+                "the gain should be [2], not [3], for a result [2, 2]");
     EXPECT_FAIL(ctx, dc_layer_norm_op(dc_scalar(ctx, 1), NULL, NULL, 0), "works on the last axis");
     dc_free(ctx);
 }
@@ -732,7 +744,8 @@ TEST(ops_losses_of_huge_logits_are_finite)
 {
     dc_context *ctx = dc_new(1);
     const double huge[] = { 10000, -10000, 10000, -10000, 0, 0 }, bits[] = { 1, 0, 0, 1, 1, 0 };
-    static const char *const names[] = { "mse", "mae", "huber", "bce_with_logits", "hinge", "cosine_loss", "soft_cross_entropy" };
+    static const char *const names[] = { "mse", "mae", "huber", "bce_with_logits", "hinge", "cosine_loss",
+                                         "soft_cross_entropy" };
     for (int i = 0; i < 7; i++) {
         dc_tensor *y = dc_require_grad(dc_reshape(ops_from(ctx, huge, 6), DC_SHAPE(3, 2)));
         dc_tensor *x[3] = { y, dc_reshape(ops_from(ctx, bits, 6), DC_SHAPE(3, 2)), NULL };
@@ -762,22 +775,30 @@ TEST(ops_loss_errors)
     for (int i = 0; i < 9; i++) {
         char message[160];
         dc_tensor *x[3] = { y, t, NULL };
-        snprintf(message, sizeof message, "dc_%s: prediction [4, 3] and target [4, 1] do not fit; the target should be [4, 3]",
-                 same[i]);
+        snprintf(message, sizeof message,
+                 "dc_%s: prediction [4, 3] and target [4, 1] do not fit; the target should be [4, 3]", same[i]);
         EXPECT_FAIL(ctx, every_op_named(same[i])->call(x, NULL), message);
     }
-    EXPECT_FAIL(ctx, dc_mse(OPS_FROM(1, 2, 3), dc_ones(ctx, DC_SHAPE(3, 3))), "dc_mse: prediction [3] and target [3, 3]");
-    EXPECT_FAIL(ctx, dc_cross_entropy(y, y), "dc_cross_entropy: prediction [4, 3] and target [4, 3] do not fit; the target should be [4]");
-    EXPECT_FAIL(ctx, dc_nll(y, OPS_FROM(1, 2)), "dc_nll: prediction [4, 3] and target [2] do not fit; the target should be [4]");
-    EXPECT_FAIL(ctx, dc_cross_entropy(y, OPS_FROM(0, 1, 2, 3)), "dc_cross_entropy: element 3 of the index is 3; whole numbers from 0 to 2");
+    EXPECT_FAIL(ctx, dc_mse(OPS_FROM(1, 2, 3), dc_ones(ctx, DC_SHAPE(3, 3))),
+                "dc_mse: prediction [3] and target [3, 3]");
+    EXPECT_FAIL(ctx, dc_cross_entropy(y, y),
+                "dc_cross_entropy: prediction [4, 3] and target [4, 3] do not fit; the target should be [4]");
+    EXPECT_FAIL(ctx, dc_nll(y, OPS_FROM(1, 2)),
+                "dc_nll: prediction [4, 3] and target [2] do not fit; the target should be [4]");
+    EXPECT_FAIL(ctx, dc_cross_entropy(y, OPS_FROM(0, 1, 2, 3)),
+                "dc_cross_entropy: element 3 of the index is 3; whole numbers from 0 to 2");
     EXPECT_FAIL(ctx, dc_cross_entropy(y, OPS_FROM(0, -1, 2, 0)), "dc_cross_entropy: element 1 of the index is -1");
     EXPECT_FAIL(ctx, dc_nll(y, OPS_FROM(0, 1, 0.5, 0)), "dc_nll: element 2 of the index is 0.5");
-    EXPECT_FAIL(ctx, dc_cross_entropy(dc_scalar(ctx, 1), labels), "dc_cross_entropy: a prediction of shape [] has no axis of classes");
-    EXPECT_FAIL(ctx, dc_nll(dc_zeros(ctx, DC_SHAPE(4, 0)), labels), "dc_nll: a prediction of shape [4, 0] has no axis of classes");
+    EXPECT_FAIL(ctx, dc_cross_entropy(dc_scalar(ctx, 1), labels),
+                "dc_cross_entropy: a prediction of shape [] has no axis of classes");
+    EXPECT_FAIL(ctx, dc_nll(dc_zeros(ctx, DC_SHAPE(4, 0)), labels),
+                "dc_nll: a prediction of shape [4, 0] has no axis of classes");
     dc_loss_options weights = { .class_weights = OPS_FROM(1, 2) }, smooth = { .label_smoothing = 1 };
     EXPECT_FAIL(ctx, dc_cross_entropy_with(y, labels, &weights), "dc_cross_entropy: 2 class weights for 3 classes");
-    EXPECT_FAIL(ctx, dc_cross_entropy_with(y, labels, &smooth), "dc_cross_entropy: label_smoothing 1; it must be in [0, 1)");
-    EXPECT_FAIL(ctx, dc_soft_cross_entropy_with(y, y, &weights), "dc_soft_cross_entropy: 2 class weights for 3 classes");
+    EXPECT_FAIL(ctx, dc_cross_entropy_with(y, labels, &smooth),
+                "dc_cross_entropy: label_smoothing 1; it must be in [0, 1)");
+    EXPECT_FAIL(ctx, dc_soft_cross_entropy_with(y, y, &weights),
+                "dc_soft_cross_entropy: 2 class weights for 3 classes");
     EXPECT_FAIL(ctx, dc_nll_with(y, labels, &weights), "dc_nll: 2 class weights for 3 classes");
     EXPECT_FAIL(ctx, dc_mse(dc_zeros(ctx, DC_SHAPE(0)), dc_zeros(ctx, DC_SHAPE(0))), "of no elements at all");
     dc_free(ctx);
@@ -785,10 +806,10 @@ TEST(ops_loss_errors)
 
 TEST(ops_losses_by_name)
 {
-    static const char *const names[] = { "mse", "mae", "huber", "bce_with_logits", "bce", "cross_entropy", "soft_cross_entropy",
-                                         "nll", "kl_div", "hinge", "cosine" };
-    dc_loss records[] = { DC_MSE, DC_MAE, DC_HUBER, DC_BCE_WITH_LOGITS, DC_BCE, DC_CROSS_ENTROPY, DC_SOFT_CROSS_ENTROPY, DC_NLL,
-                          DC_KL_DIV, DC_HINGE, DC_COSINE_LOSS };
+    static const char *const names[] = { "mse", "mae", "huber", "bce_with_logits", "bce", "cross_entropy",
+                                         "soft_cross_entropy", "nll", "kl_div", "hinge", "cosine" };
+    dc_loss records[] = { DC_MSE, DC_MAE, DC_HUBER, DC_BCE_WITH_LOGITS, DC_BCE, DC_CROSS_ENTROPY,
+                          DC_SOFT_CROSS_ENTROPY, DC_NLL, DC_KL_DIV, DC_HINGE, DC_COSINE_LOSS };
     for (int i = 0; i < 11; i++) CHECK(records[i].compute && !strcmp(records[i].name, names[i]));
     CHECK(!dc_loss_named("nonsense").compute);
     CHECK(DC_CROSS_ENTROPY.is_classifier && !DC_MSE.is_classifier);
@@ -857,7 +878,8 @@ static void ops_dies(void (*run)(void), const char *part)
         _exit(0);
     }
     close(ends[1]);
-    for (ssize_t n; used + 1 < sizeof text && (n = read(ends[0], text + used, sizeof text - 1 - used)) > 0; ) used += (size_t)n;
+    for (ssize_t n; used + 1 < sizeof text && (n = read(ends[0], text + used, sizeof text - 1 - used)) > 0; )
+        used += (size_t)n;
     close(ends[0]);
     CHECK(waitpid(child, &status, 0) == child);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);

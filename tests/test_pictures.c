@@ -74,13 +74,13 @@ TEST(a_plot_has_lines_points_labels_and_a_legend)
     const char *svg = picture_of(ctx, (dc_plot){ .title = "1 < 2 & \x01\xff \xc3\xa9 \xed\xa0\x80",
         .x_label = "across", .y_label = "up", .series = series, .series_count = 3 });
     CHECK_TEXT(svg, "width=\"640\" height=\"400\"");
-    CHECK_TEXT(svg, ">1 &lt; 2 &amp; ?? \xc3\xa9 ???</text>");
+    CHECK_TEXT(svg, ">1 &lt; 2 &amp; ?? \xc3\xa9 \?\?\?</text>");
     CHECK_TEXT(svg, ">across<");
     CHECK_TEXT(svg, ">up<");
     CHECK_TEXT(svg, ">a line<");
     CHECK_TEXT(svg, ">5<");
-    CHECK(picture_count(svg, "<polyline") == 3);             /* NaN splits the first; 5 stands alone. */
-    CHECK(picture_count(svg, "<circle") == 1 + 5 + 1);
+    CHECK(picture_count(svg, "h0") == 4);                    /* NaN splits the first; 5 stands alone. */
+    CHECK(picture_count(svg, "<circle") == 1 + 5);
     CHECK_TEXT(svg, "stroke=\"#a89000\"");
     dc_free(ctx);
 }
@@ -155,7 +155,7 @@ TEST(a_history_is_plotted)
     CHECK_TEXT(svg, ">validation loss<");
     CHECK_TEXT(svg, ">best epoch<");
     CHECK_TEXT(svg, ">10<tspan");                                      /* 9 to 0.01: logarithmic. */
-    CHECK(picture_count(svg, "<polyline") == 3);
+    CHECK(picture_count(svg, "h0") == 3);
     capture_start();
     dc_print_history(&h);
     const char *text = capture_end();
@@ -167,7 +167,7 @@ TEST(a_history_is_plotted)
     h.epochs = 1, h.validation_loss = none, h.best_epoch = 0;
     CHECK(dc_plot_history(ctx, path, &h));
     svg = picture_read(ctx, path);
-    CHECK(picture_count(svg, "<circle") == 3 && !strstr(svg, "validation"));
+    CHECK(picture_count(svg, "<circle") == 2 && picture_count(svg, "h0") == 1 && !strstr(svg, "validation"));
     capture_start();
     dc_print_history(&h);
     text = capture_end();
@@ -216,7 +216,7 @@ TEST(boundaries_of_two_classes_are_drawn)
         if (!CHECK(line != NULL)) continue;
         line += strlen("d=\"M0 0M");
         CHECK(dc__parse_number(line, line + strcspn(line, " "), &x));
-        CHECK_NEAR(x, 220, 3);                                         /* The middle of the area. */
+        CHECK_NEAR(x, (520 - 72 - 20) / 2, 3);                                         /* The middle of the area. */
     }
     CHECK(!dc_plot_boundary(picture_model(ctx, 1, DC_MSE, 0), dc_make_xor(ctx),
                             temporary_path("no/such/folder.svg")));
@@ -241,7 +241,7 @@ TEST(boundaries_of_more_classes_are_drawn)
     const char *svg = picture_read(ctx, path);
     CHECK(picture_count(svg, "<circle") == 3 + 30);
     CHECK_TEXT(svg, ">class 2<");
-    CHECK(!strstr(svg, "d=\"M0 0M"));
+    CHECK_TEXT(svg, "d=\"M0 0M");
 
     int64_t good = 5000;
     dc_dataset *stream = dc_stream(ctx, 5000, DC_SHAPE(2), DC_SCALAR, 3, picture_fetch, &good);
@@ -249,7 +249,7 @@ TEST(boundaries_of_more_classes_are_drawn)
     CHECK(picture_count(picture_read(ctx, path), "<circle") == 3 + 2000);
     good = 100;
     CHECK(!dc_plot_boundary(picture_model(ctx, 3, DC_CROSS_ENTROPY, 0), stream, path));
-    CHECK_TEXT(dc_error(ctx), "fetch function failed");
+    CHECK_TEXT(dc_error(ctx), "failed at row 100");
     dc_free(ctx);
 }
 
@@ -306,6 +306,10 @@ TEST(a_png_reads_back)
     CHECK(!dc_write_png(dc_ones(ctx, DC_SHAPE(2, 2)), "/dev/full"));
     CHECK_TEXT(dc_error(ctx), "/dev/full: No space left on device");
 #endif
+    dc_tensor giant = *dc_ones(ctx, DC_SHAPE(2, 2));       /* Refused before an element is read. */
+    giant.shape = DC_SHAPE(65536, 32768);
+    CHECK(!dc_write_png(&giant, path));
+    CHECK_TEXT(dc_error(ctx), "2147483648 pixels are too many for one PNG");
     EXPECT_FAIL(ctx, dc_write_png(dc_ones(ctx, DC_SHAPE(2, 2, 2)), path), "[2, 2, 2] is no image");
     dc_free(ctx);
 }

@@ -33,9 +33,9 @@ TEST(numbers_are_written_as_printf_writes_them)
     CHECK(strlen(DC__FIXED(1e100, 2)) == 104);
     char small[4], one[1];
     CHECK(dc__number_text(1234567, 9, small, sizeof small) == 7 && text_is(small, "123"));
-    CHECK(dc__fixed_text(-0.5, 2, one, 1) == 5 && one[0] == 0);
-    CHECK(dc__fixed_text(-0.5, 2, NULL, 0) == 5);
-    CHECK(dc__fixed_text(-1e308, 100, NULL, 0) == 1 + 309 + 1 + 100);
+    CHECK(dc__write_number('f', -0.5, 2, one, 1) == 5 && one[0] == 0);
+    CHECK(dc__write_number('f', -0.5, 2, NULL, 0) == 5);
+    CHECK(dc__write_number('f', -1e308, 100, NULL, 0) == 1 + 309 + 1 + 100);
 }
 
 TEST(numbers_are_read_correctly_rounded)

@@ -13,7 +13,12 @@ import struct
 import sys
 import numpy
 from numpy.lib import format as npy
-from safetensors.numpy import save_file, load_file
+try:
+    from safetensors.numpy import save_file, load_file
+    from safetensors import safe_open
+except ImportError:
+    print("files.py: pip install safetensors; tests/golden/files/ stays as it is", file=sys.stderr)
+    sys.exit(0)
 
 here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "files")
 
@@ -53,7 +58,6 @@ def write():
         header = json.dumps({"bfloat16": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}})
         header += " " * (-len(header) % 8)
         f.write(struct.pack("<Q", len(header)) + header.encode() + data)
-    from safetensors import safe_open
     with safe_open(os.path.join(here, "bfloat16.safetensors"), "np") as f:
         assert list(f.keys()) == ["bfloat16"]
 
