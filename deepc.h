@@ -63,9 +63,7 @@
 #include <initializer_list>
 #endif
 
-/* ============================================================================================== */
-/* @config                                                                                        */
-/* ============================================================================================== */
+/* @config -------------------------------------------------------------------------------------- */
 
 /* DEEPC_IMPLEMENTATION  in exactly one C file: the code, not only the declarations.
  * DEEPC_DOUBLE          dc_real is double: for checking gradients. In all files of a program.
@@ -95,9 +93,7 @@ typedef float dc_real;             /* The type of every element of every tensor.
 extern "C" {
 #endif
 
-/* ============================================================================================== */
-/* @types                                                                                         */
-/* ============================================================================================== */
+/* @types --------------------------------------------------------------------------------------- */
 
 enum { DC_MAX_RANK = 6 };
 
@@ -177,9 +173,7 @@ DC_API dc_tensors dc_make_tensors(int count, dc_tensor *const *tensor);
                                         (dc_tensor *[]){ __VA_ARGS__ })
 #endif
 
-/* ============================================================================================== */
-/* @context                                                                                       */
-/* ============================================================================================== */
+/* @context ------------------------------------------------------------------------------------- */
 
 /* Called with a one-line explanation when the program breaks a rule or memory runs out. The
  * default prints it and aborts. A handler that returns is followed by abort(), so leave by
@@ -211,10 +205,8 @@ DC_API void        dc_free        (dc_context *ctx);            /* Frees everyth
 DC_API dc_mark     dc_begin       (dc_context *ctx);                /* What is made from here ... */
 DC_API void        dc_end         (dc_context *ctx, dc_mark m);   /* ... is gone here. They nest. */
 DC_API void        dc_on_error    (dc_context *ctx, dc_error_handler handler, void *user);
-/* Why the last call returned NULL or false. */
-DC_API const char *dc_error       (dc_context *ctx);
-/* Do dropout and batch norm train? (false) */
-DC_API bool        dc_training    (const dc_context *ctx);
+DC_API const char *dc_error(dc_context *ctx);  /* Why the last call returned NULL or false. */
+DC_API bool dc_training(const dc_context *ctx);  /* Do dropout and batch norm train? (false) */
 DC_API bool        dc_set_training(dc_context *ctx, bool training);  /* Returns the old setting. */
 /* false: nothing is taped; returns the old setting (true at first). */
 DC_API bool        dc_set_grad    (dc_context *ctx, bool enabled);
@@ -223,16 +215,13 @@ DC_API const char *dc_device_name (const dc_context *ctx);
 /* Zeroed, 64-byte aligned memory that lives as a tensor made now would. */
 DC_API void       *dc_alloc       (dc_context *ctx, size_t bytes);
 
-/* ============================================================================================== */
-/* @create                                                                                        */
-/* ============================================================================================== */
+/* @create -------------------------------------------------------------------------------------- */
 
 DC_API dc_tensor *dc_zeros      (dc_context *ctx, dc_shape shape);     /* 0, 0, ... */
 DC_API dc_tensor *dc_ones       (dc_context *ctx, dc_shape shape);     /* 1, 1, ... */
 DC_API dc_tensor *dc_full       (dc_context *ctx, dc_shape shape, dc_real value);
 DC_API dc_tensor *dc_scalar     (dc_context *ctx, dc_real value);      /* Shape []. */
-/* Copies. */
-DC_API dc_tensor *dc_from       (dc_context *ctx, dc_shape shape, const dc_real *data);
+DC_API dc_tensor *dc_from(dc_context *ctx, dc_shape shape, const dc_real *data);  /* Copies. */
 /* [start, stop) */
 DC_API dc_tensor *dc_arange     (dc_context *ctx, dc_real start, dc_real stop, dc_real step);
 /* Both ends. */
@@ -263,23 +252,16 @@ DC_API dc_tensor *dc_param_from  (dc_context *ctx, dc_shape shape, const dc_real
 #define dc_param(ctx, init, ...) dc_param_shaped(ctx, init, DC_SHAPE(__VA_ARGS__))
 
 DC_API dc_real    dc_item      (const dc_tensor *x);        /* The value of a one-element tensor. */
-/* dc_at(x, DC_SHAPE(2, 0)): x[2, 0] */
-DC_API dc_real    dc_at        (const dc_tensor *x, dc_shape index);
-/* Copies x->size elements out. */
-DC_API void       dc_read      (const dc_tensor *x, dc_real *out);
-/* Copies x->size elements in. */
-DC_API void       dc_write     (dc_tensor *x, const dc_real *values);
+DC_API dc_real dc_at(const dc_tensor *x, dc_shape index);  /* dc_at(x, DC_SHAPE(2, 0)): x[2, 0] */
+DC_API void       dc_read(const dc_tensor *x, dc_real *out);  /* Copies x->size elements out. */
+DC_API void       dc_write(dc_tensor *x, const dc_real *values);  /* Copies x->size elements in. */
 DC_API dc_tensor *dc_copy      (dc_tensor *x);                     /* y = x in storage of its own */
-/* Names x for messages; returns x. */
-DC_API dc_tensor *dc_named     (dc_tensor *x, const char *name);
+DC_API dc_tensor *dc_named(dc_tensor *x, const char *name);  /* Names x for messages; returns x. */
 DC_API void       dc_print     (const dc_tensor *x);               /* To stdout, as NumPy prints. */
-/* As snprintf does. */
-DC_API size_t     dc_format    (const dc_tensor *x, char *out, size_t size);
+DC_API size_t     dc_format(const dc_tensor *x, char *out, size_t size);  /* As snprintf does. */
 DC_API size_t     dc_shape_text(dc_shape shape, char *out, size_t size);  /* "[32, 784]" */
 
-/* ============================================================================================== */
-/* @ops                                                                                           */
-/* ============================================================================================== */
+/* @ops ----------------------------------------------------------------------------------------- */
 
 /* Element-wise functions of one tensor, [...] -> [...]. These tables are the only place where they
  * are written down: the declarations, the loops, the derivatives and the tests are stamped out of
@@ -441,9 +423,7 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
  * itself. Srivastava et al. 2014. */
 DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate);
 
-/* ============================================================================================== */
-/* @autograd                                                                                      */
-/* ============================================================================================== */
+/* @autograd ------------------------------------------------------------------------------------ */
 
 /* Runs an op: copies its state, checks, computes, and notes it on the tape. */
 DC_API dc_tensor        *dc_apply(const dc_op *op, dc_tensors in, const void *state,
@@ -480,9 +460,7 @@ DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *pa
 typedef dc_tensor *(*dc_scalar_function)(dc_tensors inputs, void *user);
 DC_API double dc_gradcheck(dc_context *ctx, dc_scalar_function f, dc_tensors inputs, void *user);
 
-/* ============================================================================================== */
-/* @losses                                                                                        */
-/* ============================================================================================== */
+/* @losses -------------------------------------------------------------------------------------- */
 
 typedef enum dc_reduction { DC_MEAN, DC_SUM, DC_NONE } dc_reduction;
 
@@ -498,8 +476,7 @@ typedef struct dc_loss_options {
  * for logits of +-1e4. */
 DC_API dc_tensor *dc_mse               (dc_tensor *y, dc_tensor *t);           /* (y - t)^2 */
 DC_API dc_tensor *dc_mae               (dc_tensor *y, dc_tensor *t);           /* |y - t| */
-/* |e| < d ? e^2/2 : d (|e| - d/2) */
-DC_API dc_tensor *dc_huber             (dc_tensor *y, dc_tensor *t);
+DC_API dc_tensor *dc_huber(dc_tensor *y, dc_tensor *t);  /* |e| < d ? e^2/2 : d (|e| - d/2) */
 /* max(z,0) - z t + log(1 + e^-|z|) */
 DC_API dc_tensor *dc_bce_with_logits   (dc_tensor *logits, dc_tensor *t);
 /* -(t log p + (1-t) log(1-p)), logs not below -100 (as PyTorch) */
@@ -511,10 +488,8 @@ DC_API dc_tensor *dc_soft_cross_entropy(dc_tensor *logits, dc_tensor *t);
 DC_API dc_tensor *dc_nll               (dc_tensor *log_p, dc_tensor *labels);  /* -log_p[label] */
 /* sum_c t (log t - log_p), the mean over samples (PyTorch's "batchmean"); 0 log 0 = 0 */
 DC_API dc_tensor *dc_kl_div            (dc_tensor *log_p, dc_tensor *t);
-/* max(0, 1 - t y), t in {-1, 1} */
-DC_API dc_tensor *dc_hinge             (dc_tensor *y, dc_tensor *t);
-/* 1 - y.t / (|y| |t|), last axis */
-DC_API dc_tensor *dc_cosine_loss       (dc_tensor *y, dc_tensor *t);
+DC_API dc_tensor *dc_hinge(dc_tensor *y, dc_tensor *t);  /* max(0, 1 - t y), t in {-1, 1} */
+DC_API dc_tensor *dc_cosine_loss(dc_tensor *y, dc_tensor *t);  /* 1 - y.t / (|y| |t|), last axis */
 
 DC_API dc_tensor *dc_mse_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
 DC_API dc_tensor *dc_mae_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
@@ -554,9 +529,7 @@ DC_API dc_loss dc_loss_named(const char *name);
 #define DC_HINGE              dc_loss_named("hinge")
 #define DC_COSINE_LOSS        dc_loss_named("cosine")
 
-/* ============================================================================================== */
-/* @optimizers                                                                                    */
-/* ============================================================================================== */
+/* @optimizers ---------------------------------------------------------------------------------- */
 
 typedef enum dc_schedule_kind {
     DC_CONSTANT, DC_STEP_DECAY, DC_EXPONENTIAL_DECAY, DC_POLYNOMIAL_DECAY, DC_COSINE_DECAY,
@@ -634,16 +607,13 @@ DC_API void          dc_set_group(dc_optimizer *o, dc_tensors params, double rat
                                                                   weight decay.                   */
 /* Applies the gradients and clears them; a parameter without a gradient is skipped. */
 DC_API void          dc_step(dc_optimizer *o);
-/* Reports to DC_REDUCE_ON_PLATEAU. */
-DC_API void          dc_plateau(dc_optimizer *o, double loss);
+DC_API void dc_plateau(dc_optimizer *o, double loss);  /* Reports to DC_REDUCE_ON_PLATEAU. */
 DC_API double        dc_rate(const dc_optimizer *o);            /* The rate of the next step. */
 DC_API void          dc_set_rate(dc_optimizer *o, double rate);
 DC_API double        dc_grad_norm(const dc_optimizer *o);  /* sqrt(sum of all squared gradients). */
 DC_API double        dc_schedule_at(dc_schedule s, int64_t t);  /* The multiplier at step t. */
 
-/* ============================================================================================== */
-/* @layers                                                                                        */
-/* ============================================================================================== */
+/* @layers -------------------------------------------------------------------------------------- */
 
 /* Activations for layers, by name; the ops of the same names define them. DC_SOFTMAX is over the
  * last axis; leaky_relu has slope 0.01, elu alpha 1. */
@@ -744,9 +714,7 @@ struct dc_layer_kind {
 DC_API dc_tensor *dc_layer_param (dc_layer *layer, const char *name, dc_init init, dc_shape shape);
 DC_API dc_tensor *dc_layer_buffer(dc_layer *layer, const char *name, dc_real value, dc_shape shape);
 
-/* ============================================================================================== */
-/* @models                                                                                        */
-/* ============================================================================================== */
+/* @models -------------------------------------------------------------------------------------- */
 
 /* A model given as a C function: it calls its layers on x [batch, ...] and returns the
  * prediction. */
@@ -772,9 +740,7 @@ DC_API uint64_t   dc_fingerprint_of(dc_tensors tensors);       /* The same for a
 /* So that dc_load knows it. */
 DC_API void       dc_register_layer(dc_context *ctx, const dc_layer_kind *kind);
 
-/* ============================================================================================== */
-/* @training                                                                                      */
-/* ============================================================================================== */
+/* @training ------------------------------------------------------------------------------------ */
 
 /* What a metric sees: all predictions of a set. y [count, outputs], t [count, targets], both
  * row-major. */
@@ -886,9 +852,7 @@ DC_API dc_tensor *dc_confusion(dc_model *model, dc_dataset *data);
  * and names it. */
 DC_API dc_tensor *dc_find_nan (dc_model *model);
 
-/* ============================================================================================== */
-/* @data                                                                                          */
-/* ============================================================================================== */
+/* @data ---------------------------------------------------------------------------------------- */
 
 /* A data set is a list of samples (x, y). With classes > 0, y is one class number. All sets made
  * from another one share its storage. */
@@ -993,9 +957,7 @@ DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cell
 /* [28, 28, 1], ten classes: a bitmap font, shifted, rotated, with noise */
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
 
-/* ============================================================================================== */
-/* @files                                                                                         */
-/* ============================================================================================== */
+/* @files --------------------------------------------------------------------------------------- */
 
 /* One safetensors file (8 bytes: header length, a JSON header, the numbers), float32 or float64,
  * with the architecture in its metadata: any tool opens it. Written beside and renamed, so that
@@ -1012,12 +974,10 @@ DC_API bool      dc_save_training(dc_model *model, const char *path);
 DC_API bool      dc_load_training(dc_model *model, const char *path);
 
 DC_API bool       dc_save_npy(dc_tensor *x, const char *path);  /* NumPy's .npy, version 1.0 */
-/* Versions 1 to 3; float and integer types of either byte order, C or Fortran order */
+/* Versions 1 to 3; float32, float64 and integers of either byte order, C or Fortran order */
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path);
 
-/* ============================================================================================== */
-/* @pictures                                                                                      */
-/* ============================================================================================== */
+/* @pictures ------------------------------------------------------------------------------------ */
 
 /* A plot, written as SVG. Zero is the default everywhere. */
 typedef struct dc_series {
@@ -1086,9 +1046,7 @@ inline dc_layer_spec dc__branches(std::initializer_list<dc_layer_list> l)
 #define DC_LAYERS(...)   dc__layers({ __VA_ARGS__ })
 #define DC_BRANCHES(...) dc__branches({ __VA_ARGS__ })
 #endif
-/* ============================================================================================== */
-/* @calls                                                                                         */
-/* ============================================================================================== */
+/* @calls --------------------------------------------------------------------------------------- */
 
 /* So that an error can name the line of the program that made it, each call notes its place
  * first. (Inside the implementation these say nothing but the call itself.) */
@@ -1103,9 +1061,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define DC__CALL(f, ...) (dc__at(__FILE__, __LINE__), f(__VA_ARGS__))
 #define DC__SPEC(f, ...) dc__placed(f(__VA_ARGS__), __FILE__, __LINE__)
 
-#define dc_begin(...)               DC__CALL(dc_begin, __VA_ARGS__)
 #define dc_end(...)                 DC__CALL(dc_end, __VA_ARGS__)
-#define dc_alloc(...)               DC__CALL(dc_alloc, __VA_ARGS__)
 #define dc_zeros(...)               DC__CALL(dc_zeros, __VA_ARGS__)
 #define dc_ones(...)                DC__CALL(dc_ones, __VA_ARGS__)
 #define dc_full(...)                DC__CALL(dc_full, __VA_ARGS__)
@@ -1220,7 +1176,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_batch_norm_op(...)       DC__CALL(dc_batch_norm_op, __VA_ARGS__)
 #define dc_dropout_op(...)          DC__CALL(dc_dropout_op, __VA_ARGS__)
 #define dc_apply(...)               DC__CALL(dc_apply, __VA_ARGS__)
-#define dc_grad_data(...)           DC__CALL(dc_grad_data, __VA_ARGS__)
 #define dc_backward(...)            DC__CALL(dc_backward, __VA_ARGS__)
 #define dc_grad(...)                DC__CALL(dc_grad, __VA_ARGS__)
 #define dc_zero_grad(...)           DC__CALL(dc_zero_grad, __VA_ARGS__)
@@ -1252,28 +1207,17 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_cosine_loss_with(...)    DC__CALL(dc_cosine_loss_with, __VA_ARGS__)
 #define dc_optimize(...)            DC__CALL(dc_optimize, __VA_ARGS__)
 #define dc_optimize_these(...)      DC__CALL(dc_optimize_these, __VA_ARGS__)
-#define dc_optimizer_of(...)        DC__CALL(dc_optimizer_of, __VA_ARGS__)
 #define dc_set_group(...)           DC__CALL(dc_set_group, __VA_ARGS__)
 #define dc_step(...)                DC__CALL(dc_step, __VA_ARGS__)
-#define dc_plateau(...)             DC__CALL(dc_plateau, __VA_ARGS__)
-#define dc_rate(...)                DC__CALL(dc_rate, __VA_ARGS__)
 #define dc_set_rate(...)            DC__CALL(dc_set_rate, __VA_ARGS__)
-#define dc_grad_norm(...)           DC__CALL(dc_grad_norm, __VA_ARGS__)
 #define dc_activate(...)            DC__CALL(dc_activate, __VA_ARGS__)
-#define dc_layer_param(...)         DC__CALL(dc_layer_param, __VA_ARGS__)
-#define dc_layer_buffer(...)        DC__CALL(dc_layer_buffer, __VA_ARGS__)
 #define dc_sequential(...)          DC__CALL(dc_sequential, __VA_ARGS__)
 #define dc_functional(...)          DC__CALL(dc_functional, __VA_ARGS__)
 #define dc_use(...)                 DC__CALL(dc_use, __VA_ARGS__)
 #define dc_call(...)                DC__CALL(dc_call, __VA_ARGS__)
 #define dc_forward(...)             DC__CALL(dc_forward, __VA_ARGS__)
-#define dc_params(...)              DC__CALL(dc_params, __VA_ARGS__)
-#define dc_find(...)                DC__CALL(dc_find, __VA_ARGS__)
 #define dc_freeze(...)              DC__CALL(dc_freeze, __VA_ARGS__)
-#define dc_param_count(...)         DC__CALL(dc_param_count, __VA_ARGS__)
 #define dc_summary(...)             DC__CALL(dc_summary, __VA_ARGS__)
-#define dc_fingerprint(...)         DC__CALL(dc_fingerprint, __VA_ARGS__)
-#define dc_fingerprint_of(...)      DC__CALL(dc_fingerprint_of, __VA_ARGS__)
 #define dc_register_layer(...)      DC__CALL(dc_register_layer, __VA_ARGS__)
 #define dc_compile(...)             DC__CALL(dc_compile, __VA_ARGS__)
 #define dc_metrics(...)             DC__CALL(dc_metrics, __VA_ARGS__)
@@ -1288,8 +1232,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_stream(...)              DC__CALL(dc_stream, __VA_ARGS__)
 #define dc_count(...)               DC__CALL(dc_count, __VA_ARGS__)
 #define dc_classes(...)             DC__CALL(dc_classes, __VA_ARGS__)
-#define dc_class_name(...)          DC__CALL(dc_class_name, __VA_ARGS__)
-#define dc_feature_name(...)        DC__CALL(dc_feature_name, __VA_ARGS__)
 #define dc_take(...)                DC__CALL(dc_take, __VA_ARGS__)
 #define dc_pick(...)                DC__CALL(dc_pick, __VA_ARGS__)
 #define dc_shuffled(...)            DC__CALL(dc_shuffled, __VA_ARGS__)
@@ -1303,9 +1245,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_batches(...)             DC__CALL(dc_batches, __VA_ARGS__)
 #define dc_next(...)                DC__CALL(dc_next, __VA_ARGS__)
 #define dc_all(...)                 DC__CALL(dc_all, __VA_ARGS__)
-#define dc_load_mnist(...)          DC__CALL(dc_load_mnist, __VA_ARGS__)
-#define dc_load_idx(...)            DC__CALL(dc_load_idx, __VA_ARGS__)
-#define dc_load_csv(...)            DC__CALL(dc_load_csv, __VA_ARGS__)
 #define dc_make_line(...)           DC__CALL(dc_make_line, __VA_ARGS__)
 #define dc_make_sine(...)           DC__CALL(dc_make_sine, __VA_ARGS__)
 #define dc_make_xor(...)            DC__CALL(dc_make_xor, __VA_ARGS__)
@@ -1315,17 +1254,10 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_make_spirals(...)        DC__CALL(dc_make_spirals, __VA_ARGS__)
 #define dc_make_checkerboard(...)   DC__CALL(dc_make_checkerboard, __VA_ARGS__)
 #define dc_make_digits(...)         DC__CALL(dc_make_digits, __VA_ARGS__)
-#define dc_save(...)                DC__CALL(dc_save, __VA_ARGS__)
-#define dc_load(...)                DC__CALL(dc_load, __VA_ARGS__)
-#define dc_load_weights(...)        DC__CALL(dc_load_weights, __VA_ARGS__)
 #define dc_save_training(...)       DC__CALL(dc_save_training, __VA_ARGS__)
 #define dc_load_training(...)       DC__CALL(dc_load_training, __VA_ARGS__)
-#define dc_save_npy(...)            DC__CALL(dc_save_npy, __VA_ARGS__)
-#define dc_load_npy(...)            DC__CALL(dc_load_npy, __VA_ARGS__)
 #define dc_write_svg(...)           DC__CALL(dc_write_svg, __VA_ARGS__)
-#define dc_plot_history(...)        DC__CALL(dc_plot_history, __VA_ARGS__)
 #define dc_plot_boundary(...)       DC__CALL(dc_plot_boundary, __VA_ARGS__)
-#define dc_print_history(...)       DC__CALL(dc_print_history, __VA_ARGS__)
 #define dc_print_image(...)         DC__CALL(dc_print_image, __VA_ARGS__)
 #define dc_write_png(...)           DC__CALL(dc_write_png, __VA_ARGS__)
 #define dc_write_png_grid(...)      DC__CALL(dc_write_png_grid, __VA_ARGS__)
@@ -1343,9 +1275,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_branches(...)            DC__SPEC(dc_branches, __VA_ARGS__)
 #define dc_custom(...)              DC__SPEC(dc_custom, __VA_ARGS__)
 #endif /* DEEPC_H */
-/* ============================================================================================== */
 /* Stop here if you only want to use deepc. Read on to see how it works. */
-/* ============================================================================================== */
 #if defined(DEEPC_IMPLEMENTATION) && !defined(DEEPC_IMPLEMENTED)
 #define DEEPC_IMPLEMENTED
 #ifdef __cplusplus
@@ -1367,6 +1297,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #include <errno.h>
 #include <float.h>
 #include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1398,9 +1329,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define DC__UNPOISON(memory, size) ((void)0)
 #endif
 
-/* ============================================================================================== */
-/* @impl-errors                                                                                   */
-/* ============================================================================================== */
+/* @impl-errors --------------------------------------------------------------------------------- */
 
 /* Two kinds of trouble, never mixed. A program that breaks a rule gets one sentence and is
  * stopped, by dc_fail; a file that is not what it should be makes the call return false, by
@@ -1412,6 +1341,7 @@ typedef struct dc__file   dc__file;
 
 typedef struct dc__arena {
     dc__block *first, *current;
+    size_t     taken, limit;       /* Bytes in blocks; how many there may be, 0: any number. */
 } dc__arena;
 
 struct dc_context {
@@ -1434,7 +1364,6 @@ struct dc_context {
     uint32_t         steps, calls;         /* Optimiser steps; random ops since the last one. */
     int              layers;               /* Layers made so far. */
     uint32_t         creations;            /* Random tensors and parameters made so far. */
-    uint32_t         loaders;              /* Shuffling dc_batches made so far. */
     dc_tensor      **param;                /* Every parameter, in order of creation. */
     int              params, param_room;
     const struct dc__kernels *kernels;     /* The device: @impl-table. */
@@ -1502,9 +1431,7 @@ static dc__words dc__shape_words(dc_shape s) {
     return w;
 }
 
-/* ============================================================================================== */
-/* @impl-memory                                                                                   */
-/* ============================================================================================== */
+/* @impl-memory --------------------------------------------------------------------------------- */
 
 /* An arena is a list of blocks; allocation moves a cursor, and everything behind a mark dies at
  * once. No size has to be guessed: a full block is followed by one twice as large. Blocks are
@@ -1542,9 +1469,12 @@ static void *dc__take(dc__arena *arena, size_t size) {
     if (!b || b->used + size > b->size) {
         size_t usual = !b ? DC__FIRST_BLOCK : 2 * b->size;
         if (usual > DC__LARGE_BLOCK) usual = DC__LARGE_BLOCK;
-        dc__block *fresh = dc__new_block(usual < size ? size : usual);
+        if (usual < size) usual = size;
+        if (arena->limit && usual > arena->limit - arena->taken) return NULL;
+        dc__block *fresh = dc__new_block(usual);
         if (!fresh && usual > size) fresh = dc__new_block(size);
         if (!fresh) return NULL;
+        arena->taken += fresh->size;
         if (b) fresh->next = b->next, b->next = fresh;
         else arena->first = fresh;
         b = fresh;
@@ -1655,7 +1585,7 @@ static dc__file *dc__open(dc_context *ctx, const char *path, const char *mode) {
 /* Closes; false (and dc_error) when something had not been written. */
 static bool dc__close(dc_context *ctx, dc__file *f) {
     bool failed = ferror(f->stream) != 0;
-    errno = 0;
+    if (!failed) errno = 0;
     if (fclose(f->stream)) failed = true;
     const char *why = errno ? strerror(errno) : "cannot be read or written";
     if (failed) dc__error(ctx, "%s: %s", f->path, why);
@@ -1695,22 +1625,15 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
 #pragma clang diagnostic ignored "-Weverything"
 #else
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpragmas"
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"
 #pragma GCC diagnostic ignored "-Wpedantic"
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wsign-compare"
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
-#pragma GCC diagnostic ignored "-Wduplicated-branches"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wdouble-promotion"
 #endif
 
 #if !defined(STBI_INCLUDE_STB_IMAGE_H) && !defined(STB_IMAGE_IMPLEMENTATION)
@@ -1752,9 +1675,7 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
 #endif
 #endif
 
-/* ============================================================================================== */
-/* @impl-text                                                                                     */
-/* ============================================================================================== */
+/* @impl-text ----------------------------------------------------------------------------------- */
 
 /* Numbers as text, without the locale: a program that called setlocale may find printf writing
  * "0,5" and strtod stopping at the point of "0.5". So output is repaired after printf, and input is
@@ -1923,9 +1844,7 @@ static bool dc__write_file(dc_context *ctx, const char *path, const void *bytes,
     return ok;
 }
 
-/* ============================================================================================== */
-/* @impl-random                                                                                   */
-/* ============================================================================================== */
+/* @impl-random --------------------------------------------------------------------------------- */
 
 /* A generator that is consumed draw by draw gives other numbers as soon as anything is drawn in
  * another order, by another thread for instance. Philox4x32-10 (Salmon et al. 2011, "Parallel
@@ -1997,9 +1916,7 @@ typedef struct dc__step_numbers {
 typedef void (*dc__step_kernel)(int64_t n, dc_real *w, const dc_real *g, dc_real *const *state,
                                 const dc__step_numbers *s);
 
-/* ============================================================================================== */
-/* @impl-arithmetic                                                                               */
-/* ============================================================================================== */
+/* @impl-arithmetic ----------------------------------------------------------------------------- */
 
 /* Floating-point addition is not associative: (a + b) + c and a + (b + c) differ in the last bit,
  * and training amplifies that bit until two runs have nothing in common. So deepc fixes the order
@@ -2107,8 +2024,7 @@ typedef struct dc__kernels {
 
     /* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. */
     void (*gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
-                 int64_t c_row,
-                 bool accumulate);
+                 int64_t c_row, bool accumulate);
 
     /* y [...] = x [...], or +=, each with strides of its own: copies, slices, permutes,
      * broadcasts. */
@@ -2122,24 +2038,20 @@ typedef struct dc__kernels {
                           dc_real divisor);                          /* dx += dy / divisor        */
     void (*max)          (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y);
     void (*max_backward) (int64_t outer, int64_t n, int64_t inner, const dc_real *x,
-                          const dc_real *y,
-                          const dc_real *dy, dc_real *dx);
+                          const dc_real *y, const dc_real *dy, dc_real *dx);
     void (*argmax)       (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y);
     void (*prod)         (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y);
     void (*prod_backward)(int64_t outer, int64_t n, int64_t inner, const dc_real *x,
-                          const dc_real *dy,
-                          dc_real *dx);
+                          const dc_real *dy, dc_real *dx);
     void (*cumsum)       (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y,
                           /* y = running sums of x; backward: y += those from the end */
                           bool backward);
 
     /* y [outer, m, inner] = x [outer, index[o, i, j], inner]; put adds dy back to dx. */
     void (*take)(int64_t outer, int64_t n, int64_t m, int64_t inner, const dc_real *x,
-                 const dc_real *index,
-                 dc_real *y);
+                 const dc_real *index, dc_real *y);
     void (*put) (int64_t outer, int64_t n, int64_t m, int64_t inner, const dc_real *dy,
-                 const dc_real *index,
-                 dc_real *dx);
+                 const dc_real *index, dc_real *dx);
     void (*gather) (int64_t count, int64_t width, const dc_real *table, const dc_real *rows,
                     dc_real *y);
     void (*scatter)(int64_t count, int64_t width, const dc_real *dy, const dc_real *rows,
@@ -2163,7 +2075,7 @@ typedef struct dc__kernels {
     void (*dropout)            (int64_t n, const dc__random *random, dc_real rate, const dc_real *x,
                                  dc_real *y, bool accumulate);   /* y = or += mask x / (1 - rate) */
 
-    dc__step_kernel sgd, rmsprop, adagrad, adadelta, adam, nadam, lion;   /* An optimiser's step. */
+    dc__step_kernel sgd, rmsprop, adadelta, adam, nadam, lion;   /* An optimiser's step. */
 } dc__kernels;
 
 /* The chapters from here to @impl-table are compiled once for each instruction set: first as
@@ -2192,9 +2104,7 @@ typedef struct dc__kernels {
 #endif
 #endif
 
-/* ============================================================================================== */
-/* @impl-math                                                                                     */
-/* ============================================================================================== */
+/* @impl-math ----------------------------------------------------------------------------------- */
 
 /* The C library's exp differs from machine to machine in its last bits, and most compilers call it
  * for one number at a time. So deepc computes its own. Each function is plain arithmetic on one
@@ -2212,7 +2122,6 @@ static inline uint32_t dc__bits(float x) { uint32_t u; memcpy(&u, &x, sizeof u);
 static inline float dc__from_bits(uint32_t u) { float x; memcpy(&x, &u, sizeof x); return x; }
 static inline uint64_t dc__bits64(double x) { uint64_t u; memcpy(&u, &x, sizeof u); return u; }
 static inline double dc__from_bits64(uint64_t u) { double x; memcpy(&x, &u, sizeof x); return x; }
-
 static inline float dc__magnitude(float x) { return dc__from_bits(dc__bits(x) & 0x7fffffff); }
 
 /* x with the sign of y; x itself must not be negative. */
@@ -2503,7 +2412,6 @@ static inline dc_real DC__FN(pow)(dc_real x, dc_real y) {
 /* --- activations and losses that do not fit on a line of their table --- */
 
 static inline dc_real DC__FN(size)(dc_real x) { return x < 0 ? -x : x; }
-
 static inline dc_real DC__FN(sign)(dc_real x) { return x < 0 ? -1 : x > 0 ? 1 : x; }
 
 /* The larger of two; a NaN wins. */
@@ -2641,9 +2549,7 @@ static inline dc_real DC__FN(kl_slope_t)(dc_real log_p, dc_real t) {
 static inline dc_real DC__FN(hinge)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : 1 - y * t; }
 static inline dc_real DC__FN(hinge_slope)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : -t; }
 
-/* ============================================================================================== */
-/* @impl-kernels                                                                                  */
-/* ============================================================================================== */
+/* @impl-kernels -------------------------------------------------------------------------------- */
 
 /* Everything slow in training is one of these loops. Each is the definition of what it computes:
  * a faster version, on this processor or on another device, must do the same operations in the
@@ -2769,15 +2675,15 @@ static void DC__FN(gemm_loops)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc
 
 /* --- reductions --- */
 
-/* One long sum: lanes, a tree, chunks; see the contract. */
-static dc_real DC__FN(sum_row)(int64_t n, const dc_real *restrict x) {
+/* One long sum, of x or of x y with rounded products: lanes, a tree, chunks; see the contract. */
+static inline dc_real DC__FN(long_sum)(int64_t n, const dc_real *x, const dc_real *y) {
     dc_real total = 0;
     for (int64_t start = 0; start < n; start += DC__LONG_CHUNK) {
         int64_t stop = n - start < DC__LONG_CHUNK ? n : start + DC__LONG_CHUNK, i = start;
         dc_real lane[DC__LANES] = { 0 };
         for (; i + DC__LANES <= stop; i += DC__LANES)
-            for (int l = 0; l < DC__LANES; l++) lane[l] += x[i + l];
-        for (int l = 0; i < stop; i++, l++) lane[l] += x[i];
+            for (int l = 0; l < DC__LANES; l++) lane[l] += y ? x[i + l] * y[i + l] : x[i + l];
+        for (int l = 0; i < stop; i++, l++) lane[l] += y ? x[i] * y[i] : x[i];
         for (int width = DC__LANES / 2; width > 0; width /= 2)
             for (int l = 0; l < width; l++) lane[l] += lane[l + width];
         total += lane[0];
@@ -2785,20 +2691,10 @@ static dc_real DC__FN(sum_row)(int64_t n, const dc_real *restrict x) {
     return total;
 }
 
-/* The same for sum of x y: the products are rounded, then summed. */
-static dc_real DC__FN(dot_row)(int64_t n, const dc_real *restrict x, const dc_real *restrict y) {
-    dc_real total = 0;
-    for (int64_t start = 0; start < n; start += DC__LONG_CHUNK) {
-        int64_t stop = n - start < DC__LONG_CHUNK ? n : start + DC__LONG_CHUNK, i = start;
-        dc_real lane[DC__LANES] = { 0 };
-        for (; i + DC__LANES <= stop; i += DC__LANES)
-            for (int l = 0; l < DC__LANES; l++) lane[l] += x[i + l] * y[i + l];
-        for (int l = 0; i < stop; i++, l++) lane[l] += x[i] * y[i];
-        for (int width = DC__LANES / 2; width > 0; width /= 2)
-            for (int l = 0; l < width; l++) lane[l] += lane[l + width];
-        total += lane[0];
-    }
-    return total;
+static dc_real DC__FN(sum_row)(int64_t n, const dc_real *x) { return DC__FN(long_sum)(n, x, NULL); }
+
+static dc_real DC__FN(dot_row)(int64_t n, const dc_real *x, const dc_real *y) {
+    return DC__FN(long_sum)(n, x, y);
 }
 
 /* Column sums of x [n, inner], in chunks of 256 rows: 64 columns at a time, so that they stay in
@@ -3094,8 +2990,7 @@ static void DC__FN(philox16)(const dc__random *random, uint32_t block, uint32_t 
 /* Element i is dropped when word i, as a fraction, is below rate. The mask is not stored:
  * backward makes it again. */
 static void DC__FN(dropout)(int64_t n, const dc__random *random, dc_real rate,
-                            const dc_real *restrict x,
-                            dc_real *restrict y, bool accumulate) {
+                            const dc_real *restrict x, dc_real *restrict y, bool accumulate) {
     enum { DC__WORDS = 4 * DC__LANES };
     uint32_t word[DC__WORDS];
     dc_real scale = 1 / (1 - rate);
@@ -3187,14 +3082,6 @@ static void DC__FN(rmsprop_step)(int64_t n, dc_real *restrict w, const dc_real *
     }
 }
 
-/* q += g^2;  w -= rate g / (sqrt q + epsilon): RMSprop with other decays. */
-static void DC__FN(adagrad_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                                 dc_real *const *state, const dc__step_numbers *numbers) {
-    dc__step_numbers s = *numbers;
-    s.beta2 = s.rest2 = 1;
-    DC__FN(rmsprop_step)(n, w, g, state, &s);
-}
-
 /* q = beta2 q + rest2 g^2;  d = g sqrt((u + epsilon) / (q + epsilon));  u = beta2 u + rest2 d^2;
  * w -= rate d */
 static void DC__FN(adadelta_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
@@ -3271,15 +3158,12 @@ static void DC__FN(lion_step)(int64_t n, dc_real *restrict w, const dc_real *res
     }
 }
 
-/* ============================================================================================== */
-/* @impl-table                                                                                    */
-/* ============================================================================================== */
+/* @impl-table ---------------------------------------------------------------------------------- */
 
 #ifdef DC__VECTOR                                 /* The appendix is at work, and brings its own. */
 #define DC__GEMM gemm_blocks
 static void DC__FN(gemm_blocks)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
-                                dc_real *c,
-                                int64_t c_row, bool accumulate);
+                                dc_real *c, int64_t c_row, bool accumulate);
 #else
 #define DC__GEMM gemm_loops
 #endif
@@ -3313,7 +3197,7 @@ static const dc__kernels DC__FN(kernels) = {
     .logsumexp = DC__FN(logsumexp),
     .layer_norm = DC__FN(layer_norm), .layer_norm_backward = DC__FN(layer_norm_backward),
     .batch_norm_backward = DC__FN(batch_norm_backward), .dropout = DC__FN(dropout),
-    .sgd = DC__FN(sgd_step), .rmsprop = DC__FN(rmsprop_step), .adagrad = DC__FN(adagrad_step),
+    .sgd = DC__FN(sgd_step), .rmsprop = DC__FN(rmsprop_step),
     .adadelta = DC__FN(adadelta_step), .adam = DC__FN(adam_step), .nadam = DC__FN(nadam_step),
     .lion = DC__FN(lion_step),
 };
@@ -3346,9 +3230,7 @@ static dc_real dc__normal_at(const dc__random *r, uint64_t i) {
     return radius * (i & 1 ? dc__sin_plain(angle) : dc__cos_plain(angle));
 }
 
-/* ============================================================================================== */
-/* @impl-tensors                                                                                  */
-/* ============================================================================================== */
+/* @impl-tensors -------------------------------------------------------------------------------- */
 
 /* A tensor is a header and its elements. The elements of a step's tensors lie on the step's
  * arena and are overwritten by the next step; their headers are kept apart and reused only after
@@ -3356,7 +3238,7 @@ static dc_real dc__normal_at(const dc__random *r, uint64_t i) {
 
 enum { DC__ALIVE = 0x11FE, DC__GONE = 0xDEAD };
 #ifdef DC__ASAN
-enum { DC__QUARANTINE = 1 << 16 };
+enum { DC__QUARANTINE = 1 << 12 };
 #else
 enum { DC__QUARANTINE = 1 << 8 };
 #endif
@@ -3568,8 +3450,7 @@ DC_API dc_tensor *dc_arange(dc_context *ctx, dc_real start, dc_real stop, dc_rea
     double steps = step != 0 ? ((double)stop - (double)start) / (double)step : NAN;
     if (!(steps < 1e15))
         dc_fail(ctx, "dc_arange: from %g to %g in steps of %g never ends", (double)start,
-                (double)stop,
-                (double)step);
+                (double)stop, (double)step);
     int64_t n = steps > 0 ? (int64_t)steps + (steps > (double)(int64_t)steps) : 0;
     dc_real last = start + (dc_real)(n - 1) * step;
     if (n && (step > 0 ? last >= stop : last <= stop)) n--;       /* Rounding may reach `stop`. */
@@ -3734,8 +3615,7 @@ DC_API dc_real dc_at(const dc_tensor *x, dc_shape index) {
     }
     if (!inside)
         dc_fail(x->ctx, "dc_at: there is no element %s in a tensor of shape %s",
-                DC__SHAPE_TEXT(index),
-                DC__SHAPE_TEXT(x->shape));
+                DC__SHAPE_TEXT(index), DC__SHAPE_TEXT(x->shape));
     return x->data[at];
 }
 
@@ -3757,9 +3637,7 @@ DC_API dc_tensor *dc_named(dc_tensor *x, const char *name) {
     return x;
 }
 
-/* ============================================================================================== */
-/* @impl-print                                                                                    */
-/* ============================================================================================== */
+/* @impl-print ---------------------------------------------------------------------------------- */
 
 /* Arrays as text, byte for byte as NumPy prints them (the rule for 1e8 is that of versions up to
  * 2.2). An element is the shortest decimal that reads back as itself, cut to 8 decimals; all share
@@ -3960,9 +3838,7 @@ DC_API void dc_print(const dc_tensor *x) {
     dc__text_free(&t);
 }
 
-/* ============================================================================================== */
-/* @impl-autograd                                                                                 */
-/* ============================================================================================== */
+/* @impl-autograd ------------------------------------------------------------------------------- */
 
 /* A tensor can only be made from tensors that already exist, so the order of creation is a
  * topological order of the computation, and walking it backwards visits every consumer before
@@ -4081,8 +3957,7 @@ DC_API void dc_zero_grad(dc_tensor *x) {
 DC_API dc_tensor *dc_require_grad(dc_tensor *x) {
     dc__check("dc_require_grad", 1, x);
     if (x->inputs)
-        dc_fail(x->ctx,
-                "dc_require_grad: this tensor is computed from others (dc_%s) and gets its "
+        dc_fail(x->ctx, "dc_require_grad: this tensor is computed from others (dc_%s) and gets its "
                 "gradient "
                 "from dc_backward; only an input can be made a leaf", x->op->name);
     if (!x->grad) x->grad = dc__memory_with(x, (size_t)x->size * sizeof(dc_real));
@@ -4098,16 +3973,16 @@ DC_API dc_tensor *dc_detach(dc_tensor *x) {
     return y;
 }
 
-/* ============================================================================================== */
-/* @impl-ops                                                                                      */
-/* ============================================================================================== */
+/* @impl-ops ------------------------------------------------------------------------------------ */
 
 /* One entry an operation: a line of mathematics, its shape rule, forward, backward, its record,
  * the call. What can be said with ops that are already there is composed of them. */
 
-/* The record of an op whose functions are named after it. */
-#define DC__OP(NAME, FORMULA, SHAPE) static const dc_op dc__##NAME##_op =                          \
-    { #NAME, FORMULA, SHAPE, dc__##NAME##_forward, dc__##NAME##_backward, false }
+/* The record of an op; and of one whose functions are named after it. */
+#define DC__RECORD(NAME, FORMULA, SHAPE, FORWARD, BACKWARD, IS_VIEW) static const dc_op            \
+    dc__##NAME##_op = { #NAME, FORMULA, SHAPE, FORWARD, BACKWARD, IS_VIEW }
+#define DC__OP(NAME, FORMULA, SHAPE) \
+    DC__RECORD(NAME, FORMULA, SHAPE, dc__##NAME##_forward, dc__##NAME##_backward, false)
 
 static dc_shape dc__same_shape_as_x(const dc_tensor *y) { return y->in[0]->shape; }
 
@@ -4341,7 +4216,6 @@ static void dc__move_backward(dc_tensor *y) {
 DC__MOVE_OP(permute, "dx = dy, permuted back");
 DC__MOVE_OP(expand, "dx = sum of dy over the copies");
 DC__MOVE_OP(slice, "dx = dy inside the slice, 0 outside");
-DC__MOVE_OP(copy, "dx = dy");
 
 /* y's axis i is read from x with stride x_stride[i]. */
 static dc_tensor *dc__apply_move(const dc_op *op, dc_tensor *x, dc_shape shape,
@@ -4369,7 +4243,7 @@ DC_API dc_tensor *dc_copy(dc_tensor *x) {
     dc__check("dc_copy", 1, x);
     int64_t stride[DC_MAX_RANK];
     dc__strides(x->shape, x->shape, stride);
-    return dc__apply_move(&dc__copy_op, x, x->shape, stride, 0);
+    return dc__apply_move(&dc__expand_op, x, x->shape, stride, 0);
 }
 
 DC_API dc_tensor *dc_permute(dc_tensor *x, dc_axes order) {
@@ -4392,12 +4266,11 @@ DC_API dc_tensor *dc_permute(dc_tensor *x, dc_axes order) {
 
 DC_API dc_tensor *dc_transpose(dc_tensor *x) {
     dc__check("dc_transpose", 1, x);
-    dc_axes order = { .count = x->shape.rank };
-    if (order.count < 2)
-        dc_fail(x->ctx, "dc_transpose: needs two axes, and %s has %d", DC__SHAPE_TEXT(x->shape),
-                order.count);
-    for (int i = 0; i < order.count; i++) order.axis[i] = i;
-    order.axis[order.count - 1] = order.count - 2, order.axis[order.count - 2] = order.count - 1;
+    int n = x->shape.rank;
+    dc_axes order = { .count = n };
+    if (n < 2)
+        dc_fail(x->ctx, "dc_transpose: needs two axes, and %s has %d", DC__SHAPE_TEXT(x->shape), n);
+    for (int i = 0; i < n; i++) order.axis[i] = i < n - 2 ? i : 2 * n - 3 - i;
     return dc_permute(x, order);
 }
 
@@ -4485,9 +4358,8 @@ static void dc__join_all(dc_tensor *y, bool backward) {
 static void dc__concat_forward(dc_tensor *y) { dc__join_all(y, false); }
 static void dc__join_backward(dc_tensor *y) { dc__join_all(y, true); }
 
-static const dc_op dc__concat_op = {
-    "concat", "dx_i = its part of dy", dc__join_shape, dc__concat_forward, dc__join_backward, false
-};
+DC__RECORD(concat, "dx_i = its part of dy", dc__join_shape, dc__concat_forward, dc__join_backward,
+           false);
 
 DC_API dc_tensor *dc_concat(dc_tensors parts, int axis) {
     dc_context *ctx = dc__context_of("dc_concat", parts);
@@ -4512,9 +4384,8 @@ static void dc__pad_forward(dc_tensor *y) {
     dc__join_all(y, false);
 }
 
-static const dc_op dc__pad_op = {
-    "pad", "dx = dy without the padding", dc__join_shape, dc__pad_forward, dc__join_backward, false
-};
+DC__RECORD(pad, "dx = dy without the padding", dc__join_shape, dc__pad_forward, dc__join_backward,
+           false);
 
 DC_API dc_tensor *dc_pad(dc_tensor *x, int axis, int64_t before, int64_t after, dc_real value) {
     dc__check("dc_pad", 1, x);
@@ -4542,13 +4413,9 @@ static void dc__view_backward(dc_tensor *y) {
     y->ctx->kernels->accumulate(y->size, y->grad, dx);
 }
 
-static const dc_op dc__reshape_op = {
-    "reshape", "dx = dy", dc__view_shape, dc__view_forward, dc__view_backward, true
-};
-static const dc_op dc__first_op = {
-    "first", "dx = dy in the slice, 0 elsewhere", dc__view_shape, dc__view_forward,
-    dc__view_backward, true
-};
+DC__RECORD(reshape, "dx = dy", dc__view_shape, dc__view_forward, dc__view_backward, true);
+DC__RECORD(first, "dx = dy in the slice, 0 elsewhere", dc__view_shape, dc__view_forward,
+           dc__view_backward, true);
 
 static dc_tensor *dc__view_as(const dc_op *op, dc_tensor *x, dc_shape shape, int64_t start) {
     dc__view s = { shape, start };
@@ -4677,9 +4544,7 @@ typedef struct dc__reduction {
     dc_shape shape;                  /* Of the result. */
 } dc__reduction;
 
-static dc_shape dc__reduced_shape(const dc_tensor *y) {
-    return ((const dc__reduction *)y->state)->shape;
-}
+static dc_shape dc__reduced_shape(const dc_tensor *y) { return ((dc__reduction *)y->state)->shape; }
 
 /* Finds the three sizes. Axes that do not stand side by side are first moved to the end. */
 static dc_tensor *dc__prepare(const char *function, dc_tensor *x, dc_axes axes, bool keepdims,
@@ -4738,9 +4603,7 @@ static void dc__sum_backward(dc_tensor *y) {
 }
 
 DC__OP(sum, "dx_i = dy", dc__reduced_shape);
-static const dc_op dc__mean_op = {
-    "mean", "dx_i = dy / n", dc__reduced_shape, dc__sum_forward, dc__sum_backward, false
-};
+DC__RECORD(mean, "dx_i = dy / n", dc__reduced_shape, dc__sum_forward, dc__sum_backward, false);
 
 DC_API dc_tensor *dc_sum_over(dc_tensor *x, dc_axes axes, bool keepdims) {
     dc__reduction r;
@@ -4811,9 +4674,8 @@ static void dc__root_backward(dc_tensor *y) {
         dx[i] += y->data[i] == 0 ? 0 : y->grad[i] * DC__C(0.5) / y->data[i];
 }
 
-static const dc_op dc__root_op = {
-    "root", "dx = dy / 2y, 0 at 0", dc__same_shape_as_x, dc__sqrt_forward, dc__root_backward, false
-};
+DC__RECORD(root, "dx = dy / 2y, 0 at 0", dc__same_shape_as_x, dc__sqrt_forward, dc__root_backward,
+           false);
 
 DC_API dc_tensor *dc_norm_over(dc_tensor *x, dc_axes axes, bool keepdims) {
     dc__reduction r;
@@ -4844,23 +4706,15 @@ DC_API dc_tensor *dc_max (dc_tensor *x) { return dc_max_over (x, dc__all_axes(x)
 DC_API dc_tensor *dc_min (dc_tensor *x) { return dc_min_over (x, dc__all_axes(x), false); }
 DC_API dc_tensor *dc_prod(dc_tensor *x) { return dc_prod_over(x, dc__all_axes(x), false); }
 DC_API dc_tensor *dc_norm(dc_tensor *x) { return dc_norm_over(x, dc__all_axes(x), false); }
-
-DC_API dc_tensor *dc_var(dc_tensor *x, int correction) {
-    return dc_var_over(x, dc__all_axes(x), false, correction);
-}
-
-DC_API dc_tensor *dc_std(dc_tensor *x, int correction) {
-    return dc_std_over(x, dc__all_axes(x), false, correction);
-}
+DC_API dc_tensor *dc_var(dc_tensor *x, int c) { return dc_var_over(x, dc__all_axes(x), false, c); }
+DC_API dc_tensor *dc_std(dc_tensor *x, int c) { return dc_std_over(x, dc__all_axes(x), false, c); }
 
 static void dc__argmax_forward(dc_tensor *y) {
     const dc__reduction *r = y->state;
     y->ctx->kernels->argmax(r->outer, r->n, r->inner, y->in[0]->data, y->data);
 }
 
-static const dc_op dc__argmax_op = {
-    "argmax", "no gradient", dc__reduced_shape, dc__argmax_forward, NULL, false
-};
+DC__RECORD(argmax, "no gradient", dc__reduced_shape, dc__argmax_forward, NULL, false);
 
 DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis) {
     dc__reduction r;
@@ -5328,9 +5182,7 @@ DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate) {
     return dc__dropout(x, rate, 0, x->ctx->training ? x->ctx->calls++ : 0);
 }
 
-/* ============================================================================================== */
-/* @impl-losses                                                                                   */
-/* ============================================================================================== */
+/* @impl-losses --------------------------------------------------------------------------------- */
 
 /* A loss says in one number how far predictions are from targets. Each is a formula for one
  * element or one sample, and a way of putting those together: their mean, their sum, or not at
@@ -5349,18 +5201,16 @@ static dc_tensor *dc__reduce(dc_tensor *each, const dc_loss_options *o) {
 
 /* Prediction and target must have one shape. [n] and [n, 1] may meet; any other broadcast would
  * be a mistake that trains: [n] against [n, 1] would compare each with each. */
-static dc_tensor *dc__target_like(const char *function, dc_tensor *y, dc_shape wanted, dc_tensor *t)
-{
-    dc_context *ctx = dc__context_of(function, DC_TENSORS(y, t));
+static dc_tensor *dc__target_like(const char *who, dc_tensor *y, dc_shape wanted, dc_tensor *t) {
+    dc_context *ctx = dc__context_of(who, DC_TENSORS(y, t));
     dc_shape a = { 0 }, b = { 0 };
     for (int i = 0; i < wanted.rank; i++)
         if (wanted.dim[i] != 1) a.dim[a.rank++] = wanted.dim[i];
     for (int i = 0; i < t->shape.rank; i++)
         if (t->shape.dim[i] != 1) b.dim[b.rank++] = t->shape.dim[i];
     if (!dc__same_shape(a, b))
-        dc_fail(ctx, "%s: prediction %s and target %s do not fit; the target should be %s",
-                function, DC__SHAPE_TEXT(y->shape), DC__SHAPE_TEXT(t->shape),
-                DC__SHAPE_TEXT(wanted));
+        dc_fail(ctx, "%s: prediction %s and target %s do not fit; the target should be %s", who,
+                DC__SHAPE_TEXT(y->shape), DC__SHAPE_TEXT(t->shape), DC__SHAPE_TEXT(wanted));
     return dc__same_shape(t->shape, wanted) ? t : dc_reshape(t, wanted);
 }
 
@@ -5514,17 +5364,15 @@ DC__LOSSES(DC__DEFINE)
 #undef DC__DEFINE
 
 DC_API dc_loss dc_loss_named(const char *name) {
-#define DC__RECORD(NAME, RECORD, IS_CLASSIFIER) { RECORD, dc_##NAME##_with, IS_CLASSIFIER, { 0 } },
-    static const dc_loss record[] = { DC__LOSSES(DC__RECORD) };
-#undef DC__RECORD
+#define DC__ROW(NAME, RECORD, IS_CLASSIFIER) { RECORD, dc_##NAME##_with, IS_CLASSIFIER, { 0 } },
+    static const dc_loss record[] = { DC__LOSSES(DC__ROW) };
+#undef DC__ROW
     for (size_t i = 0; i < sizeof record / sizeof *record; i++)
         if (!strcmp(record[i].name, name)) return record[i];
     return (dc_loss){ .name = name };
 }
 
-/* ============================================================================================== */
-/* @impl-explain                                                                                  */
-/* ============================================================================================== */
+/* @impl-explain -------------------------------------------------------------------------------- */
 
 /* The tape, written out. A node's local derivative is found by asking its own backward: with a
  * gradient of one at the result and zero at the operands, what arrives at the operands is the
@@ -5668,8 +5516,7 @@ static double dc__value_of(dc_context *ctx, dc_scalar_function f, dc_tensors inp
  * rounding; they are equal near h = e^(1/3). Two such differences, with h and 2h, give a formula
  * of error h^4 (Richardson 1911), for which the best h is near e^(1/5). */
 static double dc__numeric_slope(dc_context *ctx, dc_scalar_function f, dc_tensors inputs,
-                                void *user,
-                                dc_real *element) {
+                                void *user, dc_real *element) {
     dc_real x = *element;
     double scale = x < -1 ? -(double)x : x > 1 ? (double)x : 1, slope[2];
     for (int i = 0; i < 2; i++) {
@@ -5708,9 +5555,7 @@ DC_API double dc_gradcheck(dc_context *ctx, dc_scalar_function f, dc_tensors inp
     return worst;
 }
 
-/* ============================================================================================== */
-/* @impl-optimizers                                                                               */
-/* ============================================================================================== */
+/* @impl-optimizers ----------------------------------------------------------------------------- */
 
 /* The gradient says which way is down, an optimiser how far to go. Two of them differ in one kernel
  * (@impl-kernels) and in how many numbers they remember for each weight. Rates, schedules, clipping
@@ -5730,6 +5575,7 @@ struct dc_optimizer {
     int               count;
     dc__slot         *slot;                /* One a parameter. */
     int64_t           t, calls;            /* Updates applied; calls of dc_step. */
+    uint32_t          epochs;              /* That dc_fit has run; they number its shuffles. */
     double            plateau_best, plateau_factor;
     int               plateau_bad;         /* Reports in a row without improvement. */
 };
@@ -5884,7 +5730,7 @@ static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *spec
     const dc__rule rules[] = {
         { "sgd",      k->sgd,      momentum,     false, false },
         { "rmsprop",  k->rmsprop,  1 + momentum, false, true  },
-        { "adagrad",  k->adagrad,  1,            false, true  },
+        { "adagrad",  k->rmsprop,  1,            false, true  },
         { "adadelta", k->adadelta, 2,            false, true  },
         { "adam",     k->adam,     2,            true,  true  },
         { "adamw",    k->adam,     2,            true,  true  },
@@ -6086,7 +5932,8 @@ static dc__step_numbers dc__numbers(const dc_optimizer *o, const dc__rule *rule,
     const dc_optimizer_spec *s = &o->spec;
     rate *= slot->rate_factor;
     double beta1 = rule->has_betas ? s->beta1 : s->momentum;
-    double beta2 = rule->has_betas ? s->beta2 : s->rho;
+    double beta2 = rule->has_betas ? s->beta2 : s->rho, rest2 = 1 - beta2;
+    if (!strcmp(rule->name, "adagrad")) beta2 = rest2 = 1;   /* Adagrad sums where RMSprop fades. */
     double keep = s->decoupled ? 1 - rate * slot->weight_decay : 1, rate_of_g = 0;
     if (rule->step == o->ctx->kernels->adam) rate /= 1 - slot->power1;
     if (rule->step == o->ctx->kernels->nadam) {
@@ -6099,7 +5946,7 @@ static dc__step_numbers dc__numbers(const dc_optimizer *o, const dc__rule *rule,
         .l2 = DC__C(s->decoupled ? 0 : slot->weight_decay), .keep = DC__C(keep),
         .rate = DC__C(rate), .rate_of_g = DC__C(rate_of_g),
         .beta1 = DC__C(beta1), .rest1 = DC__C(1 - beta1),
-        .beta2 = DC__C(beta2), .rest2 = DC__C(1 - beta2),
+        .beta2 = DC__C(beta2), .rest2 = DC__C(rest2),
         .unbias = DC__C(1 / sqrt(1 - slot->power2)), .epsilon = DC__C(s->epsilon),
         .nesterov = s->nesterov,
     };
@@ -6130,9 +5977,7 @@ DC_API void dc_step(dc_optimizer *o) {
     }
 }
 
-/* ============================================================================================== */
-/* @impl-layers                                                                                   */
-/* ============================================================================================== */
+/* @impl-layers --------------------------------------------------------------------------------- */
 
 /* A layer is a specification that has been given parameters. A kind of layer is a record of two
  * functions, as an op is: build makes the parameters when the shape of the input is known, call
@@ -6455,9 +6300,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line) 
     return spec;
 }
 
-/* ============================================================================================== */
-/* @impl-models                                                                                   */
-/* ============================================================================================== */
+/* @impl-models --------------------------------------------------------------------------------- */
 
 /* A model owns layers and says in which order they run: a chain, or a C function that calls
  * them. Either is run once on zeros when it is made, so that every shape error shows at once and
@@ -6484,6 +6327,7 @@ static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec);
 static void dc__make_children(dc_layer *layer) {
     dc_context *ctx = layer->ctx;
     dc_layer_spec *s = &layer->spec;
+    if (s->list_count < 1) dc_fail(ctx, "layer %s: dc_branches got no list of layers", layer->name);
     dc_layer_list *lists = dc__permanent(ctx, (size_t)s->list_count * sizeof *lists);
     for (int i = 0; i < s->list_count; i++) {
         lists[i] = s->lists ? s->lists[i] : s->list;
@@ -6503,8 +6347,7 @@ static void dc__make_children(dc_layer *layer) {
 
 static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec) {
     dc_context *ctx = model->ctx;
-    if (!spec.kind) dc_fail(ctx,
-                            "a layer specification without a kind; make it by dc_dense or its "
+    if (!spec.kind) dc_fail(ctx, "a layer specification without a kind; make it by dc_dense or its "
                             "like");
     dc_layer *layer = dc__permanent_zeros(ctx, sizeof *layer);
     layer->spec = spec, layer->model = model, layer->ctx = ctx;
@@ -6519,7 +6362,7 @@ static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec) {
     else model->first = layer;
     model->newest = layer;
     model->layers++;
-    if (spec.list_count) dc__make_children(layer);
+    if (spec.list_count || spec.kind == &dc__branches_kind) dc__make_children(layer);
     return layer;
 }
 
@@ -6686,15 +6529,13 @@ DC_API void dc_summary(dc_model *model) {
     for (dc_layer *l = model->first; l; l = l->next) {
         int64_t own = dc__layer_params(l, true) + dc__layer_params(l, false), out = dc__outputs(l);
         int64_t work = l->spec.kind->flops ? l->spec.kind->flops(l) : out;
-        int64_t size = out * (int64_t)sizeof(dc_real);
         printf("%-24s %-18s %12lld %14lld %12lld\n", l->name, dc__batch_words(l->out_shape).text,
-               (long long)own, (long long)work, (long long)size);
+               (long long)own, (long long)work, (long long)out * (long long)sizeof(dc_real));
         trained += dc__layer_params(l, true), fixed += dc__layer_params(l, false);
-        flops += work, bytes += size;
+        flops += work, bytes += out * (int64_t)sizeof(dc_real);
     }
     printf("%-24s %-18s %12lld %14lld %12lld\n", "total", "", (long long)(trained + fixed),
-           (long long)flops,
-           (long long)bytes);
+           (long long)flops, (long long)bytes);
     printf("%lld parameters are trained, %lld are not; they take %lld bytes\n", (long long)trained,
            (long long)fixed, (long long)((trained + fixed) * (int64_t)sizeof(dc_real)));
 }
@@ -6748,9 +6589,7 @@ DC_API void dc_metrics(dc_model *model, int count, const dc_metric *metrics) {
 
 DC_API dc_optimizer *dc_optimizer_of(dc_model *model) { return model->optimizer; }
 
-/* ============================================================================================== */
-/* @impl-data                                                                                     */
-/* ============================================================================================== */
+/* @impl-data ----------------------------------------------------------------------------------- */
 
 /* Training visits the samples in another order every epoch, holds some back, repeats the rare ones.
  * None of this moves a sample: a data set is a storage that is never changed, shared by all sets
@@ -6983,15 +6822,15 @@ static bool dc__read_sample(const dc_dataset *d, int64_t i, dc_real *x, dc_real 
     return true;
 }
 
-/* The order of an epoch depends on the seed, on how many shuffling loaders there were before, and
- * on how many epochs this one has begun: a loop written by hand sees the batches that dc_fit sees,
- * and a second dc_fit sees others. A loader made inside a step is gone with it. */
+/* The order of an epoch depends on the seed and on how many epochs the loader has begun, so a
+ * loop written by hand sees the batches that dc_fit sees. A loader made inside a step is gone
+ * with it. */
 struct dc_loader {
     dc_dataset *data;
     int64_t     batch_size, position;
     int64_t    *rows;                      /* This epoch's order. */
     bool        shuffle, failed;           /* failed: the last epoch ended early. */
-    uint32_t    number, epoch;
+    uint32_t    epoch;
     dc_tensor  *x, *y;
 };
 
@@ -7010,7 +6849,6 @@ DC_API dc_loader *dc_batches(dc_dataset *d, int64_t batch_size, bool shuffle) {
     if (batch_size > d->count) batch_size = d->count;
     dc_loader *l = dc__temporary(d->ctx, sizeof *l);
     *l = (dc_loader){ .data = d, .batch_size = batch_size, .shuffle = shuffle };
-    if (shuffle) l->number = d->ctx->loaders++;
     l->rows = dc__temporary(d->ctx, (size_t)d->count * sizeof *l->rows);
     for (int64_t i = 0; i < d->count; i++) l->rows[i] = i;
     l->x = dc_zeros(d->ctx, dc__batch_shape(d->x_shape, batch_size));
@@ -7026,7 +6864,7 @@ static void dc__refilled(dc_tensor *t, int64_t n, int64_t size) {
 DC_API bool dc_next(dc_loader *l, dc_batch *batch) {
     const dc_dataset *d = l->data;
     if (l->position == 0 && l->shuffle) {
-        dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 0, l->number, l->epoch);
+        dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 0, 0, l->epoch);
         dc__shuffled_rows(&r, d->count, l->rows);
     }
     const int64_t *rows = l->rows + l->position;
@@ -7335,9 +7173,7 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
     return d;
 }
 
-/* ============================================================================================== */
-/* @impl-readers                                                                                  */
-/* ============================================================================================== */
+/* @impl-readers -------------------------------------------------------------------------------- */
 
 /* What comes from a file is believed only when every number in it has been compared with every
  * other: sizes with lengths, counts with counts, check sums with contents, labels with classes. So
@@ -7752,9 +7588,7 @@ DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_o
     return d;
 }
 
-/* ============================================================================================== */
-/* @impl-metrics                                                                                  */
-/* ============================================================================================== */
+/* @impl-metrics -------------------------------------------------------------------------------- */
 
 /* A metric looks at all predictions of a set at once and gives one number. Most only ask which
  * class was said and which was true; these two questions are answered first, for one output and for
@@ -7897,9 +7731,7 @@ DC_API dc_metric dc_mae_metric(void)    { return (dc_metric){ "mae", dc__mae, 0 
 DC_API dc_metric dc_rmse      (void)    { return (dc_metric){ "rmse", dc__rmse, 0 }; }
 DC_API dc_metric dc_r2        (void)    { return (dc_metric){ "r2", dc__r2, 0 }; }
 
-/* ============================================================================================== */
-/* @impl-training                                                                                 */
-/* ============================================================================================== */
+/* @impl-training ------------------------------------------------------------------------------- */
 
 /* dc_fit is the loop that one would write by hand: batch, forward, loss, backward, step. All the
  * rest is book-keeping around it: what the numbers of an epoch are, who is told, and when to stop.
@@ -8456,27 +8288,26 @@ DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_option
     dc_mark mark = dc_begin(ctx);          /* Batches and copies of weights are gone at the end. */
     if (options.validation_split > 0) data = dc__hold_back(&f, data);
     f.loader = dc_batches(data, options.batch_size, !options.keep_order);
+    /* A second dc_fit goes on with other orders. */
+    f.loader->epoch = model->optimizer->epochs;
     f.batches = (data->count + options.batch_size - 1) / options.batch_size;
     f.tally = dc__new_tally(model, data, model->metrics > 0);
     f.history = dc__new_history(model, options.epochs);
     dc__copy_callbacks(&f);
     for (; f.epoch < options.epochs && !f.history->stopped_by; f.epoch++) dc__fit_epoch(&f);
+    model->optimizer->epochs = f.loader->epoch;
     if (f.best_weights) dc__copy_weights(model, f.best_weights, true);
     if (f.trouble[0]) dc__error(ctx, "%s", f.trouble);
     dc_end(ctx, mark);
     return f.history;
 }
 
-/* ============================================================================================== */
-/* @impl-files                                                                                    */
-/* ============================================================================================== */
+/* @impl-files ---------------------------------------------------------------------------------- */
 
 /* A file comes from somewhere else: each number in it is a claim. Whatever is read stands in a
  * buffer first, every claim is checked there against the size of the file and against the model,
  * and only then does anything change. A model is even built twice: the first time in a context of
  * its own, where a description that makes no sense can fail, and use up memory, without harm. */
-
-#include <setjmp.h>
 
 /* --- JSON, RFC 8259 --- */
 
@@ -8485,12 +8316,9 @@ DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_option
 typedef struct dc__json {
     char   type;                           /* { [ " t f n, or 0 for a number. */
     char  *text;                           /* A string, decoded, ending in a zero; or a number. */
-    size_t length;                         /* Of the text. */
-    size_t count;                          /* Members of an object or array. */
+    size_t count;                          /* Members of an object or array; bytes of a text. */
     size_t span;                           /* Values in the list that belong to it, and itself. */
 } dc__json;
-
-enum { DC__JSON_DEPTH = 256 };
 
 typedef struct dc__json_reader {
     char     *at, *stop;
@@ -8498,24 +8326,33 @@ typedef struct dc__json_reader {
     size_t    values;
 } dc__json_reader;
 
-static void dc__skip_space(dc__json_reader *r) {
-    while (r->at < r->stop && memchr(" \t\r\n", *r->at, 4)) r->at++;
+enum { DC__JSON_DEPTH = 256,
+       DC__MOST_JSON = 100000000,          /* Bytes, as in the reference implementation. */
+       DC__MOST_VALUES = 1 << 17 };        /* Names of layers are compared each with each. */
+
+/* Steps over one character of a set; over all that follow; over white space and then one. */
+static bool dc__take_one(dc__json_reader *r, const char *set) {
+    return r->at < r->stop && memchr(set, *r->at, strlen(set)) ? r->at++, true : false;
 }
 
-static bool dc__take_char(dc__json_reader *r, char c) {
-    dc__skip_space(r);
-    return r->at < r->stop && *r->at == c ? r->at++, true : false;
+static size_t dc__take_all(dc__json_reader *r, const char *set) {
+    size_t taken = 0;
+    while (dc__take_one(r, set)) taken++;
+    return taken;
+}
+
+static bool dc__take_token(dc__json_reader *r, const char *set) {
+    dc__take_all(r, " \t\r\n");
+    return dc__take_one(r, set);
 }
 
 /* The four digits of \u0041; -1 when there are none. */
 static int32_t dc__take_hex(dc__json_reader *r) {
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
     int32_t code = 0;
-    if (r->stop - r->at < 4) return -1;
     for (int i = 0; i < 4; i++) {
-        const char *digits = "0123456789abcdef", c = *r->at++;
-        const char *found = memchr(digits, c >= 'A' && c <= 'F' ? c | 32 : c, 16);
-        if (!found) return -1;
-        code = code * 16 + (int32_t)(found - digits);
+        if (!dc__take_one(r, digits)) return -1;
+        code = code * 16 + (int32_t)(strchr(digits, r->at[-1]) - digits) % 16;
     }
     return code;
 }
@@ -8523,14 +8360,12 @@ static int32_t dc__take_hex(dc__json_reader *r) {
 /* What stands behind \u, written as UTF-8. Beyond 0xFFFF it is a pair: high and low surrogate. */
 static char *dc__take_unicode(dc__json_reader *r, char *out) {
     int32_t code = dc__take_hex(r);
-    if (code >= 0xD800 && code < 0xDC00) {
-        if (r->stop - r->at < 2 || *r->at++ != '\\' || *r->at++ != 'u') return NULL;
+    if (code >= 0xD800 && code < 0xDC00 && dc__take_one(r, "\\") && dc__take_one(r, "u")) {
         int32_t low = dc__take_hex(r);
         if (low < 0xDC00 || low > 0xDFFF) return NULL;
         code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-    } else if (code <= 0 || (code >= 0xDC00 && code <= 0xDFFF)) {
-        return NULL;                       /* A zero would end the text. */
     }
+    if (code <= 0 || (code >= 0xD800 && code <= 0xDFFF)) return NULL;   /* 0 would end the text. */
     int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
     static const int mark[] = { 0, 0xC0, 0xE0, 0xF0 };
     *out++ = (char)(mark[more] | code >> 6 * more);
@@ -8545,68 +8380,53 @@ static bool dc__take_string(dc__json_reader *r, dc__json *v) {
     while (r->at < r->stop && *r->at != '"') {
         char c = *r->at++;
         if (c >= 0 && c < ' ') return false;
-        if (c == '\\') {
-            if (r->at == r->stop) return false;
-            const char *found = memchr(escape, c = *r->at++, sizeof escape - 1);
-            if (!found && (c != 'u' || !(out = dc__take_unicode(r, out)))) return false;
-            if (!found) continue;
-            c = meaning[found - escape];
+        if (c == '\\' && dc__take_one(r, "u")) {
+            if (!(out = dc__take_unicode(r, out))) return false;
+            continue;
         }
-        *out++ = c;
+        if (c == '\\' && !dc__take_one(r, escape)) return false;
+        *out++ = c == '\\' ? meaning[strchr(escape, r->at[-1]) - escape] : c;
     }
-    if (r->at++ == r->stop) return false;
+    if (!dc__take_one(r, "\"")) return false;
     *out = 0;
-    v->length = (size_t)(out - v->text);
+    v->count = (size_t)(out - v->text);
     return true;
 }
 
-static size_t dc__take_digits(dc__json_reader *r) {
-    const char *first = r->at;
-    while (r->at < r->stop && *r->at >= '0' && *r->at <= '9') r->at++;
-    return (size_t)(r->at - first);
-}
-
 static bool dc__take_number(dc__json_reader *r, dc__json *v) {
+    static const char digits[] = "0123456789";
+    dc__take_one(r, "-");
+    if (!dc__take_one(r, "0") && !dc__take_all(r, digits)) return false;
+    if (dc__take_one(r, ".") && !dc__take_all(r, digits)) return false;
+    if (dc__take_one(r, "eE") && (dc__take_one(r, "+-"), !dc__take_all(r, digits))) return false;
     v->type = '0';
-    if (*r->at == '-') r->at++;
-    const char *first = r->at;
-    size_t digits = dc__take_digits(r);
-    if (!digits || (digits > 1 && *first == '0')) return false;
-    if (r->at < r->stop && *r->at == '.' && (r->at++, !dc__take_digits(r))) return false;
-    if (r->at < r->stop && (*r->at | 32) == 'e') {
-        r->at++;
-        if (r->at < r->stop && (*r->at == '+' || *r->at == '-')) r->at++;
-        if (!dc__take_digits(r)) return false;
-    }
-    v->length = (size_t)(r->at - v->text);
+    v->count = (size_t)(r->at - v->text);
     return true;
 }
 
 static bool dc__take_word(dc__json_reader *r, const char *word) {
-    size_t length = strlen(word);
-    if ((size_t)(r->stop - r->at) < length || memcmp(r->at, word, length)) return false;
-    r->at += length;
-    return true;
+    while (*word && r->at < r->stop && *r->at == *word) r->at++, word++;
+    return !*word;
 }
 
 static bool dc__take_value(dc__json_reader *r, int depth);
 
 static bool dc__take_members(dc__json_reader *r, dc__json *v, int depth) {
-    char end = *r->at++ == '{' ? '}' : ']';
-    if (dc__take_char(r, end)) return true;
+    const char *end = *r->at++ == '{' ? "}" : "]";
+    if (dc__take_token(r, end)) return true;
     do {
-        dc__skip_space(r);
-        bool has_key = r->at < r->stop && *r->at == '"';
-        if (end == '}' && !(has_key && dc__take_value(r, depth) && dc__take_char(r, ':')))
-            return false;
+        const dc__json *key = &r->value[r->values];
         if (!dc__take_value(r, depth)) return false;
+        bool is_key = *end == '}';
+        if (is_key && (key->type != '"' || !dc__take_token(r, ":") || !dc__take_value(r, depth)))
+            return false;
         v->count++;
-    } while (dc__take_char(r, ','));
-    return dc__take_char(r, end);
+    } while (dc__take_token(r, ","));
+    return dc__take_token(r, end);
 }
 
 static bool dc__take_value(dc__json_reader *r, int depth) {
-    dc__skip_space(r);
+    dc__take_all(r, " \t\r\n");
     if (r->at == r->stop || depth == DC__JSON_DEPTH) return false;
     dc__json *v = &r->value[r->values++];
     *v = (dc__json){ .type = *r->at, .text = r->at };
@@ -8629,11 +8449,10 @@ static dc__json *dc__read_json(dc_context *ctx, const char *what, char *start, c
     size_t most = 1;
     for (const char *p = start; p < stop; p++) most += memchr("[{,:", *p, 4) != NULL;
     dc__json_reader r = { .at = start, .stop = stop };
-    most = most < SIZE_MAX / sizeof *r.value ? most * sizeof *r.value : SIZE_MAX;
-    r.value = dc__buffer_new(ctx, most);
+    r.value = dc__buffer_new(ctx, most < DC__MOST_JSON ? most * sizeof *r.value : SIZE_MAX);
     if (!r.value) return NULL;
     bool ok = dc__take_value(&r, 0);
-    dc__skip_space(&r);
+    dc__take_all(&r, " \t\r\n");
     if (ok && r.at == stop) return r.value;
     dc__buffer_free(r.value);
     dc__error(ctx, "%s is damaged at its byte %zu", what, (size_t)(r.at - start));
@@ -8659,7 +8478,7 @@ static const char *dc__text_member(const dc__json *object, const char *key) {
 static bool dc__read_count(const dc__json *v, uint64_t most, uint64_t *count) {
     *count = 0;
     if (!v || v->type != '0') return false;
-    for (size_t i = 0; i < v->length; i++) {
+    for (size_t i = 0; i < v->count; i++) {
         uint64_t digit = (uint64_t)(unsigned char)v->text[i] - '0';
         if (digit > 9 || digit > most || *count > (most - digit) / 10) return false;
         *count = 10 * *count + digit;
@@ -8669,16 +8488,15 @@ static bool dc__read_count(const dc__json *v, uint64_t most, uint64_t *count) {
 
 /* An array of sizes whose elements can be addressed; -1 where it may be left open. */
 static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape) {
-    uint64_t most = PTRDIFF_MAX / 32, size = 0;
+    uint64_t most = PTRDIFF_MAX / 32, size;
     *shape = (dc_shape){ 0 };
     if (!v || v->type != '[' || v->count > DC_MAX_RANK) return false;
     for (shape->rank = 0; shape->rank < (int)v->count; shape->rank++) {
         const dc__json *dim = v + 1 + shape->rank;
-        bool is_open = may_be_open && dim->type == '0' && dim->length == 2 &&
-                       !memcmp(dim->text, "-1", 2);
-        if (!is_open && !dc__read_count(dim, most, &size)) return false;
+        bool is_open = may_be_open && dim->count == 2 && !memcmp(dim->text, "-1", 2);
+        if (!dc__read_count(dim, most, &size) && !is_open) return false;
         shape->dim[shape->rank] = is_open ? -1 : (int64_t)size;
-        if (!is_open && size > 1) most /= size;
+        if (size > 1) most /= size;
     }
     return true;
 }
@@ -8700,66 +8518,43 @@ static void dc__add_string(dc__text *t, const char *key, const char *text) {
 
 /* So many digits that the number comes back; JSON has no infinity, but 1e999 is read as one. */
 static void dc__add_number(dc__text *t, double value) {
-    if (isinf(value)) dc__text_add(t, "%s1e999", value < 0 ? "-" : "");
-    else if (isnan(value)) dc__text_add(t, "null");
-    else dc__text_add(t, "%s", DC__NUMBER(value, 17));
+    dc__text_add(t, "%s", isinf(value) ? "1e999" : DC__NUMBER(value, 17));
 }
 
 /* --- elements as bytes --- */
 
-/* 'f' float, 'g' bfloat16, 'i' and 'u' integers, 'b' bool. */
+/* 'f' float, 'i' and 'u' integers, 'b' bool. */
 typedef struct dc__format { char kind; int size; bool big_endian; } dc__format;
 
-static uint32_t dc__half_to_float(uint32_t h) {
-    uint32_t sign = (h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023, bits;
-    float small = (float)fraction * 0x1p-24f;
-    memcpy(&bits, &small, sizeof bits);
-    if (exponent == 31) return sign | 0x7F800000 | fraction << 13;
-    return sign | (exponent ? (exponent + 112) << 23 | fraction << 13 : bits);
-}
+typedef union dc__bits4 { uint32_t bits; float  value; } dc__bits4;
+typedef union dc__bits8 { uint64_t bits; double value; } dc__bits8;
 
-static dc_real dc__element(const unsigned char *p, dc__format f) {
-    uint64_t bits = 0;
-    for (int i = 0; i < f.size; i++)
-        bits |= (uint64_t)p[f.big_endian ? f.size - 1 - i : i] << 8 * i;
-    if (f.kind == 'u') return (dc_real)bits;
-    if (f.kind == 'b') return bits != 0;
-    if (f.kind == 'i') {
-        int unused = 64 - 8 * f.size;
-        return (dc_real)((int64_t)(bits << unused) >> unused);
-    }
-    if (f.size == 8) {
-        double value;
-        memcpy(&value, &bits, sizeof value);
-        return (dc_real)value;
-    }
-    uint32_t word = (uint32_t)bits;
-    if (f.size == 2) word = f.kind == 'g' ? word << 16 : dc__half_to_float(word);
-    float value;
-    memcpy(&value, &word, sizeof value);
-    return (dc_real)value;
-}
-
-/* The lowest byte first, on any machine. */
-static void dc__put_little(unsigned char *out, uint64_t bits, size_t size) {
-    for (size_t i = 0; i < size; i++) out[i] = (unsigned char)(bits >> 8 * i);
-}
-
-static uint64_t dc__get_little(const void *bytes, size_t size) {
+static uint64_t dc__get_bits(const void *bytes, size_t size, bool big_endian) {
     const unsigned char *p = bytes;
     uint64_t bits = 0;
-    for (size_t i = 0; i < size; i++) bits |= (uint64_t)p[i] << 8 * i;
+    for (size_t i = 0; i < size; i++) bits |= (uint64_t)p[big_endian ? size - 1 - i : i] << 8 * i;
     return bits;
 }
 
-static unsigned char *dc__put_elements(unsigned char *out, const dc_real *x, int64_t count) {
-    for (int64_t i = 0; i < count; i++, out += sizeof *x) {
-        uint64_t wide = 0;
-        uint32_t narrow = 0;
-        memcpy(sizeof *x == 8 ? (void *)&wide : &narrow, x + i, sizeof *x);
-        dc__put_little(out, wide | narrow, sizeof *x);
-    }
-    return out;
+/* The lowest byte first, on any machine. */
+static void dc__put_bits(void *bytes, uint64_t bits, size_t size) {
+    unsigned char *p = bytes;
+    for (size_t i = 0; i < size; i++) p[i] = (unsigned char)(bits >> 8 * i);
+}
+
+static dc_real dc__element(const unsigned char *p, dc__format f) {
+    uint64_t bits = dc__get_bits(p, (size_t)f.size, f.big_endian);
+    int unused = 64 - 8 * f.size;
+    if (f.kind == 'u') return (dc_real)bits;
+    if (f.kind == 'b') return bits != 0;
+    if (f.kind == 'i') return (dc_real)((int64_t)(bits << unused) >> unused);
+    if (f.size == 8) return (dc_real)(dc__bits8){ .bits = bits }.value;
+    return (dc__bits4){ .bits = (uint32_t)bits }.value;
+}
+
+static void dc__put_element(unsigned char *p, dc_real x) {
+    dc__put_bits(p, sizeof x == 8 ? (dc__bits8){ .value = (double)x }.bits
+                                  : (dc__bits4){ .value = (float)x }.bits, sizeof x);
 }
 
 /* --- safetensors --- */
@@ -8767,10 +8562,11 @@ static unsigned char *dc__put_elements(unsigned char *out, const dc_real *x, int
 /* A file of named tensors. What deepc says about the model stands in its metadata as JSON in a
  * string. */
 typedef struct dc__entry {
-    const char          *name;
-    dc__format           format;
-    dc_shape             shape;
-    size_t               start, size;      /* In bytes, from the end of the header. */
+    const char *name;
+    dc__format  format;
+    dc_shape    shape;
+    size_t      start, size;               /* In bytes, from the end of the header. */
+    bool        is_wanted;                 /* By a record, see dc__match. */
 } dc__entry;
 
 typedef struct dc__archive {
@@ -8779,13 +8575,10 @@ typedef struct dc__archive {
     char       *file;
     size_t      file_size;
     const unsigned char *data;             /* Behind the header. */
-    dc__json   *header, *about;            /* about: what deepc noted, see dc__read_about. */
+    dc__json   *header, *about;            /* What deepc noted. */
     dc__entry  *entry;                     /* In the order of the data. */
     size_t      entries;
 } dc__archive;
-
-enum { DC__MOST_HEADER = 100000000,        /* As the reference implementation. */
-       DC__MOST_VALUES = 1 << 17 };        /* Names of layers are compared each with each. */
 
 /* Puts the path before what went wrong, unless it stands there already. */
 static void dc__blame(dc_context *ctx, const char *path) {
@@ -8811,32 +8604,26 @@ static size_t dc__bytes_of(dc_shape shape, int element) {
 }
 
 static bool dc__read_entry(const dc__archive *a, const dc__json *key, size_t size, dc__entry *e) {
-    static const struct { const char *name; dc__format format; } types[] = {
-        { "F64", { 'f', 8, false } }, { "F32",  { 'f', 4, false } },
-        { "F16", { 'f', 2, false } }, { "BF16", { 'g', 2, false } } };
     const dc__json *range = dc__member(key + 1, "data_offsets");
     const char *type = dc__text_member(key + 1, "dtype");
     uint64_t start, stop;
-    *e = (dc__entry){ .name = key->text };
-    for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
-        if (!strcmp(type, types[i].name)) e->format = types[i].format;
+    *e = (dc__entry){ .name = key->text, .format = { .kind = 'f' } };
+    e->format.size = !type ? 0 : !strcmp(type, "F32") ? 4 : !strcmp(type, "F64") ? 8 : 0;
     if (!e->format.size)
-        return dc__error(a->ctx, "tensor %.80s has elements of type %.20s; only F64, F32, F16 and "
-                         "BF16 can be read", e->name, type ? type : "(none)");
+        return dc__error(a->ctx, "tensor %.80s has elements of type %.20s, not F32 or F64", e->name,
+                         type ? type : "(none)");
     if (!dc__read_shape(dc__member(key + 1, "shape"), false, &e->shape))
         return dc__error(a->ctx, "tensor %.80s has no shape of up to %d sizes", e->name,
                          DC_MAX_RANK);
     if (!range || range->type != '[' || range->count != 2 ||
         !dc__read_count(range + 1, size, &start) || !dc__read_count(range + 2, size, &stop) ||
         start > stop)
-        return dc__error(a->ctx, "the data of tensor %.80s do not lie in the file, which may have "
-                         "been cut short", e->name);
+        return dc__error(a->ctx, "the data of tensor %.80s do not lie in the file", e->name);
     e->start = (size_t)start, e->size = (size_t)(stop - start);
-    if (e->size != dc__bytes_of(e->shape, e->format.size))
-        return dc__error(a->ctx, "tensor %.80s %s has %zu bytes instead of %zu", e->name,
-                         DC__SHAPE_TEXT(e->shape), e->size,
-                         dc__bytes_of(e->shape, e->format.size));
-    return true;
+    size_t wanted = dc__bytes_of(e->shape, e->format.size);
+    return e->size == wanted ||
+           dc__error(a->ctx, "tensor %.80s %s has %zu bytes instead of %zu", e->name,
+                     DC__SHAPE_TEXT(e->shape), e->size, wanted);
 }
 
 static int dc__compare_entries(const void *left, const void *right) {
@@ -8849,7 +8636,6 @@ static int dc__compare_entries(const void *left, const void *right) {
  * overlap. */
 static bool dc__read_entries(dc__archive *a, size_t data_size) {
     const dc__json *key = a->header + 1;
-    if (a->header->count > SIZE_MAX / sizeof *a->entry) return dc__error(a->ctx, "out of memory");
     a->entry = dc__buffer_new(a->ctx, a->header->count * sizeof *a->entry);
     if (!a->entry) return false;
     for (size_t i = 0; i < a->header->count; i++, key += 1 + key[1].span)
@@ -8857,10 +8643,10 @@ static bool dc__read_entries(dc__archive *a, size_t data_size) {
             !dc__read_entry(a, key, data_size, &a->entry[a->entries++])) return false;
     qsort(a->entry, a->entries, sizeof *a->entry, dc__compare_entries);
     size_t end = 0;
-    for (size_t i = 0; i < a->entries; end += a->entry[i++].size)
-        if (a->entry[i].start != end)
+    for (const dc__entry *e = a->entry; e < a->entry + a->entries; end += e++->size)
+        if (e->start != end)
             return dc__error(a->ctx, "there is a hole or an overlap before the data of tensor "
-                             "%.80s", a->entry[i].name);
+                             "%.80s", e->name);
     return end == data_size ||
            dc__error(a->ctx, "%zu bytes behind the last tensor belong to none", data_size - end);
 }
@@ -8870,8 +8656,8 @@ static bool dc__open_archive(dc_context *ctx, const char *path, dc__archive *a) 
     *a = (dc__archive){ .ctx = ctx, .path = path };
     a->file = dc__read_file(ctx, path, &a->file_size);
     if (!a->file) return false;
-    uint64_t length = a->file_size > 8 ? dc__get_little(a->file, 8) : 0;
-    if (!length || length > DC__MOST_HEADER || a->file[8] != '{')
+    uint64_t length = a->file_size > 8 ? dc__get_bits(a->file, 8, false) : 0;
+    if (!length || length > DC__MOST_JSON || a->file[8] != '{')
         return dc__error(ctx, "not a safetensors file");
     if (length > a->file_size - 8)
         return dc__error(ctx, "cut short: the header has %llu bytes, and only %zu are there",
@@ -8892,10 +8678,9 @@ static bool dc__read_about(dc__archive *a, const char *subject) {
         return dc__error(a->ctx, "holds tensors, but not what deepc notes about the %s", subject);
     if (strcmp(version, "1"))
         return dc__error(a->ctx, "is of version %.20s, and this deepc reads version 1", version);
-    a->about = dc__read_json(a->ctx, subject, text->text, text->text + text->length);
-    if (a->about && a->about->span > DC__MOST_VALUES)
-        return dc__error(a->ctx, "the %s is too large", subject);
-    return a->about != NULL;
+    a->about = dc__read_json(a->ctx, subject, text->text, text->text + text->count);
+    return a->about && (a->about->span <= DC__MOST_VALUES ||
+                        dc__error(a->ctx, "the %s is too large", subject));
 }
 
 /* What goes into a file or comes out of it: a tensor, or what an optimiser keeps for one. */
@@ -8906,41 +8691,31 @@ typedef struct dc__record {
     const dc__entry *entry;                /* Where it was found. */
 } dc__record;
 
-static bool dc__is_record(const dc__record *r, const char *name) {
+static dc__entry *dc__find_entry(const dc__archive *a, const dc__record *r) {
     size_t length = strlen(r->tensor->name);
-    return !strncmp(name, r->tensor->name, length) && !strcmp(name + length, r->suffix);
-}
-
-/* Looked for from where it usually is. */
-static const dc__entry *dc__find_entry(const dc__archive *a, const dc__record *r, size_t usual) {
-    for (size_t i = 0; i < a->entries; i++) {
-        const dc__entry *e = &a->entry[(usual + i) % a->entries];
-        if (dc__is_record(r, e->name)) return e;
-    }
+    for (dc__entry *e = a->entry; e < a->entry + a->entries; e++)
+        if (!strncmp(e->name, r->tensor->name, length) && !strcmp(e->name + length, r->suffix))
+            return e;
     return NULL;
 }
 
 /* Finds the entry of each record; the first that is missing, different or too many is an error. */
 static bool dc__match(const dc__archive *a, dc__record *record, size_t records) {
-    for (size_t i = 0; i < records; i++) {
-        dc__record *r = &record[i];
-        r->entry = dc__find_entry(a, r, i);
-        if (!r->entry)
+    for (dc__record *r = record; r < record + records; r++) {
+        dc__entry *e = dc__find_entry(a, r);
+        if (!e)
             return dc__error(a->ctx, "tensor %.80s%s %s of the model is not in the file",
                              r->tensor->name, r->suffix, DC__SHAPE_TEXT(r->tensor->shape));
-        if (!dc__same_shape(r->entry->shape, r->tensor->shape))
-            return dc__error(a->ctx, "tensor %.80s is %s in the file and %s in the model",
-                             r->entry->name, DC__SHAPE_TEXT(r->entry->shape),
-                             DC__SHAPE_TEXT(r->tensor->shape));
+        if (!dc__same_shape(e->shape, r->tensor->shape))
+            return dc__error(a->ctx, "tensor %.80s is %s in the file and %s in the model", e->name,
+                             DC__SHAPE_TEXT(e->shape), DC__SHAPE_TEXT(r->tensor->shape));
+        r->entry = e;
+        e->is_wanted = true;
     }
-    for (size_t i = 0; a->entries > records && i < a->entries; i++) {
-        const dc__entry *e = &a->entry[i];
-        size_t k = 0;
-        while (k < records && record[k].entry != e) k++;
-        if (k == records)
+    for (const dc__entry *e = a->entry; e < a->entry + a->entries; e++)
+        if (!e->is_wanted)
             return dc__error(a->ctx, "tensor %.80s %s is not in the model, or twice in the file",
                              e->name, DC__SHAPE_TEXT(e->shape));
-    }
     return true;
 }
 
@@ -8961,24 +8736,24 @@ static bool dc__write_records(const char *path, dc__text *head, const dc__record
     unsigned char *bytes = head->failed ? NULL : dc__buffer_new(head->ctx, size), *at = bytes;
     if (bytes) memcpy(at, head->data, head->used), at += head->used;
     for (size_t i = 0; bytes && i < records; i++)
-        at = dc__put_elements(at, record[i].data, record[i].tensor->size);
+        for (int64_t k = 0; k < record[i].tensor->size; k++, at += sizeof(dc_real))
+            dc__put_element(at, record[i].data[k]);
     bool ok = bytes && dc__write_file(head->ctx, path, bytes, size);
     dc__buffer_free(bytes);
     dc__text_free(head);
     return ok;
 }
 
-/* Frees `about`, what is to be noted about the subject. Does nothing more without a record. */
+/* Frees the records and `about`, what is to be noted about the subject. */
 static bool dc__write_archive(const char *path, const char *subject, dc__text *about,
-                              const dc__record *record, size_t records) {
+                              dc__record *record, size_t records) {
     dc__text head = { .ctx = about->ctx, .failed = about->failed || !record };
     size_t start = 0, stop;
     dc__text_add(&head, "        {\"__metadata__\": {\"format\": \"deepc\", \"version\": \"1\", ");
     if (!head.failed) dc__add_string(&head, subject, about->data);
     dc__text_free(about);
     dc__text_add(&head, "}");
-    for (size_t i = 0; i < records; i++, start = stop) {
-        const dc__record *r = &record[i];
+    for (const dc__record *r = record; r < record + records; r++, start = stop) {
         stop = start + (size_t)r->tensor->size * sizeof(dc_real);
         dc__text_add(&head, ", \"");
         dc__add_json(&head, r->tensor->name);
@@ -8988,8 +8763,10 @@ static bool dc__write_archive(const char *path, const char *subject, dc__text *a
     }
     dc__text_add(&head, "}");
     while (!head.failed && head.used % 8) dc__text_add(&head, " ");
-    if (!head.failed) dc__put_little((unsigned char *)head.data, head.used - 8, 8);
-    return dc__write_records(path, &head, record, records);
+    if (!head.failed) dc__put_bits(head.data, head.used - 8, 8);
+    bool ok = dc__write_records(path, &head, record, records);
+    dc__buffer_free(record);
+    return ok;
 }
 
 /* --- structs as JSON objects --- */
@@ -9007,10 +8784,12 @@ typedef struct dc__field {
     size_t      rows, row_size;
 } dc__field;
 
-#define DC__FIELD(STRUCT, TYPE, MEMBER)                                                            \
-    { #MEMBER, DC__##TYPE##_FIELD, offsetof(STRUCT, MEMBER), sizeof ((STRUCT *)0)->MEMBER,         \
-      NULL, 0, 0 }
-#define DC__NAMED(STRUCT, TABLE, MEMBER)                                                           \
+#define DC__FIELD(STRUCT, MEMBER)                                                                  \
+    { .name = #MEMBER, .at = offsetof(STRUCT, MEMBER), .size = sizeof ((STRUCT *)0)->MEMBER,       \
+      .type = _Generic(((STRUCT *)0)->MEMBER, float: DC__NUMBER_FIELD, double: DC__NUMBER_FIELD,   \
+                       dc_shape: DC__SHAPE_FIELD, uint32_t: DC__BITS_FIELD,                        \
+                       uint64_t: DC__BITS_FIELD, default: DC__COUNT_FIELD) }
+#define DC__NAMED(STRUCT, MEMBER, TABLE)                                                           \
     { #MEMBER, DC__NAME_FIELD, offsetof(STRUCT, MEMBER), sizeof ((STRUCT *)0)->MEMBER,             \
       TABLE, sizeof TABLE / sizeof *TABLE, sizeof *TABLE }
 
@@ -9021,106 +8800,103 @@ static const char *const dc__reduction_names[] = { "mean", "sum", "none" };
 
 /* The initialiser is not here: a saved model has its weights. */
 static const dc__field dc__layer_fields[] = {
-    DC__FIELD(dc_layer_spec, COUNT, units),    DC__FIELD(dc_layer_spec, SHAPE, shape),
-    DC__FIELD(dc_layer_spec, NUMBER, rate),    DC__FIELD(dc_layer_spec, COUNT, without_bias),
-    DC__FIELD(dc_layer_spec, NUMBER, epsilon), DC__FIELD(dc_layer_spec, NUMBER, momentum),
-    DC__NAMED(dc_layer_spec, dc__activations, activation), { 0 } };
+    DC__FIELD(dc_layer_spec, units),   DC__FIELD(dc_layer_spec, shape),
+    DC__FIELD(dc_layer_spec, rate),    DC__FIELD(dc_layer_spec, without_bias),
+    DC__FIELD(dc_layer_spec, epsilon), DC__FIELD(dc_layer_spec, momentum),
+    DC__NAMED(dc_layer_spec, activation, dc__activations), { 0 } };
 
 static const dc__field dc__loss_fields[] = {
-    DC__NAMED(dc_loss_options, dc__reduction_names, reduction),
-    DC__FIELD(dc_loss_options, NUMBER, label_smoothing),
-    DC__FIELD(dc_loss_options, NUMBER, delta), { 0 } };
+    DC__NAMED(dc_loss_options, reduction, dc__reduction_names),
+    DC__FIELD(dc_loss_options, label_smoothing), DC__FIELD(dc_loss_options, delta), { 0 } };
 
 static const dc__field dc__optimizer_fields[] = {
-    DC__FIELD(dc_optimizer_spec, NUMBER, rate),    DC__FIELD(dc_optimizer_spec, NUMBER, momentum),
-    DC__FIELD(dc_optimizer_spec, COUNT, nesterov), DC__FIELD(dc_optimizer_spec, NUMBER, rho),
-    DC__FIELD(dc_optimizer_spec, NUMBER, beta1),   DC__FIELD(dc_optimizer_spec, NUMBER, beta2),
-    DC__FIELD(dc_optimizer_spec, NUMBER, epsilon), DC__FIELD(dc_optimizer_spec, COUNT, decoupled),
-    DC__FIELD(dc_optimizer_spec, NUMBER, weight_decay),
-    DC__FIELD(dc_optimizer_spec, NUMBER, clip_value),
-    DC__FIELD(dc_optimizer_spec, NUMBER, clip_norm),
-    DC__FIELD(dc_optimizer_spec, COUNT, accumulate),
-    DC__NAMED(dc_optimizer_spec, dc__schedule_names, schedule.kind),
-    DC__FIELD(dc_optimizer_spec, COUNT, schedule.steps),
-    DC__FIELD(dc_optimizer_spec, NUMBER, schedule.factor),
-    DC__FIELD(dc_optimizer_spec, NUMBER, schedule.power),
-    DC__FIELD(dc_optimizer_spec, NUMBER, schedule.final),
-    DC__FIELD(dc_optimizer_spec, COUNT, schedule.patience),
-    DC__FIELD(dc_optimizer_spec, COUNT, schedule.warmup), { 0 } };
+    DC__FIELD(dc_optimizer_spec, rate),            DC__FIELD(dc_optimizer_spec, momentum),
+    DC__FIELD(dc_optimizer_spec, nesterov),        DC__FIELD(dc_optimizer_spec, rho),
+    DC__FIELD(dc_optimizer_spec, beta1),           DC__FIELD(dc_optimizer_spec, beta2),
+    DC__FIELD(dc_optimizer_spec, epsilon),         DC__FIELD(dc_optimizer_spec, decoupled),
+    DC__FIELD(dc_optimizer_spec, weight_decay),    DC__FIELD(dc_optimizer_spec, clip_value),
+    DC__FIELD(dc_optimizer_spec, clip_norm),       DC__FIELD(dc_optimizer_spec, accumulate),
+    DC__FIELD(dc_optimizer_spec, schedule.steps),  DC__FIELD(dc_optimizer_spec, schedule.factor),
+    DC__FIELD(dc_optimizer_spec, schedule.power),  DC__FIELD(dc_optimizer_spec, schedule.final),
+    DC__FIELD(dc_optimizer_spec, schedule.warmup), DC__FIELD(dc_optimizer_spec, schedule.patience),
+    DC__NAMED(dc_optimizer_spec, schedule.kind, dc__schedule_names), { 0 } };
 
-/* Where training stands: as a whole, and for each parameter. */
+/* Where training stands: as a whole, for each parameter, and for what is random. */
 static const dc__field dc__progress_fields[] = {
-    DC__FIELD(dc_optimizer, COUNT, t),             DC__FIELD(dc_optimizer, COUNT, calls),
-    DC__FIELD(dc_optimizer, NUMBER, plateau_best), DC__FIELD(dc_optimizer, COUNT, plateau_bad),
-    DC__FIELD(dc_optimizer, NUMBER, spec.rate),    DC__FIELD(dc_optimizer, NUMBER, plateau_factor),
-    { 0 } };
+    DC__FIELD(dc_optimizer, t),            DC__FIELD(dc_optimizer, calls),
+    DC__FIELD(dc_optimizer, plateau_best), DC__FIELD(dc_optimizer, plateau_bad),
+    DC__FIELD(dc_optimizer, spec.rate),    DC__FIELD(dc_optimizer, plateau_factor),
+    DC__FIELD(dc_optimizer, epochs), { 0 } };
 
 static const dc__field dc__slot_fields[] = {
-    DC__FIELD(dc__slot, COUNT, t),                 DC__FIELD(dc__slot, NUMBER, mu_product),
-    DC__FIELD(dc__slot, NUMBER, power1),           DC__FIELD(dc__slot, NUMBER, power2), { 0 } };
+    DC__FIELD(dc__slot, t),      DC__FIELD(dc__slot, mu_product),
+    DC__FIELD(dc__slot, power1), DC__FIELD(dc__slot, power2), { 0 } };
 
-/* Everything that random numbers depend on. */
 static const dc__field dc__random_fields[] = {
-    DC__FIELD(dc_context, BITS, seed), DC__FIELD(dc_context, BITS, steps),
-    DC__FIELD(dc_context, BITS, calls), DC__FIELD(dc_context, BITS, creations), { 0 } };
+    DC__FIELD(dc_context, seed), DC__FIELD(dc_context, steps), DC__FIELD(dc_context, calls),
+    DC__FIELD(dc_context, creations), { 0 } };
 
 static const char *dc__name_of(const dc__field *f, uint64_t value) {
     return *(const char *const *)(const void *)((const char *)f->table + value * f->row_size);
 }
 
-/* Adds a member to an object that has one already. */
-static void dc__add_field(dc__text *t, const dc__field *f, const void *at) {
-    double number = 0;
-    uint64_t count = 0;
-    if (f->type == DC__NUMBER_FIELD)
-        number = f->size == sizeof(float) ? (double)*(const float *)at : *(const double *)at;
-    else if (f->type == DC__SHAPE_FIELD) count = (uint64_t)((const dc_shape *)at)->rank;
-    else if (f->size == 1) count = *(const bool *)at;
-    else count = f->size == 4 ? *(const uint32_t *)at : *(const uint64_t *)at;
-    if (count == 0 && number == 0) return;
-    dc__text_add(t, ", \"%s\": ", f->name);
-    if (f->type == DC__NUMBER_FIELD) dc__add_number(t, number);
-    else if (f->type == DC__NAME_FIELD) dc__text_add(t, "\"%s\"", dc__name_of(f, count));
-    else if (f->type == DC__SHAPE_FIELD)
-        dc__text_add(t, "%s", DC__SHAPE_TEXT(*(const dc_shape *)at));
-    else if (f->size == 1) dc__text_add(t, "true");
-    else dc__text_add(t, "%llu", (unsigned long long)count);
+/* Adds members to an object that has one already. */
+static void dc__add_fields(dc__text *t, const dc__field *f, const void *from) {
+    for (; f->name; f++) {
+        const void *at = (const char *)from + f->at;
+        double number = 0;
+        uint64_t count = 0;
+        if (f->type == DC__NUMBER_FIELD)
+            number = f->size == 4 ? (double)*(const float *)at : *(const double *)at;
+        else if (f->type == DC__SHAPE_FIELD) count = (uint64_t)((const dc_shape *)at)->rank;
+        else if (f->size == 1) count = *(const bool *)at;
+        else count = f->size == 4 ? *(const uint32_t *)at : *(const uint64_t *)at;
+        if (count == 0 && number == 0) continue;
+        dc__text_add(t, ", \"%s\": ", f->name);
+        if (f->type == DC__NUMBER_FIELD) dc__add_number(t, number);
+        else if (f->type == DC__NAME_FIELD) dc__text_add(t, "\"%s\"", dc__name_of(f, count));
+        else if (f->type == DC__SHAPE_FIELD)
+            dc__text_add(t, "%s", DC__SHAPE_TEXT(*(const dc_shape *)at));
+        else if (f->size == 1) dc__text_add(t, "true");
+        else dc__text_add(t, "%llu", (unsigned long long)count);
+    }
 }
 
-static void dc__add_fields(dc__text *t, const dc__field *f, const void *from) {
-    for (; f->name; f++) dc__add_field(t, f, (const char *)from + f->at);
+static bool dc__read_number(const dc__json *v, double *number) {
+    return v->type == '0' && dc__parse_number(v->text, v->text + v->count, number);
 }
 
 /* Whole numbers that will be counted up stay far from the largest. */
-static bool dc__parse_field(const dc__json *v, const dc__field *f, void *at) {
+static bool dc__read_field(const dc__json *v, const dc__field *f, void *at) {
     double number = 0;
     uint64_t count = 0, most = f->size == 4 ? UINT32_MAX : UINT64_MAX;
-    bool ok = !v;
-    if (v && f->type == DC__NUMBER_FIELD) {
-        ok = v->type == '0' && dc__parse_number(v->text, v->text + v->length, &number);
-    } else if (v && f->type == DC__NAME_FIELD) {
-        while (v->type == '"' && count < f->rows && strcmp(dc__name_of(f, count), v->text)) count++;
+    bool ok = true;
+    memset(at, 0, f->size);
+    if (!v) return true;
+    if (f->type == DC__SHAPE_FIELD) return dc__read_shape(v, true, at);
+    if (f->type == DC__NUMBER_FIELD) {
+        ok = dc__read_number(v, &number);
+        if (f->size == 4) return *(float *)at = (float)number, ok;
+        return *(double *)at = number, ok;
+    }
+    if (f->type == DC__NAME_FIELD) {
+        while (count < f->rows && strcmp(dc__name_of(f, count), v->text)) count++;
         ok = v->type == '"' && count < f->rows;
-    } else if (f->type == DC__SHAPE_FIELD) {
-        return dc__read_shape(v, true, at) || !v;
-    } else if (v && f->size == 1) {
-        ok = v->type == 't' || v->type == 'f', count = v->type == 't';
-    } else if (v) {
+    } else if (f->size == 1) {
+        return *(bool *)at = v->type == 't', v->type == 't' || v->type == 'f';
+    } else {
         ok = dc__read_count(v, f->type == DC__BITS_FIELD ? most : most >> 2, &count);
     }
-    if (f->type == DC__NUMBER_FIELD && f->size == sizeof(float)) *(float *)at = (float)number;
-    else if (f->type == DC__NUMBER_FIELD) *(double *)at = number;
-    else if (f->size == 1) *(bool *)at = count;
-    else if (f->size == 4) *(uint32_t *)at = (uint32_t)count;
+    if (f->size == 4) *(uint32_t *)at = (uint32_t)count;
     else *(uint64_t *)at = count;
     return ok;
 }
 
 /* who: what the object describes, for the message. */
-static bool dc__parse_fields(const dc__archive *a, const char *who, const dc__json *object,
+static bool dc__read_fields(const dc__archive *a, const char *who, const dc__json *object,
                             const dc__field *f, void *to) {
     for (; f->name; f++)
-        if (!dc__parse_field(dc__member(object, f->name), f, (char *)to + f->at))
+        if (!dc__read_field(dc__member(object, f->name), f, (char *)to + f->at))
             return dc__error(a->ctx, "the %s of %.80s makes no sense", f->name, who);
     return true;
 }
@@ -9128,10 +8904,9 @@ static bool dc__parse_fields(const dc__archive *a, const char *who, const dc__js
 /* --- models --- */
 
 static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count) {
-    dc__text_add(t, "[");
     for (int i = 0; i < count; i++) {
         const dc_layer *l = layer[i];
-        dc__text_add(t, i ? ", {" : "{");
+        dc__text_add(t, i ? ", {" : "[{");
         dc__add_string(t, "kind", l->spec.kind->name);
         dc__text_add(t, ", ");
         dc__add_string(t, "name", l->name);
@@ -9143,7 +8918,7 @@ static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count) {
         }
         dc__text_add(t, l->spec.list_count ? "]}" : "}");
     }
-    dc__text_add(t, "]");
+    dc__text_add(t, count ? "]" : "[]");
 }
 
 static void dc__add_compilation(dc__text *t, const dc_loss *loss, const dc_optimizer_spec *spec) {
@@ -9164,85 +8939,66 @@ static void dc__add_compilation(dc__text *t, const dc_loss *loss, const dc_optim
 /* Every tensor of the model, as a buffer. */
 static dc__record *dc__model_records(dc_context *ctx, dc_model *model, size_t *records) {
     size_t n = (size_t)dc__model_tensors(model, NULL);
-    dc_tensor **tensor = dc__buffer_new(ctx, n * sizeof *tensor);
-    dc__record *record = tensor ? dc__buffer_new(ctx, n * sizeof *record) : NULL;
-    if (record) dc__model_tensors(model, tensor);
-    for (size_t i = 0; record && i < n; i++)
-        record[i] = (dc__record){ .tensor = tensor[i], .suffix = "", .data = tensor[i]->data };
-    dc__buffer_free(tensor);
+    dc__record *record = dc__buffer_new(ctx, n * sizeof *record), *r = record;
+    for (dc_layer *l = model->first; record && l; l = l->next)
+        for (int i = 0; i < l->tensors; i++)
+            *r++ = (dc__record){ l->tensor[i], "", l->tensor[i]->data, NULL };
     *records = record ? n : 0;
     return record;
 }
 
 DC_API bool dc_save(dc_model *model, const char *path) {
-    dc_context *ctx = model->ctx;
-    dc__text about = { .ctx = ctx };
+    dc__text about = { .ctx = model->ctx };
     size_t records;
-    dc__text_add(&about, "{\"input\": %s", DC__SHAPE_TEXT(model->input));
-    if (model->chain_count) {
-        dc__text_add(&about, ", \"layers\": ");
-        dc__add_layers(&about, model->chain, model->chain_count);
-    }
+    dc__text_add(&about, "{\"input\": %s%s", DC__SHAPE_TEXT(model->input),
+                 model->chain_count ? ", \"layers\": " : "");
+    if (model->chain_count) dc__add_layers(&about, model->chain, model->chain_count);
     if (model->is_compiled) dc__add_compilation(&about, &model->loss, &model->optimizer_spec);
     dc__text_add(&about, "}");
-    dc__record *record = dc__model_records(ctx, model, &records);
-    bool ok = dc__write_archive(path, "architecture", &about, record, records);
-    dc__buffer_free(record);
-    return ok;
+    dc__record *record = dc__model_records(model->ctx, model, &records);
+    return dc__write_archive(path, "architecture", &about, record, records);
 }
 
-static bool dc__read_layers(dc_context *ctx, const dc__archive *a, const dc__json *list,
-                            dc_layer_list *out);
-
-/* Kind, name and fields of one layer. */
-static bool dc__read_layer(dc_context *ctx, const dc__archive *a, const dc__json *v,
-                           dc_layer_spec *spec) {
-    const char *kind = dc__text_member(v, "kind"), *name = dc__text_member(v, "name");
-    const dc__json *inside = dc__member(v, "inside");
-    *spec = (dc_layer_spec){ .init = DC_ZEROS };
-    if (!kind || !name || !*name)
-        return dc__error(a->ctx, "a layer without kind or name");
-    spec->kind = dc__kind_named(ctx, kind);
-    if (!spec->kind)
-        return dc__error(a->ctx, "layer %.80s is of a kind \"%.80s\" that is not known; tell deepc "
-                         "with dc_register_layer", name, kind);
-    if (dc__member(v, "user"))
-        return dc__error(a->ctx, "layer %.80s needs data that are not in the file (dc_custom's "
-                         "user); build the model in code and use dc_load_weights", name);
-    spec->name = dc__permanent_text(ctx, name);
-    if (!dc__parse_fields(a, spec->name, v, dc__layer_fields, spec)) return false;
-    if (!inside && spec->kind != &dc__branches_kind) return true;
-    if (!inside || inside->type != '[' || !inside->count || inside->count > INT32_MAX)
-        return dc__error(a->ctx, "what is inside layer %.80s makes no sense", name);
-    dc_layer_list *lists = dc__permanent(ctx, inside->count * sizeof *lists);
-    spec->lists = lists, spec->list_count = (int)inside->count;
-    const dc__json *item = inside + 1;
-    for (int i = 0; i < spec->list_count; i++, item += item->span)
-        if (!dc__read_layers(ctx, a, item, &lists[i])) return false;
-    return true;
-}
-
+/* The model is made in ctx; what is wrong with the file is noted in the archive's. */
 static bool dc__read_layers(dc_context *ctx, const dc__archive *a, const dc__json *list,
                             dc_layer_list *out) {
-    if (list->type != '[' || !list->count || list->count > INT32_MAX)
+    if (list->type != '[' || !list->count)
         return dc__error(a->ctx, "a list of layers is empty or none");
     dc_layer_spec *spec = dc__permanent(ctx, list->count * sizeof *spec);
     *out = (dc_layer_list){ (int)list->count, spec };
-    const dc__json *v = list + 1;
-    for (int i = 0; i < out->count; i++, v += v->span)
-        if (!dc__read_layer(ctx, a, v, &spec[i])) return false;
+    for (const dc__json *v = list + 1; v < list + list->span; v += v->span, spec++) {
+        const char *kind = dc__text_member(v, "kind"), *name = dc__text_member(v, "name");
+        const dc__json *inside = dc__member(v, "inside");
+        if (!kind || !name || !*name) return dc__error(a->ctx, "a layer without kind or name");
+        *spec = (dc_layer_spec){ .kind = dc__kind_named(ctx, kind), .init = DC_ZEROS };
+        if (!spec->kind)
+            return dc__error(a->ctx, "layer %.80s is of a kind \"%.80s\" that is not known; tell "
+                             "deepc with dc_register_layer", name, kind);
+        if (dc__member(v, "user"))
+            return dc__error(a->ctx, "layer %.80s needs data that are not in the file (dc_custom's "
+                             "user); build the model in code and use dc_load_weights", name);
+        spec->name = dc__permanent_text(ctx, name);
+        if (!dc__read_fields(a, name, v, dc__layer_fields, spec)) return false;
+        if (!inside) continue;
+        if (inside->type != '[' || !inside->count)
+            return dc__error(a->ctx, "what is inside layer %.80s makes no sense", name);
+        dc_layer_list *lists = dc__permanent(ctx, inside->count * sizeof *lists);
+        spec->lists = lists, spec->list_count = (int)inside->count;
+        for (const dc__json *i = inside + 1; i < inside + inside->span; i += i->span)
+            if (!dc__read_layers(ctx, a, i, lists++)) return false;
+    }
     return true;
 }
 
 static bool dc__read_loss(dc_context *ctx, const dc__archive *a, const dc__json *v, dc_loss *loss) {
     const dc__json *weights = dc__member(v, "class_weights");
-    const dc__field f = { .size = sizeof(dc_real), .type = DC__NUMBER_FIELD };
-    if (!dc__parse_fields(a, "the loss", v, dc__loss_fields, &loss->options)) return false;
+    double x;
+    if (!dc__read_fields(a, "the loss", v, dc__loss_fields, &loss->options)) return false;
     if (!weights) return true;
     if (weights->type != '[') return dc__error(a->ctx, "the class_weights are no list");
     dc_tensor *w = dc__empty_permanent(ctx, DC_SHAPE((int64_t)weights->count));
-    for (int64_t i = 0; i < w->size; i++)
-        if (!dc__parse_field(&weights[1 + i], &f, &w->data[i]))
+    for (int64_t i = 0; i < w->size; w->data[i++] = (dc_real)x)
+        if (!dc__read_number(++weights, &x))
             return dc__error(a->ctx, "the class_weights are not all numbers");
     loss->options.class_weights = w;
     return true;
@@ -9258,59 +9014,20 @@ static dc_model *dc__rebuild(dc_context *ctx, const dc__archive *a) {
     const char *loss_name = dc__text_member(loss_object, "name");
     const char *optimizer = dc__text_member(optimizer_object, "name");
     dc_loss loss = { 0 };
-    dc_optimizer_spec spec = { 0 };
+    dc_optimizer_spec spec = { .name = optimizer ? dc__permanent_text(ctx, optimizer) : NULL };
     dc_layer_list layers;
     if (!list)
         return dc__error(a->ctx, "the model is a C function; build it in code (dc_functional) and "
                          "use dc_load_weights"), (dc_model *)NULL;
     if (!dc__read_layers(ctx, a, list, &layers)) return NULL;
     if (loss_name && optimizer) loss = dc_loss_named(loss_name);
-    if (loss.compute) {
-        if (!dc__read_loss(ctx, a, loss_object, &loss) ||
-            !dc__parse_fields(a, "the optimizer", optimizer_object, dc__optimizer_fields, &spec))
-            return NULL;
-        spec.name = dc__permanent_text(ctx, optimizer);
-    }
+    if (loss.compute &&
+        !(dc__read_loss(ctx, a, loss_object, &loss) &&
+          dc__read_fields(a, "the optimizer", optimizer_object, dc__optimizer_fields, &spec)))
+        return NULL;
     dc_model *model = dc_sequential(ctx, layers);
     if (loss.compute) dc_compile(model, loss, spec);
     return model;
-}
-
-/* The rehearsal. */
-typedef struct dc__rehearsal {
-    jmp_buf     stop;
-    dc_context *ctx;                       /* Which gets the error. */
-} dc__rehearsal;
-
-static void dc__rehearsal_failed(const char *message, void *user) {
-    dc__rehearsal *r = user;
-    dc__error(r->ctx, "the model in it cannot be built: %s", message);
-    longjmp(r->stop, 1);
-}
-
-static bool dc__rehearse_in(dc_context *scratch, dc__rehearsal *r, const dc__archive *a) {
-    size_t records;
-    if (setjmp(r->stop)) return false;
-    dc_model *model = dc__rebuild(scratch, a);
-    dc__record *record = model ? dc__model_records(a->ctx, model, &records) : NULL;
-    bool ok = record && dc__match(a, record, records);
-    dc__buffer_free(record);
-    return ok;
-}
-
-static bool dc__rehearse(const dc__archive *a) {
-    dc__rehearsal r = { .ctx = a->ctx };
-    dc_options options = { .on_error = dc__rehearsal_failed, .user = &r };
-    dc_context *scratch = dc_new_with(0, &options);
-    if (!scratch) return dc__error(a->ctx, "out of memory");
-    scratch->kernels = a->ctx->kernels;
-    scratch->kind = a->ctx->kind, scratch->kinds = a->ctx->kinds;
-    const char *file = dc__here.file;
-    dc__here.file = NULL;                  /* The message is about the file, not the program. */
-    bool ok = dc__rehearse_in(scratch, &r, a);
-    dc__here.file = file;
-    dc_free(scratch);
-    return ok;
 }
 
 static bool dc__load_weights(const dc__archive *a, dc_model *model) {
@@ -9322,18 +9039,48 @@ static bool dc__load_weights(const dc__archive *a, dc_model *model) {
     return ok;
 }
 
+typedef struct dc__rehearsal {
+    jmp_buf     stop;
+    dc_context *ctx;                       /* Which gets the error. */
+    const char *file;                      /* The message is about the file, not the program. */
+} dc__rehearsal;
+
+static void dc__rehearsal_failed(const char *message, void *user) {
+    dc__rehearsal *r = user;
+    dc__error(r->ctx, "the model in it cannot be built: %s", message);
+    longjmp(r->stop, 1);
+}
+
+static bool dc__rehearse(const dc__archive *a) {
+    dc__rehearsal r = { .ctx = a->ctx, .file = dc__here.file };
+    dc_options options = { .on_error = dc__rehearsal_failed, .user = &r };
+    dc_context *scratch = dc_new_with(0, &options);
+    volatile bool ok = false;
+    if (!scratch) return dc__error(a->ctx, "out of memory");
+    scratch->kernels = a->ctx->kernels;
+    scratch->kind = a->ctx->kind, scratch->kinds = a->ctx->kinds;
+    scratch->permanent.limit = scratch->step.limit = ((size_t)1 << 30) + 64 * a->file_size;
+    dc__here.file = NULL;
+    if (!setjmp(r.stop)) {
+        dc_model *model = dc__rebuild(scratch, a);
+        ok = model && dc__load_weights(a, model);
+    }
+    dc__here.file = r.file;
+    dc_free(scratch);
+    return ok;
+}
+
 DC_API bool dc_load_weights(dc_model *model, const char *path) {
     dc__archive a;
-    bool ok = dc__open_archive(model->ctx, path, &a) && dc__load_weights(&a, model);
-    return dc__close_archive(&a, ok);
+    return dc__close_archive(&a, dc__open_archive(model->ctx, path, &a) &&
+                                 dc__load_weights(&a, model));
 }
 
 DC_API dc_model *dc_load(dc_context *ctx, const char *path) {
     dc__archive a;
+    dc_model *model = NULL;
     bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "architecture") &&
-              dc__rehearse(&a);
-    dc_model *model = ok ? dc__rebuild(ctx, &a) : NULL;
-    ok = model && dc__load_weights(&a, model);
+              dc__rehearse(&a) && (model = dc__rebuild(ctx, &a)) && dc__load_weights(&a, model);
     return dc__close_archive(&a, ok) ? model : NULL;
 }
 
@@ -9347,10 +9094,11 @@ static dc__record *dc__training_records(dc_optimizer *o, const dc__archive *a, s
     *records = 0;
     for (int i = 0; record && i < 4 * o->count; i++) {
         dc__slot *s = &o->slot[i / 4];
+        bool is_gradient = i % 4 == 3;
         dc__record r = { .tensor = s->param, .suffix = suffix[i % 4] };
-        r.data = i % 4 < 3 ? s->state[i % 4] : s->param->grad;
-        bool is_there = i % 4 < 3 ? r.data != NULL
-                      : a ? dc__find_entry(a, &r, *records) != NULL : s->param->pass != 0;
+        r.data = is_gradient ? s->param->grad : s->state[i % 4];
+        bool is_there = !is_gradient ? r.data != NULL
+                      : a ? dc__find_entry(a, &r) != NULL : s->param->pass != 0;
         if (is_there) record[(*records)++] = r;
     }
     return record;
@@ -9373,29 +9121,25 @@ DC_API bool dc_save_training(dc_model *model, const char *path) {
     dc__add_fields(&about, dc__random_fields, o->ctx);
     dc__text_add(&about, "}, \"parameters\": [");
     for (int i = 0; i < o->count; i++) {
-        dc__text_add(&about, i ? ", {" : "{");
+        dc__text_add(&about, i ? "}, {" : "{");
         dc__add_string(&about, "name", o->slot[i].param->name);
         dc__add_fields(&about, dc__slot_fields, &o->slot[i]);
-        dc__text_add(&about, "}");
     }
-    dc__text_add(&about, "]}");
+    dc__text_add(&about, "}]}");
     dc__record *record = dc__training_records(o, NULL, &records);
-    bool ok = dc__write_archive(path, "training", &about, record, records);
-    dc__buffer_free(record);
-    return ok;
+    return dc__write_archive(path, "training", &about, record, records);
 }
 
 static bool dc__read_slots(const dc__archive *a, dc_optimizer *o) {
     const dc__json *list = dc__member(a->about, "parameters"), *v = list ? list + 1 : NULL;
     if (!list || list->type != '[' || list->count != (size_t)o->count)
         return dc__error(a->ctx, "the optimizer does not step as many parameters as the model's");
-    for (int i = 0; i < o->count; i++, v += v->span) {
-        dc__slot *s = &o->slot[i];
+    for (dc__slot *s = o->slot; s < o->slot + o->count; s++, v += v->span) {
         const char *name = dc__text_member(v, "name");
         if (!name || strcmp(name, s->param->name))
             return dc__error(a->ctx, "the optimizer steps %.80s where the model's steps %.80s",
                              name ? name : "(none)", s->param->name);
-        if (!dc__parse_fields(a, name, v, dc__slot_fields, s)) return false;
+        if (!dc__read_fields(a, name, v, dc__slot_fields, s)) return false;
         if (!(s->power1 >= 0 && s->power1 <= 1 && s->power2 >= 0 && s->power2 <= 1 &&
               s->mu_product >= 0 && s->mu_product <= 1))
             return dc__error(a->ctx, "the powers of beta of %.80s are not in [0, 1]", name);
@@ -9409,9 +9153,9 @@ static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context 
     if (!name || strcmp(name, o->spec.name))
         return dc__error(a->ctx, "is the state of optimizer %.40s; the model is compiled with %s",
                          name ? name : "(none)", o->spec.name);
-    return dc__parse_fields(a, "the training", a->about, dc__progress_fields, o) &&
-           dc__parse_fields(a, "the random numbers", dc__member(a->about, "random"),
-                            dc__random_fields, random) &&
+    return dc__read_fields(a, "the training", a->about, dc__progress_fields, o) &&
+           dc__read_fields(a, "the random numbers", dc__member(a->about, "random"),
+                           dc__random_fields, random) &&
            ((o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0 &&
              o->plateau_bad <= o->spec.schedule.patience) ||
             dc__error(a->ctx, "the rate or what lowers it makes no sense"));
@@ -9420,28 +9164,28 @@ static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context 
 DC_API bool dc_load_training(dc_model *model, const char *path) {
     dc_optimizer *o = dc__optimizer(model, "dc_load_training"), after = *o;
     dc_context *ctx = o->ctx, random = *ctx;
-    size_t records = 0, slots = (size_t)o->count * sizeof *o->slot;
+    dc__slot *const slot = o->slot;
+    size_t records = 0, slots = (size_t)o->count * sizeof *slot;
     dc__record *record = NULL;
     dc__archive a;
-    bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "training") &&
-              (after.slot = dc__buffer_new(ctx, slots));
-    if (ok) memcpy(after.slot, o->slot, slots);
-    ok = ok && dc__read_progress(&a, &after, &random) && dc__read_slots(&a, &after) &&
-         (record = dc__training_records(o, &a, &records)) && dc__match(&a, record, records);
+    bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "training");
+    after.slot = ok ? dc__buffer_new(ctx, slots) : NULL;
+    ok = after.slot && memcpy(after.slot, slot, slots) && dc__read_progress(&a, &after, &random) &&
+         dc__read_slots(&a, &after) && (record = dc__training_records(o, &a, &records)) &&
+         dc__match(&a, record, records);
     if (ok) {
-        memcpy(o->slot, after.slot, slots);
-        o->t = after.t, o->calls = after.calls, o->spec.rate = after.spec.rate;
-        o->plateau_best = after.plateau_best, o->plateau_bad = after.plateau_bad;
-        o->plateau_factor = after.plateau_factor;
-        ctx->seed = random.seed, ctx->steps = random.steps;
-        ctx->calls = random.calls, ctx->creations = random.creations;
-        for (int i = 0; i < o->count; i++) dc_zero_grad(o->slot[i].param);
+        memcpy(slot, after.slot, slots);
+        dc__buffer_free(after.slot);
+        *o = after, o->slot = slot;
+        ctx->seed = random.seed, ctx->steps = random.steps, ctx->calls = random.calls;
+        ctx->creations = random.creations;
+        for (int i = 0; i < o->count; i++) dc_zero_grad(slot[i].param);
         if (!ctx->pass) ctx->pass = 1;
         for (size_t i = 0; i < records; i++)   /* A gradient counts when a pass has reached it. */
             if (record[i].data == record[i].tensor->grad) record[i].tensor->pass = ctx->pass;
         dc__copy_records(&a, record, records);
     }
-    if (after.slot != o->slot) dc__buffer_free(after.slot);
+    if (!ok) dc__buffer_free(after.slot);
     dc__buffer_free(record);
     return dc__close_archive(&a, ok);
 }
@@ -9456,15 +9200,11 @@ DC_API bool dc_save_npy(dc_tensor *x, const char *path) {
     dc__text_add(&head, "\x93NUMPY\x01...{'descr': '<f%d', 'fortran_order': False, 'shape': (",
                  (int)sizeof(dc_real));
     for (int i = 0; i < x->shape.rank; i++)
-        dc__text_add(&head, "%s%lld%s", i ? " " : "", (long long)x->shape.dim[i],
-                     i == 0 || i + 1 < x->shape.rank ? "," : "");
+        dc__text_add(&head, "%lld, ", (long long)x->shape.dim[i]);
     dc__text_add(&head, "), }");
     while (!head.failed && head.used % 64 != 63) dc__text_add(&head, " ");
     dc__text_add(&head, "\n");
-    if (!head.failed) {
-        head.data[7] = 0;
-        dc__put_little((unsigned char *)head.data + 8, head.used - 10, 2);
-    }
+    if (!head.failed) head.data[7] = 0, dc__put_bits(head.data + 8, head.used - 10, 2);
     return dc__write_records(path, &head, &(dc__record){ .tensor = x, .data = x->data }, 1);
 }
 
@@ -9481,41 +9221,34 @@ static void dc__python_to_json(char *p, char *stop) {
 }
 
 typedef struct dc__array {
-    dc__format     format;
-    dc_shape       shape;
-    bool           is_fortran;             /* The first index runs fastest. */
+    dc__format format;
+    dc_shape   shape;
+    bool       is_fortran;                 /* The first index runs fastest. */
     const unsigned char *data;
 } dc__array;
 
-static bool dc__read_format(const char *text, dc__format *f) {
-    *f = (dc__format){ 0 };
-    if (!text || strlen(text) != 3 || !strchr("<>|", text[0])) return false;
-    const char *sizes = text[1] == 'f' ? "248" : text[1] == 'b' ? "1"
-                      : text[1] == 'i' || text[1] == 'u' ? "1248" : "";
-    if (!strchr(sizes, text[2]) || (text[0] == '|' && text[2] != '1')) return false;
-    *f = (dc__format){ text[1], text[2] - '0', text[0] == '>' };
-    return true;
-}
-
 static bool dc__read_header(dc_context *ctx, const dc__json *header, dc__array *x) {
+    static const char types[] = "f4 f8 b1 i1 i2 i4 i8 u1 u2 u4 u8";
     const char *type = dc__text_member(header, "descr");
     const dc__json *shape = dc__member(header, "shape");
     const dc__json *order = dc__member(header, "fortran_order");
-    if (!dc__read_format(type, &x->format))
-        return dc__error(ctx, "elements of type %.40s; only f2, f4, f8, i1 to i8, u1 to u8 and b1 "
-                         "can be read", type ? type : "(structured)");
+    *x = (dc__array){ .is_fortran = order && order->type == 't' };
+    if (type && strlen(type) == 3 && strchr("<>|", *type) && strstr(types, type + 1))
+        x->format = (dc__format){ type[1], type[2] - '0', *type == '>' };
+    if (!x->format.size || (*type == '|' && x->format.size > 1))
+        return dc__error(ctx, "elements of type %.40s; f4, f8, i1 to i8, u1 to u8 and b1 can be "
+                         "read", type ? type : "(structured)");
     if (shape && shape->type == '[' && shape->count > DC_MAX_RANK)
         return dc__error(ctx, "%zu axes; deepc has at most %d", shape->count, DC_MAX_RANK);
-    if (!order || !strchr("tf", order->type) || !dc__read_shape(shape, false, &x->shape))
-        return dc__error(ctx, "the header makes no sense");
-    x->is_fortran = order->type == 't';
-    return true;
+    return (order && strchr("tf", order->type) && dc__read_shape(shape, false, &x->shape)) ||
+           dc__error(ctx, "the header makes no sense");
 }
 
 static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *x) {
     if (size < 12 || memcmp(file, "\x93NUMPY", 6) || file[6] < 1 || file[6] > 3 || file[7])
         return dc__error(ctx, "not a .npy file of version 1, 2 or 3");
-    size_t start = file[6] == 1 ? 10 : 12, length = (size_t)dc__get_little(file + 8, start - 8);
+    size_t start = file[6] == 1 ? 10 : 12;
+    size_t length = (size_t)dc__get_bits(file + 8, start - 8, false);
     if (length > size - start) return dc__error(ctx, "cut short within the header");
     char *stop = file + start + length;
     dc__python_to_json(file + start, stop);
@@ -9524,52 +9257,40 @@ static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *
     dc__buffer_free(header);
     if (!ok) return false;
     size_t wanted = dc__bytes_of(x->shape, x->format.size), there = size - start - length;
+    const char *how = wanted > there ? "cut short" : "too long";
     x->data = (const unsigned char *)stop;
-    return wanted == there ||
-           dc__error(ctx, "%s: %s has %zu bytes of elements, and %zu are there",
-                     wanted > there ? "cut short" : "too long", DC__SHAPE_TEXT(x->shape), wanted,
-                     there);
+    return wanted == there || dc__error(ctx, "%s: %s has %zu bytes of elements, and %zu are there",
+                                        how, DC__SHAPE_TEXT(x->shape), wanted, there);
 }
 
 /* Where element i, counted in row-major order, is stored. */
 static int64_t dc__stored_at(const dc__array *x, int64_t i) {
-    int64_t at = 0;
+    int64_t index[DC_MAX_RANK], at = 0;
     if (!x->is_fortran) return i;
-    for (int axis = x->shape.rank - 1; axis >= 0; axis--) {
-        int64_t stride = 1;
-        for (int k = 0; k < axis; k++) stride *= x->shape.dim[k];
-        at += i % x->shape.dim[axis] * stride;
-        i /= x->shape.dim[axis];
-    }
+    for (int k = x->shape.rank - 1; k >= 0; i /= x->shape.dim[k--]) index[k] = i % x->shape.dim[k];
+    for (int k = x->shape.rank - 1; k >= 0; k--) at = at * x->shape.dim[k] + index[k];
     return at;
-}
-
-/* A tensor, or NULL when there is no memory for it. */
-static dc_tensor *dc__array_tensor(dc_context *ctx, const dc__array *x) {
-    size_t size = dc__bytes_of(x->shape, sizeof(dc_real));
-    dc_real *data = dc__take(ctx->depth ? &ctx->step : &ctx->permanent, size);
-    if (!data) return dc__error(ctx, "no memory for %zu bytes", size), (dc_tensor *)NULL;
-    dc_tensor *t = dc__new_tensor(ctx);
-    dc__set_shape(t, x->shape);
-    t->data = data;
-    for (int64_t i = 0; i < t->size; i++)
-        data[i] = dc__element(x->data + dc__stored_at(x, i) * x->format.size, x->format);
-    return t;
 }
 
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path) {
     size_t size;
     dc__array x;
     char *file = dc__read_file(ctx, path, &size);
-    dc_tensor *t = file && dc__read_array(ctx, file, size, &x) ? dc__array_tensor(ctx, &x) : NULL;
+    dc_tensor *t = NULL;
+    if (file && dc__read_array(ctx, file, size, &x)) {
+        size = dc__bytes_of(x.shape, sizeof(dc_real));
+        dc_real *data = dc__take(ctx->depth ? &ctx->step : &ctx->permanent, size);
+        if (data) t = dc__new_tensor(ctx), dc__set_shape(t, x.shape), t->data = data;
+        else dc__error(ctx, "no memory for %zu bytes", size);
+        for (int64_t i = 0; t && i < t->size; i++)
+            data[i] = dc__element(x.data + dc__stored_at(&x, i) * x.format.size, x.format);
+    }
     if (!t) dc__blame(ctx, path);
     dc__buffer_free(file);
     return t;
 }
 
-/* ============================================================================================== */
-/* @impl-pictures                                                                                 */
-/* ============================================================================================== */
+/* @impl-pictures ------------------------------------------------------------------------------- */
 
 /* A plot is a text file: SVG says where the lines, circles and words go, and any browser draws
  * them. So the work here is to choose the axes, to turn values into pixels, and to write. The
@@ -9640,26 +9361,12 @@ typedef struct dc__canvas {
     double         left, top, width, height;             /* The area inside the axes. */
 } dc__canvas;
 
-/* How many bytes the UTF-8 character at s has; 0 when it is none, or one that XML forbids. */
-static int dc__character(const unsigned char *s) {
-    if (s[0] < 0x80) return s[0] >= 0x20 || s[0] == '\t' || s[0] == '\n';
-    int bytes = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    for (int i = 1; i < bytes; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    bool too_long = s[0] < 0xc2 || (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool no_code = s[0] > 0xf4 || (s[0] == 0xf4 && s[1] > 0x8f) || (s[0] == 0xed && s[1] > 0x9f);
-    return too_long || no_code ? 0 : bytes;
-}
-
 static void dc__add_escaped(dc__text *t, const char *text) {
-    for (int bytes; *text; text += bytes ? bytes : 1) {
-        bytes = dc__character((const unsigned char *)text);
+    for (; *text; text++)
         if (*text == '&') dc__text_add(t, "&amp;");
         else if (*text == '<') dc__text_add(t, "&lt;");
         else if (*text == '>') dc__text_add(t, "&gt;");
-        else if (bytes) dc__text_add(t, "%.*s", bytes, text);
-        else dc__text_add(t, "?");
-    }
+        else dc__text_add(t, "%c", (unsigned char)*text < 0x20 ? ' ' : *text);
 }
 
 /* Writes SVG. In the format @ stands for a double, $ for a text, ' for ". */
@@ -10136,9 +9843,7 @@ DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path) 
     return dc__write_tiles(images, s, columns < s.dim[0] ? columns : s.dim[0], path);
 }
 
-/* ============================================================================================== */
-/* @impl-fast                                                                                     */
-/* ============================================================================================== */
+/* @impl-fast ----------------------------------------------------------------------------------- */
 
 /* An appendix, to skip on a first reading; with DEEPC_NO_FAST the library works without it. The
  * loops of @impl-kernels are compiled again for AVX2 and for AVX-512, by including this file
@@ -10166,11 +9871,6 @@ DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path) 
 #define DC__WIDTH 8
 #define DC__ROWS 6
 #include "deepc.h"
-#undef DC__SUFFIX
-#undef DC__VECTOR
-#undef DC__V
-#undef DC__WIDTH
-#undef DC__ROWS
 #ifdef __clang__
 #pragma clang attribute pop
 #pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
@@ -10183,11 +9883,6 @@ DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path) 
 #define DC__WIDTH 16
 #define DC__ROWS 8
 #include "deepc.h"
-#undef DC__SUFFIX
-#undef DC__VECTOR
-#undef DC__V
-#undef DC__WIDTH
-#undef DC__ROWS
 #ifdef __clang__
 #pragma clang attribute pop
 #else
@@ -10257,8 +9952,7 @@ static inline __attribute__((always_inline)) void DC__FN(block)(
 
 /* All rows of one panel of B, at most 2 vectors wide. */
 static void DC__FN(panel)(int64_t m, int64_t depth, dc__matrix a, const float *b, int64_t b_row,
-                          float *c,
-                          int64_t c_row, int64_t edge, bool add) {
+                          float *c, int64_t c_row, int64_t edge, bool add) {
     const float *x = a.data;
 #define DC__BLOCK(R)                                                                               \
     if (edge > DC__WIDTH) DC__FN(block)(R, 2, depth, x, a.row, a.column, b, b_row, c, c_row,       \
@@ -10278,8 +9972,7 @@ static void DC__FN(panel)(int64_t m, int64_t depth, dc__matrix a, const float *b
 
 /* B is read in place where its rows lie side by side, else a panel of it is copied. */
 static void DC__FN(gemm_blocks)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
-                                dc_real *c,
-                                int64_t c_row, bool accumulate) {
+                                dc_real *c, int64_t c_row, bool accumulate) {
     enum { DC__PANEL = 2 * DC__WIDTH };
     float packed[DC__CHUNK * DC__PANEL];
     for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += DC__CHUNK)
@@ -10297,4 +9990,9 @@ static void DC__FN(gemm_blocks)(int64_t m, int64_t n, int64_t k, dc__matrix a, d
             DC__FN(panel)(m, depth, rows, panel, b_row, c + j0, c_row, edge, accumulate || p0 > 0);
         }
 }
+#undef DC__SUFFIX
+#undef DC__VECTOR
+#undef DC__V
+#undef DC__WIDTH
+#undef DC__ROWS
 #endif /* DC__VECTOR */

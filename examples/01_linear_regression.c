@@ -67,9 +67,7 @@ int main(int argc, char **argv)
     dc_context *ctx  = dc_new(strtoull(option(argc, argv, "--seed", "1"), NULL, 10));
     dc_dataset *data = dc_make_line(ctx, COUNT, 2, 1, 0.1f);
     dc_dataset *noisy = dc_make_line(ctx, COUNT, 2, 1, 1);
-    dc_batch points, noisy_points;
-    dc_next(dc_batches(data, COUNT, false), &points);
-    dc_next(dc_batches(noisy, COUNT, false), &noisy_points);
+    dc_batch points = dc_all(data), noisy_points = dc_all(noisy);
 
     line exact = least_squares(points.x->data, points.y->data), found = trained(ctx, data, 0.1);
     line noisy_exact = least_squares(noisy_points.x->data, noisy_points.y->data);

@@ -76,9 +76,7 @@ int main(int argc, char **argv)
 {
     dc_context *ctx = dc_new(strtoull(option(argc, argv, "--seed", "1"), NULL, 10));
 
-    dc_batch blobs, corners;
-    dc_next(dc_batches(dc_make_blobs(ctx, 400, 2, 0.8f), 400, false), &blobs);
-    dc_next(dc_batches(dc_make_xor(ctx), 4, false), &corners);
+    dc_batch blobs = dc_all(dc_make_blobs(ctx, 400, 2, 0.8f)), corners = dc_all(dc_make_xor(ctx));
 
     printf("two Gaussians\n");
     dc_tensor *w = dc_param(ctx, DC_GLOROT, 2, 1), *b = dc_param(ctx, DC_ZEROS, 1);

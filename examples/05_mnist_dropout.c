@@ -54,8 +54,7 @@ static void show_some(dc_context *ctx, dc_dataset *test, dc_tensor *logits)
 {
     dc_mark mark = dc_begin(ctx);
     dc_tensor *p = dc_softmax(logits), *said = dc_argmax(logits, 1);
-    dc_batch some;
-    dc_next(dc_batches(dc_take(test, 0, 1000), 1000, false), &some);
+    dc_batch some = dc_all(dc_take(test, 0, 1000));
     for (int i = 0, shown = 0; i < 1000 && shown < 4; i++) {
         int label = (int)dc_at(some.y, DC_SHAPE(i));
         bool wrong = label != (int)dc_at(said, DC_SHAPE(i));
@@ -80,7 +79,7 @@ int main(int argc, char **argv)
         dc_dense(128, DC_RELU),
         dc_dropout(0.2f),
         dc_dense(10, DC_LINEAR)));
-    dc_compile(model, DC_CROSS_ENTROPY, dc_adam(1e-3));
+    dc_compile(model, DC_CROSS_ENTROPY, dc_adam(1e-3f));
     dc_summary(model);
 
     double start = seconds();

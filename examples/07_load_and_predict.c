@@ -43,8 +43,7 @@ int main(int argc, char **argv)
     dc_tensor *predictions = dc_predict_all(model, test);
     dc_report report = dc_evaluate(model, test);
 
-    dc_batch batch;                             /* One test image, without its neighbours. */
-    dc_next(dc_batches(dc_take(test, 4000, 4001), 1, false), &batch);
+    dc_batch batch = dc_all(dc_take(test, 4000, 4001));   /* One image, without its neighbours. */
     dc_tensor *alone = dc_predict(model, batch.x), *inside = dc_slice(predictions, 0, 4000, 4001);
     dc_print_image(dc_first(batch.x, 0));
     printf("its logits, from 0 to 9: ");

@@ -29,20 +29,11 @@ static const char *option(int argc, char **argv, const char *name, const char *u
         if (!strcmp(argv[i], name)) return argv[i + 1];
     return usual;
 }
-
-/* All rows of a set as one batch. */
-static dc_batch all_of(dc_dataset *data)
-{
-    dc_batch all;
-    dc_next(dc_batches(data, dc_count(data), false), &all);
-    return all;
-}
-
 /* Trains until the validation loss has not fallen for 50 epochs, and reports on the test part. */
 static dc_report fit(dc_model *model, dc_dataset *train, dc_dataset *validation, dc_dataset *test)
 {
     /* The levels lie around 125 dB. An output that starts there need not be trained to go there. */
-    dc_real mean = dc_item(dc_mean(all_of(train).y));
+    dc_real mean = dc_item(dc_mean(dc_all(train).y));
     dc_write(dc_find(model, "output.bias"), &mean);
 
     dc_compile(model, DC_MSE, dc_adam(1e-2));
@@ -61,7 +52,7 @@ static dc_report fit(dc_model *model, dc_dataset *train, dc_dataset *validation,
 /* Measured against predicted: a perfect model's points lie on the diagonal. */
 static void draw(dc_context *ctx, const char *path, dc_model *model, dc_dataset *test)
 {
-    dc_batch all = all_of(test);
+    dc_batch all = dc_all(test);
     dc_tensor *said = dc_predict(model, all.x);
     dc_real ends[2] = { 100, 142 };
     dc_plot plot = { .title = "Noise of an airfoil, test part", .x_label = "measured (dB)",

@@ -61,8 +61,7 @@ int main(int argc, char **argv)
     dc_context *ctx = dc_new(strtoull(option(argc, argv, "--seed", "1"), NULL, 10));
     dc_dataset *train = dc_make_digits(ctx, 4000), *test = dc_make_digits(ctx, 1000);
 
-    dc_batch some;
-    dc_next(dc_batches(dc_take(test, 0, 3), 3, false), &some);
+    dc_batch some = dc_all(dc_take(test, 0, 3));
     for (int i = 0; i < 3; i++) dc_print_image(dc_first(some.x, i));
 
     double plain    = trained(ctx, false, train, test);

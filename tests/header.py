@@ -8,7 +8,7 @@ DECLARATION = re.compile(
 MACRO = re.compile(r'^#define (?P<name>dc_\w+)\((?P<args>[^)]*)\)[^\n]*?(?P<comment>/\*[^\n]*?\*/)?$', re.M)
 TABLE = re.compile(r'^#define (?P<table>DC_(?:UNARY_OPS|UNARY_OPS_WITH|BINARY_OPS))\(X\)(?P<rows>(?:.*\\\n)*.*\n)',
                    re.M)
-CHAPTER = re.compile(r'^/\* (@[a-z-]+) +\*/$', re.M)
+CHAPTER = re.compile(r'^/\* (@[a-z-]+) [ -]+\*/$', re.M)
 
 
 class Name:

@@ -120,7 +120,8 @@ TEST(tape_backward_errors)
     dc_tensor *w = tape_param(ctx, 3, 5);
     EXPECT_FAIL(ctx, dc_backward(w), "dc_backward: the loss must be one number, not [2]; take its dc_mean or dc_sum");
     EXPECT_FAIL(ctx, dc_backward(dc_ones(ctx, DC_SHAPE(1))), "dc_backward: the loss depends on no parameter");
-    EXPECT_FAIL(ctx, dc_require_grad(dc_square(w)), "dc_require_grad: this tensor is computed from others (dc_square)");
+    EXPECT_FAIL(ctx, dc_require_grad(dc_square(w)),
+                "dc_require_grad: this tensor is computed from others (dc_square)");
     dc_tensor *one = dc_param_from(ctx, DC_SHAPE(1), (dc_real[]){ 4 });
     dc_backward(one);
     TAPE_IS(dc_grad(one), 1);                       /* A parameter may be the loss itself. */
@@ -287,7 +288,8 @@ TEST(tape_marks_end_in_order)
     dc_tensor *x = dc_ones(ctx, DC_SHAPE(2));
     dc_end(ctx, outer);                             /* Ends what is inside as well, as after a longjmp. */
     EXPECT_FAIL(ctx, dc_relu(x), "is gone");
-    EXPECT_FAIL(ctx, (dc_end(ctx, inner), 0), "dc_end: this mark is not open (0 are); every dc_begin needs one dc_end");
+    EXPECT_FAIL(ctx, (dc_end(ctx, inner), 0),
+                "dc_end: this mark is not open (0 are); every dc_begin needs one dc_end");
     EXPECT_FAIL(ctx, (dc_end(ctx, outer), 0), "dc_end: this mark is not open");
     EXPECT_FAIL(ctx, (dc_end(ctx, (dc_mark){ .depth = 0 }), 0), "dc_end: this mark is not open");
     dc_free(ctx);

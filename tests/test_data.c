@@ -70,7 +70,8 @@ TEST(data_from_arrays_refuses)
     dc_real bad[] = { 0, 3, 1 };
     const dc_shape two = DC_SHAPE(2), none = DC_SCALAR;
 #define DATA_MAKE(n, xs, ys, y, c) dc_from_arrays(ctx, n, xs, data_x, ys, y, c)
-    EXPECT_FAIL(ctx, DATA_MAKE(3, two, none, bad, 3), "the label of sample 1 is 3; labels are whole numbers from 0 to 2");
+    EXPECT_FAIL(ctx, DATA_MAKE(3, two, none, bad, 3),
+                "the label of sample 1 is 3; labels are whole numbers from 0 to 2");
     bad[1] = (dc_real)NAN;
     EXPECT_FAIL(ctx, DATA_MAKE(3, two, none, bad, 3), "the label of sample 1 is nan");
     bad[1] = DC__C(0.5);
@@ -80,11 +81,15 @@ TEST(data_from_arrays_refuses)
     EXPECT_FAIL(ctx, DATA_MAKE(0, two, none, bad, 3), "dc_from_arrays: 0 samples; there must be 1 to 4294967295");
     EXPECT_FAIL(ctx, DATA_MAKE(-1, two, none, bad, 3), "-1 samples");
     EXPECT_FAIL(ctx, DATA_MAKE(3, two, none, bad, -2), "-2 classes; there may be 0");
-    EXPECT_FAIL(ctx, DATA_MAKE(3, two, two, bad, 2), "with classes, y is one class number a sample (DC_SCALAR), but its shape is [2]");
+    EXPECT_FAIL(ctx, DATA_MAKE(3, two, two, bad, 2),
+                "with classes, y is one class number a sample (DC_SCALAR), but its shape is [2]");
     EXPECT_FAIL(ctx, DATA_MAKE(3, two, none, NULL, 2), "x is its own target, which has no classes");
     EXPECT_FAIL(ctx, DATA_MAKE(3, DC_SHAPE(2, 0), none, bad, 2), "3 samples of shape [2, 0]; sizes are 1 or more");
-    EXPECT_FAIL(ctx, DATA_MAKE(3, DC_SHAPE(INT64_MAX, 2), none, bad, 2), "sizes are 1 or more, and all samples must fit into memory");
-    EXPECT_FAIL(ctx, DATA_MAKE(1 << 30, DC_SHAPE(1 << 30), none, bad, 2), "1073741824 samples of shape [1073741824]; sizes are 1 or more, and all samples must fit into memory");
+    EXPECT_FAIL(ctx, DATA_MAKE(3, DC_SHAPE(INT64_MAX, 2), none, bad, 2),
+                "sizes are 1 or more, and all samples must fit into memory");
+    EXPECT_FAIL(ctx, DATA_MAKE(1 << 30, DC_SHAPE(1 << 30), none, bad, 2),
+                "1073741824 samples of shape [1073741824]; sizes are 1 or more, and all samples must fit into "
+                "memory");
     EXPECT_FAIL(ctx, DATA_MAKE(3, DC_SHAPE(1, 1, 1, 1, 1, 1), none, bad, 2), "a sample has 0 to 5 axes, not 6");
     dc_free(ctx);
 }
@@ -106,7 +111,8 @@ TEST(data_from_bytes_is_exact)
     b = data_all(d);
     CHECK(b.y->shape.rank == 2 && b.y->data[255] == 1 && !memcmp(b.x->data, b.y->data, 256 * sizeof(dc_real)));
 
-    EXPECT_FAIL(ctx, dc_from_bytes(ctx, 64, DC_SHAPE(4), x, labels, 2), "the label of sample 2 is 2; labels are whole numbers from 0 to 1");
+    EXPECT_FAIL(ctx, dc_from_bytes(ctx, 64, DC_SHAPE(4), x, labels, 2),
+                "the label of sample 2 is 2; labels are whole numbers from 0 to 1");
     EXPECT_FAIL(ctx, dc_from_bytes(ctx, 64, DC_SHAPE(4), x, labels, 0), "0 classes but labels");
     EXPECT_FAIL(ctx, dc_from_bytes(ctx, 64, DC_SHAPE(4), x, NULL, 5), "5 classes without labels");
     dc_free(ctx);
@@ -326,19 +332,17 @@ TEST(data_batches)
         snprintf(word, sizeof word, "%d:%d ", i, 2 * i);
         CHECK(strstr(one, word) && strstr(two, word));
     }
-    dc_context *other = dc_new(1);                              /* The first loader there: the same orders, */
+    dc_context *other = dc_new(1);                              /* The same seed: the same orders. */
     dc_make_line(other, 3, 1, 0, 0);
-    dc_batches(d, 4, false);
-    dc_batches(data_six(other), 4, false);                      /* as only those that shuffle count. */
     l = dc_batches(data_six(other), 2, true);
     data_epoch(l, again, sizeof again);
     CHECK(!strcmp(one, again));
     data_epoch(l, again, sizeof again);
     CHECK(!strcmp(two, again));
     dc_free(other);
-    l = dc_batches(d, 4, true);                                 /* The second loader: other orders. */
+    l = dc_batches(d, 4, true);                                 /* Another loader begins as the first. */
     data_epoch(l, again, sizeof again);
-    CHECK(strcmp(one, again) && strcmp(two, again));
+    CHECK(!strcmp(one, again));
 
     l = dc_batches(d, 100, false);                              /* Larger than the set: one smaller batch. */
     CHECK(dc_next(l, &b) && b.size == 6 && !dc_next(l, &b));
@@ -713,7 +717,8 @@ TEST(data_mnist_names)
 {
     dc_context *ctx = dc_new(1);
     CHECK(!dc_load_mnist(ctx, "nowhere", DC_TRAIN));
-    CHECK_TEXT(dc_error(ctx), "nowhere: no file train-images-idx...-ubyte there that can be opened, with or without .gz");
+    CHECK_TEXT(dc_error(ctx),
+               "nowhere: no file train-images-idx...-ubyte there that can be opened, with or without .gz");
     char folder[512], long_name[2000];
     snprintf(folder, sizeof folder, "%s", temporary_path(""));
     data_file("t10k-images.idx3-ubyte", data_images, sizeof data_images);
@@ -725,7 +730,8 @@ TEST(data_mnist_names)
     bad[9] = 10;
     data_file("t10k-labels-idx1-ubyte", bad, sizeof bad);
     CHECK(!dc_load_mnist(ctx, folder, DC_TEST));
-    CHECK_TEXT(dc_error(ctx), "t10k-labels-idx1-ubyte: the label of sample 1 is 10; labels are whole numbers from 0 to 9");
+    CHECK_TEXT(dc_error(ctx),
+               "t10k-labels-idx1-ubyte: the label of sample 1 is 10; labels are whole numbers from 0 to 9");
     remove(labels);
     CHECK(!dc_load_mnist(ctx, folder, DC_TEST));
     CHECK_TEXT(dc_error(ctx), "no file t10k-labels-idx...-ubyte there");
@@ -849,15 +855,19 @@ TEST(data_csv_refuses)
     DATA_REFUSES_CSV("a,b\n?,2\n1e999,3\n", NULL, "line 3, column \"a\": \"1e999\" is more than a dc_real can hold");
     DATA_REFUSES_CSV("a,b\n1,2\n1,inf\n", NULL, "column \"b\": \"inf\" is more than a dc_real can hold");
     DATA_REFUSES_CSV("a,b\n1,2\n1,x\n", NULL, "line 3, column \"b\": \"x\" is not a number");
-    DATA_REFUSES_CSV("a,b\n1,x\n", NULL, "line 2, column \"b\": \"x\" is not a number; if the target is a class, set is_classes");
+    DATA_REFUSES_CSV("a,b\n1,x\n", NULL,
+                     "line 2, column \"b\": \"x\" is not a number; if the target is a class, set is_classes");
     DATA_REFUSES_CSV("a,b\n1,2\n1,\n", NULL, "line 3, column \"b\": \"\" is missing, but it is the target");
-    DATA_REFUSES_CSV("a,b\n1,2\n", &((dc_csv_options){ .label = "c" }), "no column \"c\" for the target; the last is \"b\"");
+    DATA_REFUSES_CSV("a,b\n1,2\n", &((dc_csv_options){ .label = "c" }),
+                     "no column \"c\" for the target; the last is \"b\"");
     DATA_REFUSES_CSV("a,b\n1,2\n", &((dc_csv_options){ .label = "2" }), "no column \"2\"");
 
     char many[32000];
     int n = snprintf(many, sizeof many, "a,b\n");
     for (int i = 0; i < 1001; i++) n += snprintf(many + n, sizeof many - (size_t)n, "name %d,1\n", i);
-    data_refuses_csv(many, (size_t)n, NULL, "line 1002, column \"a\": \"name 1000\" is the 1001st text of its column; there may be 1000", __LINE__);
+    data_refuses_csv(many, (size_t)n, NULL,
+                     "line 1002, column \"a\": \"name 1000\" is the 1001st text of its column; there may be 1000",
+        __LINE__);
 
     dc_context *ctx = dc_new(1);
     CHECK(!dc_load_csv(ctx, "nowhere.csv", NULL));

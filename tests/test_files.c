@@ -60,7 +60,8 @@ static dc_model *files_model(dc_context *ctx)
 {
     dc_model *m = dc_sequential(ctx, DC_LAYERS(
         dc_input(2, 3), dc_flatten(), dc_batch_norm(), dc_with_name(dc_dense(4, DC_GELU), "first \"dense\""),
-        dc_residual(DC_LAYERS(dc_layer_norm(), dc_dense(4, DC_LEAKY_RELU), dc_residual(DC_LAYERS(dc_dense(4, DC_TANH))))),
+        dc_residual(DC_LAYERS(dc_layer_norm(), dc_dense(4, DC_LEAKY_RELU),
+                              dc_residual(DC_LAYERS(dc_dense(4, DC_TANH))))),
         dc_branches(2, (dc_layer_list[]){ DC_LAYERS(dc_without_bias(dc_dense(2, DC_SOFTMAX))),
                                           DC_LAYERS(dc_dense(3, DC_ELU), dc_activation_layer(DC_SILU)) }),
         dc_dropout(DC__C(0.3)), dc_reshape_layer(DC_SHAPE(5, -1)), dc_flatten(), dc_dense(3, DC_LINEAR)));
@@ -122,9 +123,11 @@ TEST(files_json_is_strict)
 {
     static const char *const good[] = { "0", "-1.5e-7", "[]", "{}", " [ 1 , { \"a\" : null } , true,false ]\r\n\t",
         "\"\\u0041\\ud83d\\ude00\\n\\/\"", "{\"a\":{\"b\":[[]]}}", "1E5", "1e+5", "0.0", "\"\xc3\xa4\"" };
-    static const char *const bad[] = { "", " ", "[", "]", "{", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{a:1}", "{1:2}",
+    static const char *const bad[] = { "", " ", "[", "]", "{", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{a:1}",
+                                       "{1:2}",
         "{\"a\":1,}", "01", "-", "1.", ".5", "1e", "1e+", "+1", "nan", "inf", "NULL", "tru", "\"", "\"\\", "\"\\x\"",
-        "\"\\u12\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\n\"", "1 2", "[1] x", "'a'",
+        "\"\\u12\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\n\"", "1 2", "[1] x",
+            "'a'",
         "[1 2]", "{\"a\" 1}", "\"\\u12g4\"", "\"\\ud800\\", "\"\\ud83d\\ude0\"", "--1", "0x10", "[}", "{]" };
     dc_context *ctx = dc_new(1);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -169,8 +172,9 @@ TEST(files_json_depth_is_limited)
 TEST(files_npy_golden)
 {
     static const char *const kinds[] = {
-        "little_f2", "big_f2", "little_f4", "big_f4", "little_f8", "big_f8", "i1", "little_i2", "big_i2", "little_i4",
-        "big_i4", "little_i8", "big_i8", "u1", "little_u2", "big_u2", "little_u4", "big_u4", "little_u8", "big_u8", "b1",
+        "little_f4", "big_f4", "little_f8", "big_f8", "i1", "little_i2", "big_i2", "little_i4",
+        "big_i4", "little_i8", "big_i8", "u1", "little_u2", "big_u2", "little_u4", "big_u4", "little_u8", "big_u8",
+            "b1",
         "fortran", "version1", "version2", "version3" };
     dc_context *ctx = dc_new(1);
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -193,11 +197,6 @@ TEST(files_npy_special_values)
     if (!CHECK(x && x->shape.rank == 1 && x->size == 5)) return;
     CHECK(x->data[0] == (dc_real)0.1f && x->data[1] == 0 && signbit(x->data[1]));
     CHECK(isinf(x->data[2]) && x->data[2] > 0 && isinf(x->data[3]) && x->data[3] < 0 && isnan(x->data[4]));
-    x = dc_load_npy(ctx, files_golden("half.npy"));
-    if (!CHECK(x && x->size == 8)) return;
-    CHECK(x->data[0] == (dc_real)0.0999755859375 && x->data[1] == 65504 && x->data[2] == (dc_real)0x1p-14);
-    CHECK(x->data[3] == (dc_real)0x1p-24 && x->data[4] == (dc_real)(-101 * 0x1p-24));
-    CHECK(isinf(x->data[5]) && x->data[6] < 0 && isinf(x->data[6]) && isnan(x->data[7]));
     x = dc_load_npy(ctx, files_golden("scalar.npy"));
     CHECK(x && x->shape.rank == 0 && dc_item(x) == DC__C(2.5));
     x = dc_load_npy(ctx, files_golden("empty.npy"));
@@ -229,6 +228,8 @@ TEST(files_npy_refused)
     CHECK_TEXT(dc_error(ctx), "elements of type <c8;");
     CHECK(!dc_load_npy(ctx, files_golden("bad_text.npy")));
     CHECK_TEXT(dc_error(ctx), "elements of type <U2;");
+    CHECK(!dc_load_npy(ctx, files_golden("half.npy")));
+    CHECK_TEXT(dc_error(ctx), "elements of type <f2;");
     CHECK(!dc_load_npy(ctx, files_golden("no_such.npy")));
     CHECK_TEXT(dc_error(ctx), "no_such.npy");
     CHECK(!dc_load_npy(ctx, files_golden("types.safetensors")));
@@ -263,18 +264,24 @@ TEST(files_npy_headers)
     CHECK(!files_npy(ctx, "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 13));
     CHECK_TEXT(dc_error(ctx), "too long: [3] has 12 bytes of elements, and 13 are there");
     static const char *const bad[] = {
-        "", "{}", "[]", "{'descr': '<f4'}", "{'descr': '<f4', 'shape': (3,)}", "{'descr': '<f4', 'fortran_order': False}",
+        "", "{}", "[]", "{'descr': '<f4'}", "{'descr': '<f4', 'shape': (3,)}",
+            "{'descr': '<f4', 'fortran_order': False}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': 3}", "{'descr': '<f4', 'fortran_order': 0, 'shape': (3,)}",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (-3,)}", "{'descr': '<f4', 'fortran_order': False, 'shape': (3.0,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-3,)}",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (3.0,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (288230376151711744,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1152921504606846976, 1152921504606846976)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551617,)}",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': ((3,),)}", "{'descr': '<f4', 'fortran_order': False, 'shape': (3,)",
-        "{'descr': '<f3', 'fortran_order': False, 'shape': (3,)}", "{'descr': '|f4', 'fortran_order': False, 'shape': (3,)}",
-        "{'descr': '<b2', 'fortran_order': False, 'shape': (6,)}", "{'descr': '<f', 'fortran_order': False, 'shape': (3,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': ((3,),)}",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (3,)",
+        "{'descr': '<f3', 'fortran_order': False, 'shape': (3,)}",
+            "{'descr': '|f4', 'fortran_order': False, 'shape': (3,)}",
+        "{'descr': '<b2', 'fortran_order': False, 'shape': (6,)}",
+            "{'descr': '<f', 'fortran_order': False, 'shape': (3,)}",
         "{'descr': '', 'fortran_order': False, 'shape': (3,)}", "{'descr': 4, 'fortran_order': False, 'shape': (3,)}",
-        "{'descr': '<x4', 'fortran_order': False, 'shape': (3,)}", "{'descr': '<f16', 'fortran_order': False, 'shape': (3,)}" };
+        "{'descr': '<x4', 'fortran_order': False, 'shape': (3,)}",
+            "{'descr': '<f16', 'fortran_order': False, 'shape': (3,)}" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (!CHECK(!files_npy(ctx, bad[i], 12))) printf("  accepted: %s\n", bad[i]);
     dc_free(ctx);
@@ -314,7 +321,8 @@ TEST(files_npy_round_trip)
         dc_tensor *x = dc_normal(ctx, shape, 0, 1);
         CHECK(dc_save_npy(x, path));
         dc_tensor *y = dc_load_npy(ctx, path);
-        CHECK(y && dc__same_shape(x->shape, y->shape) && !memcmp(x->data, y->data, (size_t)x->size * sizeof(dc_real)));
+        CHECK(y && dc__same_shape(x->shape, y->shape)
+              && !memcmp(x->data, y->data, (size_t)x->size * sizeof(dc_real)));
     }
     CHECK(dc_save_npy(dc_reshape(dc_arange(ctx, -5, 19, 1), DC_SHAPE(2, 3, 4)), path));   /* For files.py. */
     CHECK(dc_save_npy(dc_scalar(ctx, DC__C(2.5)), scalar));
@@ -433,7 +441,8 @@ TEST(files_other_architecture)
     uint64_t w = dc_fingerprint(wider), d = dc_fingerprint(deeper), f = dc_fingerprint(flatter);
     CHECK(dc_save(m, path));
     CHECK(!dc_load_weights(wider, path));
-    CHECK_TEXT(dc_error(ctx), "other.safetensors: tensor dense_1.weight is [3, 4] in the file and [3, 5] in the model");
+    CHECK_TEXT(dc_error(ctx),
+               "other.safetensors: tensor dense_1.weight is [3, 4] in the file and [3, 5] in the model");
     CHECK(!dc_load_weights(deeper, path));
     CHECK_TEXT(dc_error(ctx), "tensor dense_3.weight [2, 2] of the model is not in the file");
     CHECK(!dc_load_weights(flatter, path));
@@ -446,7 +455,7 @@ TEST(files_types_of_elements)
 {
     dc_context *ctx = dc_new(1);
     dc__archive a;
-    CHECK(dc__open_archive(ctx, files_golden("types.safetensors"), &a) && a.entries == 3);
+    CHECK(dc__open_archive(ctx, files_golden("types.safetensors"), &a) && a.entries == 2);
     for (size_t i = 0; i < a.entries; i++)
         for (int k = 0; k < 6; k++)
             CHECK(dc__element(a.data + a.entry[i].start + k * a.entry[i].format.size, a.entry[i].format) ==
@@ -455,9 +464,8 @@ TEST(files_types_of_elements)
     CHECK(text && !strcmp(text, "a \"test\" \xc3\xa4\xf0\x9f\x98\x80"));
     CHECK(!dc__read_about(&a, "architecture"));
     CHECK(dc__close_archive(&a, true));
-    CHECK(dc__open_archive(ctx, files_golden("bfloat16.safetensors"), &a) && a.entries == 1);
-    for (int k = 0; k < 6; k++) CHECK(dc__element(a.data + 2 * k, a.entry[0].format) == (dc_real)(k - 2) / 4);
-    CHECK(!dc__close_archive(&a, false));
+    CHECK(!dc__open_archive(ctx, files_golden("bfloat16.safetensors"), &a) && !dc__close_archive(&a, false));
+    CHECK_TEXT(dc_error(ctx), "tensor bfloat16 has elements of type BF16, not F32 or F64");
     CHECK(!dc_load(ctx, files_golden("types.safetensors")));
     CHECK_TEXT(dc_error(ctx), "types.safetensors: holds tensors, but not what deepc notes");
     dc_free(ctx);
@@ -503,7 +511,8 @@ TEST(files_own_kind_of_layer)
     m->first->next->tensor[0]->data[1] = 7;
     CHECK(dc_save(m, path));
     CHECK(!dc_load(other, path));
-    CHECK_TEXT(dc_error(other), "layer scale_1 is of a kind \"scale\" that is not known; tell deepc with dc_register_layer");
+    CHECK_TEXT(dc_error(other),
+               "layer scale_1 is of a kind \"scale\" that is not known; tell deepc with dc_register_layer");
     dc_register_layer(other, &scale);
     dc_model *n = dc_load(other, path);
     CHECK(n && dc_fingerprint(m) == dc_fingerprint(n));
@@ -572,9 +581,11 @@ TEST(files_headers_that_lie)
 {
     static const struct { const char *header; size_t data; const char *message; } lies[] = {
         { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
-          "\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "overlap before the data of tensor y" },
+          "\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12,
+              "overlap before the data of tensor y" },
         { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
-          "\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]}}", 20, "hole or an overlap before the data of tensor y" },
+          "\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]}}", 20,
+              "hole or an overlap before the data of tensor y" },
         { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "before the data of tensor x" },
         { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9, "1 bytes behind the last tensor" },
         { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7, "do not lie in the file" },
@@ -624,8 +635,8 @@ TEST(files_twice_the_same_tensor)
     dc_model *m = dc_sequential(ctx, DC_LAYERS(dc_input(1), dc_dense(1, DC_LINEAR)));
     CHECK(!dc_load_weights(m, files_make("twice.safetensors",
         "{\"dense_1.weight\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[0,4]},"
-        "\"dense_1.bias\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[4,6]},"
-        "\"dense_1.bias\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[6,8]}}", 8)));
+        "\"dense_1.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]},"
+        "\"dense_1.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 12)));
     CHECK_TEXT(dc_error(ctx), "dense_1.bias [1] is not in the model, or twice in the file");
     dc_free(ctx);
 }
@@ -640,7 +651,8 @@ static bool files_loads(dc_context *ctx, const char *architecture)
         if (*c == '"') header[n++] = '\\';
         header[n++] = *c;
     }
-    snprintf(header + n, sizeof header - n, "\"},\"dense_1.weight\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":"
+    snprintf(header + n, sizeof header - n,
+             "\"},\"dense_1.weight\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":"
              "[0,4]},\"dense_1.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}");
     ctx->error[0] = 0;
     bool ok = dc_load(ctx, files_make("architecture.safetensors", header, 8)) != NULL;
@@ -659,40 +671,58 @@ TEST(files_architectures_that_lie)
         { "{\"layers\":[]}", "list of layers" }, { "{\"layers\":[1]}", "without kind or name" },
         { "{\"layers\":[" FILES_DENSE "]}", "the first layer must be dc_input" },
         { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\"}]}", "units" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":-1}]}", "units of dense_1" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1.5}]}", "units of dense_1" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1152921504606846976}]}", "cannot be built" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":9007199254740992}]}", "cannot be built" },
+        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":-1}]}",
+          "units of dense_1" },
+        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1.5}]}",
+          "units of dense_1" },
+        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1152921504606846976}]}",
+          "cannot be built" },
+        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":9007199254740992}]}",
+          "cannot be built" },
         { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":2}]}",
           "dense_1.weight is [1, 1] in the file and [1, 2] in the model" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"activation\":\"rely\"}]}", "activation" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"activation\":7}]}", "activation" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"without_bias\":1}]}", "without_bias" },
+        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1"
+          ",\"activation\":\"rely\"}]}", "activation" },
+        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"activation\":7}]}",
+          "activation" },
+        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"without_bias\":1}]}",
+          "without_bias" },
         { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"without_bias\":true}]}",
           "dense_1.bias [1] is not in the model" },
         { "{\"layers\":[" FILES_INPUT "," FILES_DENSE "," FILES_DENSE "]}", "two layers are named 'dense_1'" },
         { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"\",\"units\":1}]}", "without kind or name" },
         { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"gru\",\"name\":\"gru_1\"}]}", "dc_register_layer" },
-        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1152921504606846976]}," FILES_DENSE "]}", "shape of i" },
-        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1099511627776,1]}," FILES_DENSE "]}", "cannot be built" },
+        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1152921504606846976]}," FILES_DENSE "]}",
+          "shape of i" },
+        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1099511627776,1]}," FILES_DENSE "]}",
+          "cannot be built" },
         { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[-1]}," FILES_DENSE "]}", "cannot be built" },
-        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1,1,1,1,1,1,1]}," FILES_DENSE "]}", "shape of i" },
-        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1,1,1,1,1,1]}," FILES_DENSE "]}", "at most 5 axes" },
+        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1,1,1,1,1,1,1]}," FILES_DENSE "]}",
+          "shape of i" },
+        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1,1,1,1,1,1]}," FILES_DENSE "]}",
+          "at most 5 axes" },
         { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\"}," FILES_DENSE "]}", "cannot be built" },
         { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":3}]}", "inside layer r" },
         { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":[[]]}]}", "list of layers" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"branches\",\"name\":\"b\"}]}", "inside layer b" },
+        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"branches\",\"name\":\"b\"}]}",
+          "layer b: dc_branches got no list of layers" },
         { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"branches\",\"name\":\"b\",\"inside\":[]}]}", "inside layer b" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"reduction\":\"max\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "reduction" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":4},\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "class_weights" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":[1,[2]]},\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "class_weights" },
+        { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"reduction\":\"max\"}"
+          ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "reduction" },
+        { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":4}"
+          ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "class_weights" },
+        { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":[1,[2]]}"
+          ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "class_weights" },
         { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\"}}", "rate" },
         { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":-1}}", "rate" },
         { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1e999}}", "rate" },
         { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":\"1\"}}", "rate" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"best\",\"rate\":1}}", "there is no optimizer" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1,\"accumulate\":2147483648}}", "accumulate" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1,\"schedule.kind\":\"odd\"}}", "schedule.kind" },
+        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"best\",\"rate\":1}}",
+          "there is no optimizer" },
+        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1"
+          ",\"accumulate\":2147483648}}", "accumulate" },
+        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1"
+          ",\"schedule.kind\":\"odd\"}}", "schedule.kind" },
     };
     dc_context *ctx = dc_new(1);
     CHECK(files_loads(ctx, FILES_MODEL "}"));
@@ -830,7 +860,8 @@ TEST(files_training_state)
     CHECK_TEXT(dc_error(other), "is the state of optimizer adam; the model is compiled with sgd");
     CHECK(n->optimizer->t == 0 && n->optimizer->spec.rate == 1);
     dc_model *small = dc_sequential(other, DC_LAYERS(dc_input(1), dc_dense(1, DC_LINEAR)));
-    EXPECT_FAIL(other, dc_load_training(small, path), "dc_load_training: the model has no optimizer yet; call dc_compile first");
+    EXPECT_FAIL(other, dc_load_training(small, path),
+                "dc_load_training: the model has no optimizer yet; call dc_compile first");
     EXPECT_FAIL(other, dc_save_training(small, path), "dc_save_training: the model has no optimizer yet");
     dc_compile(small, DC_MSE, spec);
     CHECK(!dc_load_training(small, path));

@@ -34,7 +34,6 @@ typedef struct kernels_row {
     X(fill,          LINE,   k->fill(s->n, s->a, p[0])) \
     X(accumulate,    LINE,   k->accumulate(s->n, p[0], p[1])) \
     X(axpy,          LINE,   k->axpy(s->n, s->a, p[0], p[1])) \
-    X(product,       LINE,   k->product(s->n, p[0], p[1], p[2])) \
     X(choose,        LINE,   k->choose(s->n, p[0], p[1], p[2], p[3])) \
     X(gemm,          GEMM,   k->gemm(s->m, s->n, s->k, (dc__matrix){ p[0], s->a_row, s->a_column }, \
                                      (dc__matrix){ p[1], s->b_row, s->b_column }, p[2], s->c_row, s->flag)) \
@@ -63,7 +62,7 @@ typedef struct kernels_row {
     X(dropout,       LINE,   k->dropout(s->n, &s->random, s->b, p[0], p[1], s->flag))
 
 /* A step has two states or none. */
-#define KERNELS_STEPS(X) X(sgd) X(rmsprop) X(adagrad) X(adadelta) X(adam) X(nadam) X(lion)
+#define KERNELS_STEPS(X) X(sgd) X(rmsprop) X(adadelta) X(adam) X(nadam) X(lion)
 
 #define KERNELS_FUNCTION(NAME, ...) \
     static void kernels_call_##NAME(const dc__kernels *k, float *const *p, const kernels_sizes *s) { __VA_ARGS__; }
@@ -150,7 +149,8 @@ static float kernels_number(int pattern)
 
 static int64_t kernels_length(void)
 {
-    static const int64_t odd[] = { 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257 };
+    static const int64_t odd[] = { 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256,
+                                   257 };
     return kernels_below(3) ? odd[kernels_below(21)] : 1 + kernels_below(600);
 }
 
@@ -273,7 +273,8 @@ static void kernels_compare(const char *name)
     CHECK(!strcmp(fast->name, name));
     kernels_state = 1;
     for (int r = 0; r < KERNELS_ROWS_COUNT + KERNELS_TRUE_COUNT; r++) {
-        const kernels_row *row = r < KERNELS_ROWS_COUNT ? &kernels_rows[r] : &kernels_true_rows[r - KERNELS_ROWS_COUNT];
+        const kernels_row *row = r < KERNELS_ROWS_COUNT ? &kernels_rows[r]
+            : &kernels_true_rows[r - KERNELS_ROWS_COUNT];
         for (int trial = 0; trial < KERNELS_TRIALS; trial++)
             if (!kernels_try(fast, row, trial % 3)) break;
     }

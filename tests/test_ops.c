@@ -16,7 +16,8 @@
            __LINE__, #TENSOR)
 #define OPS_IS_EMPTY(TENSOR, SHAPE) ops_is(TENSOR, SHAPE, NULL, 0, __LINE__, #TENSOR)
 #define OPS_FROM(...) \
-    ops_from(ctx, (const double[]){ __VA_ARGS__ }, (int64_t)(sizeof((const double[]){ __VA_ARGS__ }) / sizeof(double)))
+    ops_from(ctx, (const double[]){ __VA_ARGS__ },
+             (int64_t)(sizeof((const double[]){ __VA_ARGS__ }) / sizeof(double)))
 #define OPS_MATRIX(ROWS, ...) dc_reshape(OPS_FROM(__VA_ARGS__), DC_SHAPE(ROWS, -1))
 
 static dc_tensor *ops_from(dc_context *ctx, const double *values, int64_t n)
@@ -192,7 +193,8 @@ TEST(ops_creation_errors)
     EXPECT_FAIL(ctx, dc_one_hot(OPS_FROM(0.5), 3), "dc_one_hot: element 0 of the index is 0.5");
     EXPECT_FAIL(ctx, dc_one_hot(OPS_FROM((double)NAN), 3), "dc_one_hot: element 0");
     EXPECT_FAIL(ctx, dc_one_hot(OPS_FROM(0), 0), "dc_one_hot: labels [1] of 0 classes");
-    EXPECT_FAIL(ctx, dc_one_hot(dc_zeros(ctx, DC_SHAPE(1, 1, 1, 1, 1, 1)), 2), "dc_one_hot: labels [1, 1, 1, 1, 1, 1]");
+    EXPECT_FAIL(ctx, dc_one_hot(dc_zeros(ctx, DC_SHAPE(1, 1, 1, 1, 1, 1)), 2),
+                "dc_one_hot: labels [1, 1, 1, 1, 1, 1]");
     dc_free(ctx);
 }
 
@@ -203,7 +205,8 @@ TEST(ops_rank_and_size_limits)
     dc_tensor *six = dc_zeros(ctx, DC_SHAPE(1, 1, 1, 1, 1, 1)), *line = dc_zeros(ctx, DC_SHAPE(1, 1));
     EXPECT_FAIL(ctx, dc_zeros(ctx, DC_SHAPE(1, 1, 1, 1, 1, 1, 1)), "a tensor has at most 6 axes, not 7");
     EXPECT_FAIL(ctx, dc_zeros(ctx, dc_make_shape(-1, dims)), "at most 6 axes, not -1");
-    EXPECT_FAIL(ctx, dc_ones(ctx, DC_SHAPE(big, big)), "[1099511627776, 1099511627776] has more elements than memory");
+    EXPECT_FAIL(ctx, dc_ones(ctx, DC_SHAPE(big, big)),
+                "[1099511627776, 1099511627776] has more elements than memory");
     EXPECT_FAIL(ctx, dc_zeros(ctx, DC_SHAPE(INT64_MAX, 2)), "has more elements than memory can hold");
     EXPECT_FAIL(ctx, dc_zeros(ctx, DC_SHAPE(0, big, big)), "has more elements than memory can hold");
 #ifndef DC__ASAN                                     /* It stops the program at such a request. */
@@ -538,9 +541,11 @@ TEST(ops_product_errors)
     EXPECT_FAIL(ctx, dc_matmul(dc_ones(ctx, DC_SHAPE(2, 2, 2)), dc_ones(ctx, DC_SHAPE(3, 2, 2))),
                 "dc_matmul: cannot broadcast");
     EXPECT_FAIL(ctx, dc_matmul(dc_scalar(ctx, 1), v), "dc_matmul: [] by [3]");
-    EXPECT_FAIL(ctx, dc_matmul_with(v, true, v, false), "dc_matmul: [3] by [3]: matrices (or vectors, not transposed)");
+    EXPECT_FAIL(ctx, dc_matmul_with(v, true, v, false),
+                "dc_matmul: [3] by [3]: matrices (or vectors, not transposed)");
     EXPECT_FAIL(ctx, dc_linear(a, b, NULL), "cannot multiply [32, 784] by [785, 10]");
-    EXPECT_FAIL(ctx, dc_linear(a, dc_ones(ctx, DC_SHAPE(784, 10)), v), "dc_linear: the bias should be [10], not [3], for a result [32, 10]");
+    EXPECT_FAIL(ctx, dc_linear(a, dc_ones(ctx, DC_SHAPE(784, 10)), v),
+                "dc_linear: the bias should be [10], not [3], for a result [32, 10]");
     EXPECT_FAIL(ctx, dc_dot(v, OPS_FROM(1, 2)), "dc_dot: two vectors of one length are wanted, not [3] and [2]");
     EXPECT_FAIL(ctx, dc_dot(a, a), "dc_dot: two vectors of one length are wanted, not [32, 784] and [32, 784]");
     EXPECT_FAIL(ctx, dc_outer(v, a), "dc_outer: two vectors are wanted, not [3] and [32, 784]");
@@ -643,7 +648,8 @@ TEST(ops_nan_passes_through)
     OPS_IS(dc_argmax(some, 1), DC_SHAPE(2), 1, 2);                  /* As NumPy: a NaN is the largest, */
     OPS_IS(dc_argmin(some, 1), DC_SHAPE(2), 1, 1);                  /* and the smallest. */
     OPS_IS(dc_equal(x, x), DC_SHAPE(20), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    CHECK(dc_not_equal(x, x)->data[0] == 1 && dc_less(x, one)->data[0] == 0 && dc_greater_equal(x, one)->data[0] == 0);
+    CHECK(dc_not_equal(x, x)->data[0] == 1 && dc_less(x, one)->data[0] == 0 && dc_greater_equal(x, one)->data[0] ==
+          0);
     CHECK(isnan(dc_item(dc_sum(some))) && isnan(dc_item(dc_mean(some))) && isnan(dc_item(dc_prod(some))));
     CHECK(isnan(dc_item(dc_var(some, 0))) && isnan(dc_item(dc_norm(some))));
     dc_free(ctx);
@@ -708,7 +714,8 @@ TEST(ops_loss_values)
     OPS_IS(dc_mse(y, t), DC_SCALAR, 4.3333333);
     OPS_IS(dc_mae(y, t), DC_SCALAR, 1.6666667);
     OPS_IS(dc_huber(y, t), DC_SCALAR, 1.3333333);                   /* (0 + 1.5 + 2.5) / 3 */
-    OPS_IS(dc_bce_with_logits(OPS_FROM(0, 1.0986123), OPS_FROM(1, 0)), DC_SCALAR, 1.0397208);   /* (ln 2 + ln 4) / 2 */
+    /* (ln 2 + ln 4) / 2 */
+    OPS_IS(dc_bce_with_logits(OPS_FROM(0, 1.0986123), OPS_FROM(1, 0)), DC_SCALAR, 1.0397208);
     OPS_IS(dc_bce(OPS_FROM(0.5, 0.75), OPS_FROM(1, 0)), DC_SCALAR, 1.0397208);
     dc_tensor *logits = OPS_MATRIX(2, 0, 1.0986123, 0, 0), *labels = OPS_FROM(1, 0);
     OPS_IS(dc_cross_entropy(logits, labels), DC_SCALAR, 0.4904146);   /* (ln 4/3 + ln 2) / 2 */
@@ -769,8 +776,10 @@ TEST(ops_losses_of_huge_logits_are_finite)
 TEST(ops_loss_errors)
 {
     dc_context *ctx = dc_new(1);
-    dc_tensor *y = dc_ones(ctx, DC_SHAPE(4, 3)), *t = dc_ones(ctx, DC_SHAPE(4, 1)), *labels = dc_ones(ctx, DC_SHAPE(4));
-    static const char *const same[] = { "mse", "mae", "huber", "bce_with_logits", "bce", "hinge", "soft_cross_entropy",
+    dc_tensor *y = dc_ones(ctx, DC_SHAPE(4, 3)), *t = dc_ones(ctx, DC_SHAPE(4, 1)), *labels =
+        dc_ones(ctx, DC_SHAPE(4));
+    static const char *const same[] = { "mse", "mae", "huber", "bce_with_logits", "bce", "hinge",
+                                        "soft_cross_entropy",
                                         "kl_div", "cosine_loss" };
     for (int i = 0; i < 9; i++) {
         char message[160];

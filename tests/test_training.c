@@ -802,7 +802,9 @@ TEST(fit_refuses_a_set_that_does_not_fit)
     dc_compile(other, DC_CROSS_ENTROPY, dc_sgd(0.1));
     EXPECT_FAIL(ctx, dc_fit(other, line, training_quiet), "dc_fit: the loss cross_entropy needs class numbers");
     dc_compile(model, DC_BCE, dc_sgd(0.1));
-    EXPECT_FAIL(ctx, FIT(data), "dc_fit: the loss bce tells two classes apart; use DC_CROSS_ENTROPY (the model has 3 outputs, the set 3 ");
+    EXPECT_FAIL(ctx, FIT(data),
+                "dc_fit: the loss bce tells two classes apart; use DC_CROSS_ENTROPY (the model has 3 outputs, the "
+                "set 3 ");
     dc_compile(model, DC_HINGE, dc_sgd(0.1));
     EXPECT_FAIL(ctx, FIT(two), "dc_fit: the loss hinge needs targets -1 and 1");
     dc_loss sum = DC_CROSS_ENTROPY;
@@ -819,12 +821,16 @@ TEST(fit_refuses_options_that_make_no_sense)
     dc_model *model = training_classifier(ctx);
     const dc_real weights[3] = { 1, 1, 1 };
 #define FIT_WITH(...) dc_fit(model, data, (dc_fit_options){ .quiet = true, __VA_ARGS__ })
-    EXPECT_FAIL(ctx, FIT_WITH(.epochs = -1), "dc_fit: epochs -1, batch_size 0, callback_count 0, validation_split 0: none may be");
+    EXPECT_FAIL(ctx, FIT_WITH(.epochs = -1),
+                "dc_fit: epochs -1, batch_size 0, callback_count 0, validation_split 0: none may be");
     EXPECT_FAIL(ctx, FIT_WITH(.batch_size = -2), "batch_size -2");
     EXPECT_FAIL(ctx, FIT_WITH(.callback_count = -3), "callback_count -3");
-    EXPECT_FAIL(ctx, FIT_WITH(.callback_count = 1), "callback_count 1, validation_split 0: callbacks is NULL; use DC_CALLBACKS(...)");
-    EXPECT_FAIL(ctx, FIT_WITH(.validation_split = 1), "validation_split 1: validation_split is a part of the data, at least 0 and below 1");
-    EXPECT_FAIL(ctx, FIT_WITH(.validation_split = (dc_real)-0.5), "validation_split -0.5: validation_split is a part");
+    EXPECT_FAIL(ctx, FIT_WITH(.callback_count = 1),
+                "callback_count 1, validation_split 0: callbacks is NULL; use DC_CALLBACKS(...)");
+    EXPECT_FAIL(ctx, FIT_WITH(.validation_split = 1),
+                "validation_split 1: validation_split is a part of the data, at least 0 and below 1");
+    EXPECT_FAIL(ctx, FIT_WITH(.validation_split = (dc_real)-0.5),
+                "validation_split -0.5: validation_split is a part");
     EXPECT_FAIL(ctx, FIT_WITH(.validation_split = (dc_real)0.5, .validation = data), "not both");
     EXPECT_FAIL(ctx, FIT_WITH(.validation_split = (dc_real)0.999), "leaves one part empty");
     EXPECT_FAIL(ctx, FIT_WITH(.validation = line), "dc_fit (validation): the samples are [1]");
@@ -919,4 +925,21 @@ TEST(fit_draws_a_bar)
     CHECK(training_lines(text) == 3);
 #endif
     dc_free(ctx);
+}
+
+TEST(a_second_fit_goes_on_with_other_orders)
+{
+    uint64_t once, twice;
+    for (int way = 0; way < 2; way++) {
+        dc_context *ctx = dc_new(3);
+        dc_dataset *data = dc_make_moons(ctx, 50, 0.1f);
+        dc_model *m = dc_sequential(ctx, DC_LAYERS(dc_input(2), dc_dense(4, DC_TANH), dc_dense(2, DC_LINEAR)));
+        dc_compile(m, DC_CROSS_ENTROPY, dc_adam(1e-2));
+        dc_fit_options o = { .epochs = way ? 1 : 2, .batch_size = 8, .quiet = true };
+        dc_fit(m, data, o);
+        if (way) dc_fit(m, data, o);
+        *(way ? &twice : &once) = dc_fingerprint(m);
+        dc_free(ctx);
+    }
+    CHECK(once == twice);                      /* Two fits of one epoch are one fit of two. */
 }

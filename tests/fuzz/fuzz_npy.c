@@ -23,9 +23,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static size_t fuzz_seed(int k, uint8_t *out, size_t room)
 {
     static const char *const header[] = {
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", "{'descr': '>f8', 'fortran_order': True, 'shape': (3,), }",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3, 4), }", "{'descr': '<f2', 'fortran_order': True, 'shape': (4, 3), }",
-        "{'descr': '>i8', 'fortran_order': False, 'shape': (), }", "{'descr': '|b1', 'fortran_order': False, 'shape': (0, 24), }" };
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }",
+            "{'descr': '>f8', 'fortran_order': True, 'shape': (3,), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3, 4), }",
+            "{'descr': '<f2', 'fortran_order': True, 'shape': (4, 3), }",
+        "{'descr': '>i8', 'fortran_order': False, 'shape': (), }",
+            "{'descr': '|b1', 'fortran_order': False, 'shape': (0, 24), }" };
     size_t length = strlen(header[k % 6]), version = 1 + (size_t)k / 6 % 3, start = version == 1 ? 10 : 12;
     if (room < start + length + 24) return 0;
     memset(out, k, start + length + 24);
