@@ -553,3 +553,76 @@ TEST(tape_explain_shows_every_node_once)
     TAPE_IS(dc_grad(w), 4 * 27 + 27, 4 * 64 + 48);  /* w^4 + w^3 */
     dc_free(ctx);
 }
+
+/* The gradient of an outer step's tensor lives as long as the tensor, wherever backward ran. */
+TEST(tape_gradients_of_outer_tensors_stay)
+{
+    dc_context *ctx = dc_new(1);
+    dc_tensor *w = tape_param(ctx, 3, 5);
+    dc_mark outer = dc_begin(ctx);
+    dc_tensor *y = dc_square(w), *loss = dc_sum(y);
+    for (int pass = 0; pass < 3; pass++) {
+        dc_mark inner = dc_begin(ctx);
+        dc_backward(loss);
+        dc_end(ctx, inner);
+        dc_full(ctx, DC_SHAPE(1000), 7);                 /* Would overwrite what ended with the inner step. */
+        TAPE_IS(dc_grad(y), 1, 1);
+    }
+    TAPE_IS(dc_grad(w), 18, 30);
+    dc_end(ctx, outer);
+    dc_free(ctx);
+}
+
+TEST(tape_mark_restores_training_after_an_error)
+{
+    dc_context *ctx = dc_new(1);
+    dc_mark mark = dc_begin(ctx);
+    EXPECT_FAIL(ctx, dc_sequential(ctx, DC_LAYERS(dc_input(2), dc_dense(3, DC_RELU), dc_reshape_layer(DC_SHAPE(7)))),
+                "dc_reshape");
+    dc_end(ctx, mark);
+    CHECK(dc_set_grad(ctx, true) && !dc_training(ctx));
+    dc_free(ctx);
+}
+
+TEST(tape_frozen_after_forward)
+{
+    dc_context *ctx = dc_new(1);
+    dc_tensor *w = tape_param(ctx, 3, 5), *v = tape_param(ctx, 1, 2);
+    dc_tensor *loss = dc_sum(dc_mul(dc_tanh(w), v));
+    w->needs_grad = false;
+    dc_backward(loss);
+    CHECK(!dc_grad(w) && dc_grad(v));
+    dc_free(ctx);
+}
+
+TEST(tape_optimizer_refuses_what_will_be_gone)
+{
+    dc_context *ctx = dc_new(1);
+    dc_mark mark = dc_begin(ctx);
+    dc_tensor *x = dc_require_grad(dc_ones(ctx, DC_SHAPE(2)));
+    EXPECT_FAIL(ctx, dc_optimize_these(ctx, dc_sgd(0.1), DC_TENSORS(x)), "lives between dc_begin and dc_end");
+    dc_end(ctx, mark);
+    dc_free(ctx);
+}
+
+/* After a large block the next one is of a usual size again. */
+TEST(memory_blocks_stop_doubling)
+{
+    dc_context *ctx = dc_new(1);
+    dc_zeros(ctx, DC_SHAPE(40 << 20));
+    dc_scalar(ctx, 1);
+    CHECK(ctx->permanent.current->size <= DC__LARGE_BLOCK);
+    dc_free(ctx);
+}
+
+TEST(tape_explain_shares_a_derivative)
+{
+    dc_context *ctx = dc_new(1);
+    dc_tensor *w = dc_param_from(ctx, DC_SCALAR, (dc_real[]){ 3 }), *y = dc_mul(w, w);
+    char local[64];
+    dc_backward(y);
+    dc__local_derivatives(y, local, sizeof local);
+    CHECK_TEXT(local, "3; 3");
+    CHECK_NEAR(dc_item(dc_grad(w)), 6, 0);
+    dc_free(ctx);
+}

@@ -664,73 +664,74 @@ static bool files_loads(dc_context *ctx, const char *architecture)
 #define FILES_DENSE "{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1}"
 #define FILES_MODEL "{\"layers\":[" FILES_INPUT "," FILES_DENSE "]"
 
+static const char *const files_bad[][2] = {
+    { "", "damaged" }, { "[]", "C function" }, { "{}", "C function" }, { "{\"layers\":3}", "list of layers" },
+    { "{\"layers\":[]}", "list of layers" }, { "{\"layers\":[1]}", "without kind or name" },
+    { "{\"layers\":[" FILES_DENSE "]}", "the first layer must be dc_input" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\"}]}", "units" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":-1}]}",
+      "units of dense_1" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1.5}]}",
+      "units of dense_1" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1152921504606846976}]}",
+      "cannot be built" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":9007199254740992}]}",
+      "cannot be built" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":2}]}",
+      "dense_1.weight is [1, 1] in the file and [1, 2] in the model" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1"
+      ",\"activation\":\"rely\"}]}", "activation" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"activation\":7}]}",
+      "activation" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"without_bias\":1}]}",
+      "without_bias" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"without_bias\":true}]}",
+      "dense_1.bias [1] is not in the model" },
+    { "{\"layers\":[" FILES_INPUT "," FILES_DENSE "," FILES_DENSE "]}", "two layers are named 'dense_1'" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"\",\"units\":1}]}", "without kind or name" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"gru\",\"name\":\"gru_1\"}]}", "dc_register_layer" },
+    { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1152921504606846976]}," FILES_DENSE "]}",
+      "shape of i" },
+    { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1099511627776,1]}," FILES_DENSE "]}",
+      "cannot be built" },
+    { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[-1]}," FILES_DENSE "]}", "cannot be built" },
+    { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1,1,1,1,1,1,1]}," FILES_DENSE "]}",
+      "shape of i" },
+    { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1,1,1,1,1,1]}," FILES_DENSE "]}",
+      "at most 5 axes" },
+    { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\"}," FILES_DENSE "]}", "cannot be built" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":3}]}", "inside layer r" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":[[]]}]}", "list of layers" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"branches\",\"name\":\"b\"}]}",
+      "layer b: dc_branches got no list of layers" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"branches\",\"name\":\"b\",\"inside\":[]}]}", "inside layer b" },
+    { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"reduction\":\"max\"}"
+      ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "reduction" },
+    { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":4}"
+      ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "class_weights" },
+    { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":[1,[2]]}"
+      ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "class_weights" },
+    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\"}}", "rate" },
+    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":-1}}", "rate" },
+    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1e999}}", "rate" },
+    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":\"1\"}}", "rate" },
+    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"best\",\"rate\":1}}",
+      "there is no optimizer" },
+    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1"
+      ",\"accumulate\":2147483648}}", "accumulate" },
+    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1"
+      ",\"schedule.kind\":\"odd\"}}", "schedule.kind" },
+};
+
 TEST(files_architectures_that_lie)
 {
-    static const char *const bad[][2] = {
-        { "", "damaged" }, { "[]", "C function" }, { "{}", "C function" }, { "{\"layers\":3}", "list of layers" },
-        { "{\"layers\":[]}", "list of layers" }, { "{\"layers\":[1]}", "without kind or name" },
-        { "{\"layers\":[" FILES_DENSE "]}", "the first layer must be dc_input" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\"}]}", "units" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":-1}]}",
-          "units of dense_1" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1.5}]}",
-          "units of dense_1" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1152921504606846976}]}",
-          "cannot be built" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":9007199254740992}]}",
-          "cannot be built" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":2}]}",
-          "dense_1.weight is [1, 1] in the file and [1, 2] in the model" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1"
-          ",\"activation\":\"rely\"}]}", "activation" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"activation\":7}]}",
-          "activation" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"without_bias\":1}]}",
-          "without_bias" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"without_bias\":true}]}",
-          "dense_1.bias [1] is not in the model" },
-        { "{\"layers\":[" FILES_INPUT "," FILES_DENSE "," FILES_DENSE "]}", "two layers are named 'dense_1'" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"\",\"units\":1}]}", "without kind or name" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"gru\",\"name\":\"gru_1\"}]}", "dc_register_layer" },
-        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1152921504606846976]}," FILES_DENSE "]}",
-          "shape of i" },
-        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1099511627776,1]}," FILES_DENSE "]}",
-          "cannot be built" },
-        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[-1]}," FILES_DENSE "]}", "cannot be built" },
-        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1,1,1,1,1,1,1]}," FILES_DENSE "]}",
-          "shape of i" },
-        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1,1,1,1,1,1]}," FILES_DENSE "]}",
-          "at most 5 axes" },
-        { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\"}," FILES_DENSE "]}", "cannot be built" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":3}]}", "inside layer r" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":[[]]}]}", "list of layers" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"branches\",\"name\":\"b\"}]}",
-          "layer b: dc_branches got no list of layers" },
-        { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"branches\",\"name\":\"b\",\"inside\":[]}]}", "inside layer b" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"reduction\":\"max\"}"
-          ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "reduction" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":4}"
-          ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "class_weights" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":[1,[2]]}"
-          ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "class_weights" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\"}}", "rate" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":-1}}", "rate" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1e999}}", "rate" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":\"1\"}}", "rate" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"best\",\"rate\":1}}",
-          "there is no optimizer" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1"
-          ",\"accumulate\":2147483648}}", "accumulate" },
-        { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1"
-          ",\"schedule.kind\":\"odd\"}}", "schedule.kind" },
-    };
     dc_context *ctx = dc_new(1);
     CHECK(files_loads(ctx, FILES_MODEL "}"));
     CHECK(files_loads(ctx, FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}"));
     int params = ctx->params;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        if (!CHECK(!files_loads(ctx, bad[i][0]))) printf("  accepted: %s\n", bad[i][0]);
-        CHECK_TEXT(dc_error(ctx), bad[i][1]);
+    for (size_t i = 0; i < sizeof files_bad / sizeof *files_bad; i++) {
+        if (!CHECK(!files_loads(ctx, files_bad[i][0]))) printf("  accepted: %s\n", files_bad[i][0]);
+        CHECK_TEXT(dc_error(ctx), files_bad[i][1]);
     }
     CHECK(ctx->params == params && ctx->buffers == NULL && ctx->files == NULL && ctx->depth == 0);
     dc_free(ctx);

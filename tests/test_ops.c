@@ -16,7 +16,7 @@
            __LINE__, #TENSOR)
 #define OPS_IS_EMPTY(TENSOR, SHAPE) ops_is(TENSOR, SHAPE, NULL, 0, __LINE__, #TENSOR)
 #define OPS_FROM(...) \
-    ops_from(ctx, (const double[]){ __VA_ARGS__ },
+    ops_from(ctx, (const double[]){ __VA_ARGS__ }, \
              (int64_t)(sizeof((const double[]){ __VA_ARGS__ }) / sizeof(double)))
 #define OPS_MATRIX(ROWS, ...) dc_reshape(OPS_FROM(__VA_ARGS__), DC_SHAPE(ROWS, -1))
 
@@ -648,8 +648,8 @@ TEST(ops_nan_passes_through)
     OPS_IS(dc_argmax(some, 1), DC_SHAPE(2), 1, 2);                  /* As NumPy: a NaN is the largest, */
     OPS_IS(dc_argmin(some, 1), DC_SHAPE(2), 1, 1);                  /* and the smallest. */
     OPS_IS(dc_equal(x, x), DC_SHAPE(20), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    CHECK(dc_not_equal(x, x)->data[0] == 1 && dc_less(x, one)->data[0] == 0 && dc_greater_equal(x, one)->data[0] ==
-          0);
+    CHECK(dc_not_equal(x, x)->data[0] == 1 && dc_less(x, one)->data[0] == 0);
+    CHECK(dc_greater_equal(x, one)->data[0] == 0);
     CHECK(isnan(dc_item(dc_sum(some))) && isnan(dc_item(dc_mean(some))) && isnan(dc_item(dc_prod(some))));
     CHECK(isnan(dc_item(dc_var(some, 0))) && isnan(dc_item(dc_norm(some))));
     dc_free(ctx);
