@@ -8753,7 +8753,7 @@ static bool dc__write_archive(const char *path, const char *subject, dc__text *a
     if (!head.failed) dc__add_string(&head, subject, about->data);
     dc__text_free(about);
     dc__text_add(&head, "}");
-    for (const dc__record *r = record; r < record + records; r++, start = stop) {
+    for (const dc__record *r = record; !head.failed && r < record + records; r++, start = stop) {
         stop = start + (size_t)r->tensor->size * sizeof(dc_real);
         dc__text_add(&head, ", \"");
         dc__add_json(&head, r->tensor->name);
