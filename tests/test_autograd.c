@@ -626,3 +626,42 @@ TEST(tape_explain_shares_a_derivative)
     CHECK_NEAR(dc_item(dc_grad(w)), 6, 0);
     dc_free(ctx);
 }
+
+/* A step of the optimiser counts for every view of the parameter's storage. */
+TEST(tape_step_through_an_alias_is_noticed)
+{
+    dc_context *ctx = dc_new(1);
+    dc_tensor *w = tape_param(ctx, 3, 5), *alias = dc_require_grad(dc_detach(w));
+    dc_optimizer *o = dc_optimize_these(ctx, dc_sgd(0.1), DC_TENSORS(alias));
+    dc_backward(dc_sum(dc_square(alias)));
+    dc_tensor *loss = dc_sum(dc_square(w));
+    dc_step(o);
+    EXPECT_FAIL(ctx, dc_backward(loss), "was overwritten");
+    dc_free(ctx);
+}
+
+TEST(tape_empty_batch_goes_through_flatten)
+{
+    dc_context *ctx = dc_new(1);
+    dc_tensor *flat = dc_flatten_op(dc_zeros(ctx, DC_SHAPE(0, 2, 3)));
+    CHECK(flat->shape.rank == 2 && flat->shape.dim[0] == 0 && flat->shape.dim[1] == 6);
+    dc_free(ctx);
+}
+
+static dc_tensor *tape_calls_an_op(dc_model *model, dc_tensor *x, void *user)
+{
+    (void)model, (void)user;
+    return dc_relu(x);
+}
+
+/* After a model's function, messages name the program's line again, not the function's last op. */
+TEST(tape_place_after_a_model_function)
+{
+    dc_context *ctx = dc_new(1);
+    dc_model *model = dc_functional(ctx, DC_SHAPE(2), tape_calls_an_op, NULL);
+    dc_tensor *x = dc_ones(ctx, DC_SHAPE(1, 2));
+    int line = __LINE__ + 1;
+    dc_forward(model, x);
+    CHECK(dc__here.line == line);
+    dc_free(ctx);
+}
