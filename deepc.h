@@ -71,7 +71,8 @@
  * DC_MALLOC, DC_FREE    replace malloc and free (both, or neither).
  * DEEPC_NO_STB          do not look for stb_image.h and stb_image_write.h.
  * DEEPC_NO_FAST         only the plain loops (@impl-fast).
- * At run time the environment variable DEEPC_DEVICE chooses: reference, avx2, avx512. */
+ * DEEPC_NO_THREADS      one thread (@impl-threads).
+ * At run time the environment variable DEEPC_DEVICE chooses: reference, avx2, avx512, neon. */
 
 #ifdef DC_API
 /* Perhaps static: functions that nobody calls are no news then. */
@@ -212,6 +213,10 @@ DC_API bool        dc_set_training(dc_context *ctx, bool training);  /* Returns 
 DC_API bool        dc_set_grad    (dc_context *ctx, bool enabled);
 /* "avx512", "avx2", "neon", "reference". */
 DC_API const char *dc_device_name (const dc_context *ctx);
+/* How many threads the process computes with; 0: one for each processor (the default, which the
+ * environment variable DEEPC_THREADS overrides). Results do not depend on it. */
+DC_API void        dc_set_threads (int count);
+DC_API int         dc_threads     (void);        /* 1 where there are none: see DEEPC_NO_THREADS. */
 /* Zeroed, 64-byte aligned memory that lives as a tensor made now would. */
 DC_API void       *dc_alloc       (dc_context *ctx, size_t bytes);
 
@@ -2025,6 +2030,12 @@ typedef struct dc__kernels {
     /* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. */
     void (*gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
                  int64_t c_row, bool accumulate);
+    /* The end of a linear layer, y [m, n] = f(y + bias), for those f whose slope is seen from y;
+     * bias may be NULL. Backward: dz = dy f'(z), db += dz's rows; if f is linear, dz is dy. */
+    void (*finish)         (int64_t m, int64_t n, int64_t row, const dc_real *bias,
+                            dc_activation f, dc_real *y);
+    void (*finish_backward)(int64_t m, int64_t n, int64_t row, dc_activation f, const dc_real *y,
+                            const dc_real *dy, dc_real *dz, dc_real *db);
 
     /* y [...] = x [...], or +=, each with strides of its own: copies, slices, permutes,
      * broadcasts. */
@@ -2072,26 +2083,37 @@ typedef struct dc__kernels {
     void (*batch_norm_backward) (int64_t rows, int64_t n, const dc_real *y, const dc_real *scale,
                                  const dc_real *dy, const dc_real *dy_mean, const dc_real *dyy_mean,
                                  dc_real *dx);
-    void (*dropout)            (int64_t n, const dc__random *random, dc_real rate, const dc_real *x,
-                                 dc_real *y, bool accumulate);   /* y = or += mask x / (1 - rate) */
+    /* keep = 0 or 1 / (1 - rate), y = keep x, for elements first, first + 1, ...; dx += keep dy */
+    void (*dropout)             (int64_t first, int64_t n, const dc__random *random, dc_real rate,
+                                 const dc_real *x, dc_real *y, dc_real *keep);
+    void (*dropout_backward)    (int64_t n, const dc_real *keep, const dc_real *dy, dc_real *dx);
 
     dc__step_kernel sgd, rmsprop, adadelta, adam, nadam, lion;   /* An optimiser's step. */
 } dc__kernels;
 
-/* The chapters from here to @impl-table are compiled once for each instruction set: first as
- * they stand, for any processor, then again by the appendix (@impl-fast), which includes this
- * file with another suffix and lets the compiler use wider vectors. One text, so the same
- * operations in the same order. DC__FN(exp) is dc__exp_plain here, dc__exp_avx2 there. */
+/* The chapters from here to @impl-table are compiled first as they stand, for any processor, then
+ * again by the appendix (@impl-fast), which includes this file with another suffix and lets the
+ * compiler use wider vectors. One text, so the same operations in the same order. DC__FN(exp) is
+ * dc__exp_plain here, dc__exp_avx2 there. */
 #define DC__PASTE(name, suffix)  dc__##name##_##suffix
 #define DC__PASTE2(name, suffix) DC__PASTE(name, suffix)
 #define DC__FN(name)             DC__PASTE2(name, DC__SUFFIX)
+#define DC__LOOP(name)           DC__PASTE2(name, DC__LOOPS)
 #define DC__SUFFIX plain
+#define DC__LOOPS  plain
 #define DC__IMPLEMENTING
 #endif /* DEEPC_IMPLEMENTATION, up to here */
 
 #ifdef DC__SUFFIX
+#ifndef DC__PRODUCT_ONLY                         /* Else the loops of another suffix will do. */
 #undef DC__FMA
 #undef DC__SQRT
+#undef DC__MATH
+#ifdef DC__VECTOR                                /* Loops with a call in them stay scalar. */
+#define DC__MATH DC__INLINE
+#else
+#define DC__MATH static inline
+#endif
 #ifdef DEEPC_DOUBLE
 #define DC__FMA(a, b, c) ((a) * (b) + (c))
 #define DC__SQRT(x)      sqrt(x)
@@ -2117,15 +2139,16 @@ typedef struct dc__kernels {
  * over all 2^32 floats, denormal ones included. Special values follow C11 Annex F. */
 #ifndef DC__MATH_BITS
 #define DC__MATH_BITS
+#define DC__INLINE static inline __attribute__((always_inline))
 
-static inline uint32_t dc__bits(float x) { uint32_t u; memcpy(&u, &x, sizeof u); return u; }
-static inline float dc__from_bits(uint32_t u) { float x; memcpy(&x, &u, sizeof x); return x; }
-static inline uint64_t dc__bits64(double x) { uint64_t u; memcpy(&u, &x, sizeof u); return u; }
-static inline double dc__from_bits64(uint64_t u) { double x; memcpy(&x, &u, sizeof x); return x; }
-static inline float dc__magnitude(float x) { return dc__from_bits(dc__bits(x) & 0x7fffffff); }
+DC__INLINE uint32_t dc__bits(float x) { uint32_t u; memcpy(&u, &x, sizeof u); return u; }
+DC__INLINE float dc__from_bits(uint32_t u) { float x; memcpy(&x, &u, sizeof x); return x; }
+DC__INLINE uint64_t dc__bits64(double x) { uint64_t u; memcpy(&u, &x, sizeof u); return u; }
+DC__INLINE double dc__from_bits64(uint64_t u) { double x; memcpy(&x, &u, sizeof x); return x; }
+DC__INLINE float dc__magnitude(float x) { return dc__from_bits(dc__bits(x) & 0x7fffffff); }
 
 /* x with the sign of y; x itself must not be negative. */
-static inline float dc__with_sign(float x, float y) {
+DC__INLINE float dc__with_sign(float x, float y) {
     return dc__from_bits(dc__bits(x) | (dc__bits(y) & 0x80000000));
 }
 
@@ -2133,7 +2156,7 @@ static inline float dc__with_sign(float x, float y) {
  * in double. The sum is rounded to odd (inexact, so the last bit is made 1), and such a number is
  * on the correct side of every float and of every tie of two floats: narrowing it rounds as if the
  * sum had been exact (Boldo and Melquiond 2008). */
-static inline float dc__fma_soft(float a, float b, float c) {
+DC__INLINE float dc__fma_soft(float a, float b, float c) {
     double p = (double)a * b, s = p + c, part = s - p;
     double error = (p - (s - part)) + (c - part); /* p + c = s + error */
     uint64_t u = dc__bits64(s), inward = (u ^ dc__bits64(error)) >> 63; /* |s + error| < |s| */
@@ -2145,16 +2168,16 @@ static inline float dc__fma_soft(float a, float b, float c) {
 
 #ifdef DEEPC_DOUBLE /* Double is for checking gradients: the C library will do. */
 
-static inline dc_real DC__FN(exp)(dc_real x) { return exp(x); }
-static inline dc_real DC__FN(expm1)(dc_real x) { return expm1(x); }
-static inline dc_real DC__FN(log)(dc_real x) { return log(x); }
-static inline dc_real DC__FN(log1p)(dc_real x) { return log1p(x); }
-static inline dc_real DC__FN(tanh)(dc_real x) { return tanh(x); }
-static inline dc_real DC__FN(erf)(dc_real x) { return erf(x); }
-static inline dc_real DC__FN(sin)(dc_real x) { return sin(x); }
-static inline dc_real DC__FN(cos)(dc_real x) { return cos(x); }
-static inline dc_real DC__FN(pow)(dc_real x, dc_real y) { return pow(x, y); }
-static inline dc_real DC__FN(sigmoid)(dc_real x) {
+DC__MATH dc_real DC__FN(exp)(dc_real x) { return exp(x); }
+DC__MATH dc_real DC__FN(expm1)(dc_real x) { return expm1(x); }
+DC__MATH dc_real DC__FN(log)(dc_real x) { return log(x); }
+DC__MATH dc_real DC__FN(log1p)(dc_real x) { return log1p(x); }
+DC__MATH dc_real DC__FN(tanh)(dc_real x) { return tanh(x); }
+DC__MATH dc_real DC__FN(erf)(dc_real x) { return erf(x); }
+DC__MATH dc_real DC__FN(sin)(dc_real x) { return sin(x); }
+DC__MATH dc_real DC__FN(cos)(dc_real x) { return cos(x); }
+DC__MATH dc_real DC__FN(pow)(dc_real x, dc_real y) { return pow(x, y); }
+DC__MATH dc_real DC__FN(sigmoid)(dc_real x) {
     dc_real z = exp(-fabs(x));
     return (x < 0 ? z : 1) / (1 + z);
 }
@@ -2174,14 +2197,14 @@ static inline dc_real DC__FN(sigmoid)(dc_real x) {
 
 /* n = round(x / ln 2) and *r = x - n ln 2, so that e^x = 2^n e^r with |r| <= ln(2)/2. n is returned
  * modulo 2^32: adding the exponent's bias makes it positive. */
-static inline uint32_t DC__FN(exp_reduce)(dc_real x, dc_real *r) {
+DC__MATH uint32_t DC__FN(exp_reduce)(dc_real x, dc_real *r) {
     dc_real t = DC__FMA(x, DC__LOG2_E, DC__ROUND), n = t - DC__ROUND;
     *r = DC__FMA(n, -DC__LN2_LO, DC__FMA(n, -DC__LN2_HI, x));
     return dc__bits(t) - dc__bits(DC__ROUND);
 }
 
 /* (e^r - 1 - r) / r^2 for |r| <= ln(2)/2, degree 4. */
-static inline dc_real DC__FN(exp_tail)(dc_real r) {
+DC__MATH dc_real DC__FN(exp_tail)(dc_real r) {
     dc_real p = 1.38378306e-3f;
     p = DC__FMA(p, r, 8.36708862e-3f);
     p = DC__FMA(p, r, 4.16677482e-2f);
@@ -2191,7 +2214,7 @@ static inline dc_real DC__FN(exp_tail)(dc_real r) {
 
 /* e^x = 2^n e^r. Since 2^n may be too large or too small for a float where e^x is not, it is
  * applied in two halves. Error 0.92 ulp. */
-static inline dc_real DC__FN(exp)(dc_real x) {
+DC__MATH dc_real DC__FN(exp)(dc_real x) {
     dc_real r, v = x > 89 ? 89 : x; /* e^89 is infinite, e^-104 zero; NaN passes */
     v = v < -104 ? -104 : v;
     uint32_t both = DC__FN(exp_reduce)(v, &r) + 2 * 127, half = both >> 1;
@@ -2200,7 +2223,7 @@ static inline dc_real DC__FN(exp)(dc_real x) {
 }
 
 /* The same where 2^n and e^x are normal floats, |x| <= 80. */
-static inline dc_real DC__FN(exp_normal)(dc_real x) {
+DC__MATH dc_real DC__FN(exp_normal)(dc_real x) {
     dc_real r;
     uint32_t n = DC__FN(exp_reduce)(x, &r);
     dc_real y = DC__FMA(DC__FMA(DC__FN(exp_tail)(r), r, 1), r, 1);
@@ -2209,7 +2232,7 @@ static inline dc_real DC__FN(exp_normal)(dc_real x) {
 
 /* e^x - 1 = 2^n (e^r - 1) + (2^n - 1), computed at half its size: 2^128 is no float.
  * Error 1.54 ulp. */
-static inline dc_real DC__FN(expm1)(dc_real x) {
+DC__MATH dc_real DC__FN(expm1)(dc_real x) {
     dc_real r, v = x > 89 ? 89 : x; /* e^-18 - 1 rounds to -1 */
     v = v < -18 ? -18 : v;
     dc_real s = dc__from_bits((DC__FN(exp_reduce)(v, &r) + 126) << 23);
@@ -2219,7 +2242,7 @@ static inline dc_real DC__FN(expm1)(dc_real x) {
 }
 
 /* e ln(2) + ln(1 + f) for an integer e and sqrt(1/2) <= 1 + f <= sqrt(2); degree 10. */
-static inline dc_real DC__FN(log_near)(dc_real e, dc_real f) {
+DC__MATH dc_real DC__FN(log_near)(dc_real e, dc_real f) {
     dc_real p = -0.0768108368f;
     p = DC__FMA(p, f, 0.127915278f);
     p = DC__FMA(p, f, -0.131594151f);
@@ -2238,7 +2261,7 @@ static inline dc_real DC__FN(log_near)(dc_real e, dc_real f) {
 #define DC__ABOVE_ONE (0x3f800000u - DC__SQRT_HALF)
 
 /* ln(x) = e ln(2) + ln(m) for x = 2^e m. Error 0.94 ulp. */
-static inline dc_real DC__FN(log)(dc_real x) {
+DC__MATH dc_real DC__FN(log)(dc_real x) {
     dc_real bias = x < 0x1p-126f ? 127 + 23 : 127; /* denormal: scale it to a normal number */
     dc_real v = x < 0x1p-126f ? x * 0x1p23f : x;
     uint32_t u = dc__bits(v) + DC__ABOVE_ONE;
@@ -2252,7 +2275,7 @@ static inline dc_real DC__FN(log)(dc_real x) {
 
 /* ln(1 + x): e is that of 1 + x, but f = 2^-e (1 + x) - 1 is taken from the unrounded sum, as
  * 2^-e x + (2^-e - 1). Error 1.41 ulp. */
-static inline dc_real DC__FN(log1p)(dc_real x) {
+DC__MATH dc_real DC__FN(log1p)(dc_real x) {
     uint32_t u = dc__bits(1 + x) + DC__ABOVE_ONE;
     dc_real e = (dc_real)(int32_t)(u >> 23) - 127;
     dc_real s = dc__from_bits((2 * 127 - (u >> 23)) << 23); /* 2^-e */
@@ -2268,7 +2291,7 @@ static inline dc_real DC__FN(log1p)(dc_real x) {
 
 /* tanh(x) = 1 - 2 / (e^2x + 1) for x >= 0.6, below an odd polynomial of degree 11; odd in x.
  * Error 1.42 ulp. */
-static inline dc_real DC__FN(tanh)(dc_real x) {
+DC__MATH dc_real DC__FN(tanh)(dc_real x) {
     dc_real a = dc__magnitude(x), z = a * a, b = a > 10 ? 10 : a; /* tanh(10) rounds to 1 */
     dc_real high = 1 - 2 / (DC__FN(exp_normal)(2 * b) + 1);
     dc_real p = -0.00589796668f;
@@ -2282,7 +2305,7 @@ static inline dc_real DC__FN(tanh)(dc_real x) {
 
 /* 1 / (1 + e^-x), for x < 0 as e^x / (1 + e^x), so that e^-|x| cannot overflow. The quotient is
  * improved by what is left of the numerator, seen with the rounding of the sum. Error 1.48 ulp. */
-static inline dc_real DC__FN(sigmoid)(dc_real x) {
+DC__MATH dc_real DC__FN(sigmoid)(dc_real x) {
     dc_real z = DC__FN(exp)(dc__from_bits(dc__bits(x) | 0x80000000)), a = x < 0 ? z : 1;
     dc_real d = 1 + z, d_rest = z - (d - 1), inverse = 1 / d, y = a * inverse;
     dc_real left = DC__FMA(-y, d_rest, DC__FMA(-y, d, a));
@@ -2291,7 +2314,7 @@ static inline dc_real DC__FN(sigmoid)(dc_real x) {
 
 /* erf(x) = 1 - e^-q(x) for x >= 0.85 with q = -ln(erfc(x)) of degree 6, below an odd polynomial of
  * degree 11; odd in x, and 1 from 3.92 on. Error 1.12 ulp. */
-static inline dc_real DC__FN(erf)(dc_real x) {
+DC__MATH dc_real DC__FN(erf)(dc_real x) {
     dc_real a = dc__magnitude(x), z = a * a, b = a > 4 ? 4 : a;
     dc_real q = -2.0366942e-4f;
     q = DC__FMA(q, b, 3.11779696e-3f);
@@ -2317,7 +2340,7 @@ static inline dc_real DC__FN(erf)(dc_real x) {
  * 53 bits: in double the first two products are exact, and so is taking their integers off. A large
  * a starts 26, 52 or 78 bits later in 2/pi (Payne and Hanek 1983), because the bits left out
  * contribute multiples of 4 quadrants only. */
-static inline dc_real DC__FN(quadrant)(dc_real a, uint32_t *quadrant) {
+DC__MATH dc_real DC__FN(quadrant)(dc_real a, uint32_t *quadrant) {
     double c1 = a < 0x1p50f ? 0x1.45f306dp-1 : a < 0x1p76f ? 0x1.b939105p-26
               : a < 0x1p102f ? 0x1.529fc27p-52 : 0x1.d5f47d4p-78;
     double c2 = a < 0x1p50f ? 0x1.9391054p-30 : a < 0x1p76f ? 0x1.29fc274p-56
@@ -2332,7 +2355,7 @@ static inline dc_real DC__FN(quadrant)(dc_real a, uint32_t *quadrant) {
 
 /* sin(r) for an even quadrant, cos(r) for an odd one, negative in the upper two. Both polynomials
  * (degree 7 and 8) are evaluated. */
-static inline dc_real DC__FN(sin_quadrant)(dc_real r, uint32_t quadrant) {
+DC__MATH dc_real DC__FN(sin_quadrant)(dc_real r, uint32_t quadrant) {
     dc_real z = r * r;
     dc_real s = DC__FMA(DC__FMA(-1.95182845e-4f, z, 8.33218917e-3f), z, -0.166666552f);
     s = DC__FMA(r * z, s, r);
@@ -2343,14 +2366,14 @@ static inline dc_real DC__FN(sin_quadrant)(dc_real r, uint32_t quadrant) {
 }
 
 /* sin(x), odd in x. Error 1.54 ulp. */
-static inline dc_real DC__FN(sin)(dc_real x) {
+DC__MATH dc_real DC__FN(sin)(dc_real x) {
     uint32_t quadrant, sign = dc__bits(x) & 0x80000000;
     dc_real r = DC__FN(quadrant)(dc__magnitude(x), &quadrant);
     return dc__from_bits(dc__bits(DC__FN(sin_quadrant)(r, quadrant)) ^ sign);
 }
 
 /* cos(x) = sin(x + pi/2), even in x. Error 1.54 ulp. */
-static inline dc_real DC__FN(cos)(dc_real x) {
+DC__MATH dc_real DC__FN(cos)(dc_real x) {
     uint32_t quadrant;
     dc_real r = DC__FN(quadrant)(dc__magnitude(x), &quadrant);
     return DC__FN(sin_quadrant)(r, quadrant + 1);
@@ -2358,7 +2381,7 @@ static inline dc_real DC__FN(cos)(dc_real x) {
 
 /* log2(x) in double for x >= 0, relative error 2^-37: x = 2^e m as in log, then
  * ln(m) = 2 artanh(s) = 2s + 2s^3/3 + ... with s = (m - 1) / (m + 1); degree 9. */
-static inline double DC__FN(log2_double)(dc_real x) {
+DC__MATH double DC__FN(log2_double)(dc_real x) {
     const uint64_t sqrt_half = 0x3fe6a09e00000000, above_one = 0x3ff0000000000000 - sqrt_half;
     uint64_t u = dc__bits64((double)x) + above_one;
     double e = dc__from_bits64((u >> 52) | 0x4330000000000000) - (0x1p52 + 1023);
@@ -2374,7 +2397,7 @@ static inline double DC__FN(log2_double)(dc_real x) {
 }
 
 /* 2^t in double for |t| <= 200, relative error 2^-32; degree 7. */
-static inline double DC__FN(exp2_double)(double t) {
+DC__MATH double DC__FN(exp2_double)(double t) {
     double big = t + DC__ROUND64, r = t - (big - DC__ROUND64), p = 1.3359995987404981e-5;
     p = p * r + 1.5461391994479247e-4;
     p = p * r + 1.3341953736046108e-3;
@@ -2388,7 +2411,7 @@ static inline double DC__FN(exp2_double)(double t) {
 
 /* x^y = 2^(y log2 |x|), negative for a negative x and an odd y. In double, where nothing overflows
  * before the one rounding at the end. Error 0.51 ulp, over 10^8 pairs. */
-static inline dc_real DC__FN(pow)(dc_real x, dc_real y) {
+DC__MATH dc_real DC__FN(pow)(dc_real x, dc_real y) {
     double l = DC__FN(log2_double)(dc__magnitude(x));
     double t = l == 0 ? l : y * l; /* (-1)^inf is 1 */
     t = t > 200 ? 200 : t;
@@ -2411,143 +2434,143 @@ static inline dc_real DC__FN(pow)(dc_real x, dc_real y) {
 
 /* --- activations and losses that do not fit on a line of their table --- */
 
-static inline dc_real DC__FN(size)(dc_real x) { return x < 0 ? -x : x; }
-static inline dc_real DC__FN(sign)(dc_real x) { return x < 0 ? -1 : x > 0 ? 1 : x; }
+DC__MATH dc_real DC__FN(size)(dc_real x) { return x < 0 ? -x : x; }
+DC__MATH dc_real DC__FN(sign)(dc_real x) { return x < 0 ? -1 : x > 0 ? 1 : x; }
 
 /* The larger of two; a NaN wins. */
-static inline dc_real DC__FN(larger)(dc_real x, dc_real y) {
+DC__MATH dc_real DC__FN(larger)(dc_real x, dc_real y) {
     return x != x ? x : x < y || y != y ? y : x;
 }
 
-static inline dc_real DC__FN(erf_slope)(dc_real x)            /* 2 / sqrt(pi) e^(-x^2) */
+DC__MATH dc_real DC__FN(erf_slope)(dc_real x)            /* 2 / sqrt(pi) e^(-x^2) */
 {
     return DC__C(1.1283791670955126) * DC__FN(exp)(-x * x);
 }
 
-static inline dc_real DC__FN(elu)(dc_real x, dc_real a) { return x > 0 ? x : a * DC__FN(expm1)(x); }
+DC__MATH dc_real DC__FN(elu)(dc_real x, dc_real a) { return x > 0 ? x : a * DC__FN(expm1)(x); }
 
 /* Klambauer et al. 2017, arXiv:1706.02515: scale x, or scale alpha (e^x - 1) below 0. */
-static inline dc_real DC__FN(selu)(dc_real x) {
+DC__MATH dc_real DC__FN(selu)(dc_real x) {
     dc_real below = DC__C(1.6732632423543772) * DC__FN(expm1)(x);
     return DC__C(1.0507009873554805) * (x > 0 ? x : below);
 }
 
-static inline dc_real DC__FN(selu_slope)(dc_real x, dc_real y) {
+DC__MATH dc_real DC__FN(selu_slope)(dc_real x, dc_real y) {
     return x > 0 ? DC__C(1.0507009873554805) : y + DC__C(1.7580993408473766);
 }
 
-static inline dc_real DC__FN(hardsigmoid)(dc_real x) {
+DC__MATH dc_real DC__FN(hardsigmoid)(dc_real x) {
     return x < -3 ? 0 : x > 3 ? 1 : x / 6 + DC__C(0.5);
 }
 
-static inline dc_real DC__FN(hardswish_slope)(dc_real x) {
+DC__MATH dc_real DC__FN(hardswish_slope)(dc_real x) {
     return x < -3 ? 0 : x > 3 ? 1 : x / 3 + DC__C(0.5);
 }
 
 /* log(1 + e^x), without overflow: max(x, 0) + log1p(e^-|x|). */
-static inline dc_real DC__FN(softplus)(dc_real x) {
+DC__MATH dc_real DC__FN(softplus)(dc_real x) {
     dc_real e = DC__FN(exp)(x < 0 ? x : -x);
     return (x < 0 ? 0 : x) + DC__FN(log1p)(e);
 }
 
 /* x Phi(x), Phi the normal distribution's; the slope is Phi(x) + x phi(x). Hendrycks & Gimpel 2016,
  * arXiv:1606.08415. */
-static inline dc_real DC__FN(gelu)(dc_real x) {
+DC__MATH dc_real DC__FN(gelu)(dc_real x) {
     return DC__C(0.5) * x * (1 + DC__FN(erf)(x * DC__C(0.7071067811865476)));
 }
 
-static inline dc_real DC__FN(gelu_slope)(dc_real x) {
+DC__MATH dc_real DC__FN(gelu_slope)(dc_real x) {
     dc_real phi = DC__C(0.3989422804014327) * DC__FN(exp)(DC__C(-0.5) * x * x);
     return DC__C(0.5) * (1 + DC__FN(erf)(x * DC__C(0.7071067811865476))) + x * phi;
 }
 
 /* Its approximation x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
-static inline dc_real DC__FN(gelu_tanh)(dc_real x) {
+DC__MATH dc_real DC__FN(gelu_tanh)(dc_real x) {
     dc_real u = DC__C(0.7978845608028654) * (x + DC__C(0.044715) * x * x * x);
     return x * DC__FN(sigmoid)(2 * u);
 }
 
-static inline dc_real DC__FN(gelu_tanh_slope)(dc_real x) {
+DC__MATH dc_real DC__FN(gelu_tanh_slope)(dc_real x) {
     dc_real u = DC__C(0.7978845608028654) * (x + DC__C(0.044715) * x * x * x);
     dc_real du = DC__C(0.7978845608028654) * (1 + DC__C(0.134145) * x * x);
     dc_real s = DC__FN(sigmoid)(2 * u);
     return s + 2 * x * s * (1 - s) * du;
 }
 
-static inline dc_real DC__FN(silu_slope)(dc_real x) {
+DC__MATH dc_real DC__FN(silu_slope)(dc_real x) {
     dc_real s = DC__FN(sigmoid)(x);
     return s * (1 + x * (1 - s));
 }
 
-static inline dc_real DC__FN(mish)(dc_real x) { return x * DC__FN(tanh)(DC__FN(softplus)(x)); }
+DC__MATH dc_real DC__FN(mish)(dc_real x) { return x * DC__FN(tanh)(DC__FN(softplus)(x)); }
 
-static inline dc_real DC__FN(mish_slope)(dc_real x) {
+DC__MATH dc_real DC__FN(mish_slope)(dc_real x) {
     dc_real t = DC__FN(tanh)(DC__FN(softplus)(x));
     return t + x * (1 - t * t) * DC__FN(sigmoid)(x);
 }
 
-static inline dc_real DC__FN(softsign_slope)(dc_real x) {
+DC__MATH dc_real DC__FN(softsign_slope)(dc_real x) {
     dc_real d = 1 + DC__FN(size)(x);
     return 1 / (d * d);
 }
 
 /* Slopes of x^y: y x^(y-1), and x^y log x (0 where x is 0, as its limit for y > 0). */
-static inline dc_real DC__FN(pow_dx)(dc_real x, dc_real y) {
+DC__MATH dc_real DC__FN(pow_dx)(dc_real x, dc_real y) {
     return y == 0 ? 0 : y * DC__FN(pow)(x, y - 1);
 }
 
-static inline dc_real DC__FN(pow_dy)(dc_real x, dc_real z) {
+DC__MATH dc_real DC__FN(pow_dy)(dc_real x, dc_real z) {
     return x == 0 ? 0 : z * DC__FN(log)(x);
 }
 
 /* The slope of max(x, y) for x: equal operands share it. */
-static inline dc_real DC__FN(share)(dc_real x, dc_real y) {
+DC__MATH dc_real DC__FN(share)(dc_real x, dc_real y) {
     return x > y ? 1 : x == y ? DC__C(0.5) : 0;
 }
 
-static inline dc_real DC__FN(huber)(dc_real e, dc_real delta) {
+DC__MATH dc_real DC__FN(huber)(dc_real e, dc_real delta) {
     dc_real size = DC__FN(size)(e);
     return size < delta ? DC__C(0.5) * e * e : delta * (size - DC__C(0.5) * delta);
 }
 
-static inline dc_real DC__FN(huber_slope)(dc_real e, dc_real delta) {
+DC__MATH dc_real DC__FN(huber_slope)(dc_real e, dc_real delta) {
     return e < -delta ? -delta : e > delta ? delta : e;
 }
 
 /* -(t log s + (1 - t) log(1 - s)), s = sigmoid(z), is max(z, 0) - z t + log(1 + e^-|z|): finite for
  * any finite z. */
-static inline dc_real DC__FN(bce_logits_loss)(dc_real z, dc_real t) {
+DC__MATH dc_real DC__FN(bce_logits_loss)(dc_real z, dc_real t) {
     return (z < 0 ? 0 : z) - z * t + DC__FN(log1p)(DC__FN(exp)(z < 0 ? z : -z));
 }
 
-static inline dc_real DC__FN(clamped_log)(dc_real p) {
+DC__MATH dc_real DC__FN(clamped_log)(dc_real p) {
     dc_real y = DC__FN(log)(p);
     return y < -100 ? -100 : y;
 }
 
-static inline dc_real DC__FN(bce_loss)(dc_real p, dc_real t) {
+DC__MATH dc_real DC__FN(bce_loss)(dc_real p, dc_real t) {
     return -(t * DC__FN(clamped_log)(p) + (1 - t) * DC__FN(clamped_log)(1 - p));
 }
 
-static inline dc_real DC__FN(bce_slope_t)(dc_real p) {
+DC__MATH dc_real DC__FN(bce_slope_t)(dc_real p) {
     return DC__FN(clamped_log)(1 - p) - DC__FN(clamped_log)(p);
 }
 
-static inline dc_real DC__FN(bce_slope)(dc_real p, dc_real t) {
+DC__MATH dc_real DC__FN(bce_slope)(dc_real p, dc_real t) {
     dc_real variance = p * (1 - p);
     return (p - t) / (variance < DC__C(1e-12) ? DC__C(1e-12) : variance);
 }
 
-static inline dc_real DC__FN(kl)(dc_real log_p, dc_real t) {
+DC__MATH dc_real DC__FN(kl)(dc_real log_p, dc_real t) {
     return t == 0 ? 0 : t * (DC__FN(log)(t) - log_p);
 }
 
-static inline dc_real DC__FN(kl_slope_t)(dc_real log_p, dc_real t) {
+DC__MATH dc_real DC__FN(kl_slope_t)(dc_real log_p, dc_real t) {
     return t == 0 ? 0 : DC__FN(log)(t) + 1 - log_p;
 }
 
-static inline dc_real DC__FN(hinge)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : 1 - y * t; }
-static inline dc_real DC__FN(hinge_slope)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : -t; }
+DC__MATH dc_real DC__FN(hinge)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : 1 - y * t; }
+DC__MATH dc_real DC__FN(hinge_slope)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : -t; }
 
 /* @impl-kernels -------------------------------------------------------------------------------- */
 
@@ -2647,7 +2670,7 @@ static void DC__FN(pack)(int64_t depth, int64_t columns, dc__matrix b, dc_real *
 /* The contract of @impl-arithmetic, sixteen columns and 256 steps of k at a time: each element
  * of C is one chain of fused multiply-adds a chunk. The lanes are independent, so the compiler
  * may run them at once. */
-static void DC__FN(gemm_loops)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
+static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
                                dc_real *restrict c, int64_t c_row, bool accumulate) {
     dc_real packed[DC__CHUNK * DC__LANES], sum[DC__LANES];
     for (int64_t j0 = 0; j0 < n; j0 += DC__LANES) {
@@ -2805,6 +2828,38 @@ static void DC__FN(cumsum)(int64_t outer, int64_t n, int64_t inner, const dc_rea
                 y[at] = backward ? y[at] + sum : sum;
             }
         }
+}
+
+/* --- the end of a linear layer --- */
+
+static void DC__FN(finish)(int64_t m, int64_t n, int64_t row, const dc_real *restrict bias,
+                           dc_activation f, dc_real *restrict y) {
+    for (int64_t i = 0; i < m && bias && n > 1; i++)
+        for (int64_t j = 0; j < n; j++) y[i * row + j] += bias[j];
+    for (int64_t i = 0; i < m && bias && n == 1; i++) y[i * row] += bias[0];
+    if (n == row) n *= m, m = 1;                 /* One long row. */
+    for (int64_t i = 0; i < m; i++, y += row)
+        if (f == DC_RELU) for (int64_t j = 0; j < n; j++) y[j] = y[j] < 0 ? 0 : y[j];
+        else if (f == DC_TANH) for (int64_t j = 0; j < n; j++) y[j] = DC__FN(tanh)(y[j]);
+        else if (f == DC_SIGMOID) for (int64_t j = 0; j < n; j++) y[j] = DC__FN(sigmoid)(y[j]);
+}
+
+static void DC__FN(finish_backward)(int64_t m, int64_t n, int64_t row, dc_activation f,
+                                    const dc_real *restrict y, const dc_real *restrict dy,
+                                    dc_real *restrict dz, dc_real *restrict db) {
+    for (int64_t i = 0; i < m && f != DC_LINEAR; i++) {
+        const dc_real *restrict v = y + i * row, *restrict g = dy + i * row;
+        dc_real *restrict d = dz + i * row;
+        if (f == DC_RELU) for (int64_t j = 0; j < n; j++) d[j] = g[j] * (v[j] > 0 ? DC__C(1) : 0);
+        else if (f == DC_TANH) for (int64_t j = 0; j < n; j++) d[j] = g[j] * (1 - v[j] * v[j]);
+        else for (int64_t j = 0; j < n; j++) d[j] = g[j] * (v[j] * (1 - v[j]));
+    }
+    if (db && row == 1)                          /* A column is summed as broadcasting sums it. */
+        for (int64_t i = 0; i < m; i += DC__CHUNK)
+            db[0] += DC__FN(sum_row)(m - i < DC__CHUNK ? m - i : DC__CHUNK, dz + i);
+    else if (db)
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t j = 0; j < n; j++) db[j] += dz[i * row + j];
 }
 
 /* --- moving elements --- */
@@ -2987,22 +3042,27 @@ static void DC__FN(philox16)(const dc__random *random, uint32_t block, uint32_t 
         out[4 * l] = c0[l], out[4 * l + 1] = c1[l], out[4 * l + 2] = c2[l], out[4 * l + 3] = c3[l];
 }
 
-/* Element i is dropped when word i, as a fraction, is below rate. The mask is not stored:
- * backward makes it again. */
-static void DC__FN(dropout)(int64_t n, const dc__random *random, dc_real rate,
-                            const dc_real *restrict x, dc_real *restrict y, bool accumulate) {
+/* Element i is dropped when word i, as a fraction, is below rate; `first` is a multiple of 64. */
+static void DC__FN(dropout)(int64_t first, int64_t n, const dc__random *random, dc_real rate,
+                            const dc_real *restrict x, dc_real *restrict y,
+                            dc_real *restrict keep) {
     enum { DC__WORDS = 4 * DC__LANES };
     uint32_t word[DC__WORDS];
     dc_real scale = 1 / (1 - rate);
     for (int64_t start = 0; start < n; start += DC__WORDS) {
         int64_t length = n - start < DC__WORDS ? n - start : DC__WORDS;
-        DC__FN(philox16)(random, (uint32_t)(start / 4), word);
+        DC__FN(philox16)(random, (uint32_t)((first + start) / 4), word);
         for (int64_t i = 0; i < length; i++) {
             dc_real chance = (dc_real)(int32_t)(word[i] >> 8) * DC__C(0x1p-24);
-            dc_real kept = chance < rate ? 0 : x[start + i] * scale;
-            y[start + i] = accumulate ? y[start + i] + kept : kept;
+            keep[start + i] = chance < rate ? 0 : scale;
+            y[start + i] = chance < rate ? 0 : x[start + i] * scale;
         }
     }
+}
+
+static void DC__FN(dropout_backward)(int64_t n, const dc_real *restrict keep,
+                                     const dc_real *restrict dy, dc_real *restrict dx) {
+    for (int64_t i = 0; i < n; i++) dx[i] += keep[i] == 0 ? 0 : dy[i] * keep[i];
 }
 
 /* --- the optimisers' steps --- */
@@ -3012,12 +3072,12 @@ static void DC__FN(dropout)(int64_t n, const dc__random *random, dc_real rate,
  * before it gets denormal (below 1.2e-38), where processors are up to a hundred times slower;
  * sqrt(1e-36) is far below any epsilon that optimisers accept. The formulas are PyTorch's, but for
  * Lion's, which are its paper's. */
-static inline dc_real DC__FN(settle)(dc_real x) {
+DC__MATH dc_real DC__FN(settle)(dc_real x) {
     return x < DC__C(1e-36) && x > DC__C(-1e-36) ? 0 : x;
 }
 
 /* The gradient as the optimiser means it: scaled, clipped, with weight decay of the L2 kind. */
-static inline dc_real DC__FN(gradient)(dc_real g, dc_real w, const dc__step_numbers *s) {
+DC__MATH dc_real DC__FN(gradient)(dc_real g, dc_real w, const dc__step_numbers *s) {
     dc_real scaled = s->scale * g;
     dc_real above = scaled < -s->limit ? -s->limit : scaled;
     return (above > s->limit ? s->limit : above) + s->l2 * w;
@@ -3158,14 +3218,13 @@ static void DC__FN(lion_step)(int64_t n, dc_real *restrict w, const dc_real *res
     }
 }
 
+#endif /* DC__PRODUCT_ONLY */
+
 /* @impl-table ---------------------------------------------------------------------------------- */
 
 #ifdef DC__VECTOR                                 /* The appendix is at work, and brings its own. */
-#define DC__GEMM gemm_blocks
-static void DC__FN(gemm_blocks)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
-                                dc_real *c, int64_t c_row, bool accumulate);
-#else
-#define DC__GEMM gemm_loops
+static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
+                         int64_t c_row, bool accumulate);
 #endif
 
 #define DC__TEXT2(x) #x
@@ -3173,40 +3232,44 @@ static void DC__FN(gemm_blocks)(int64_t m, int64_t n, int64_t k, dc__matrix a, d
 
 static const dc__kernels DC__FN(kernels) = {
     .name = DC__TEXT1(DC__SUFFIX),
-#define DC__ROW(NAME, F, DF, LO, HI) .NAME = { DC__FN(NAME##_forward), DC__FN(NAME##_backward) },
+#define DC__ROW(NAME, F, DF, LO, HI)                                                               \
+    .NAME = { DC__LOOP(NAME##_forward), DC__LOOP(NAME##_backward) },
     DC_UNARY_OPS(DC__ROW)
 #undef DC__ROW
 #define DC__ROW(NAME, ARGUMENTS, F, DF, LO, HI)                                                    \
-    .NAME = { DC__FN(NAME##_forward), DC__FN(NAME##_backward) },
+    .NAME = { DC__LOOP(NAME##_forward), DC__LOOP(NAME##_backward) },
     DC_UNARY_OPS_WITH(DC__ROW)
 #undef DC__ROW
 #define DC__ROW(NAME, F, DFX, DFY)                                                                 \
-    .NAME = { DC__FN(NAME##_forward), DC__FN(NAME##_slope_x), DC__FN(NAME##_slope_y) },
+    .NAME = { DC__LOOP(NAME##_forward), DC__LOOP(NAME##_slope_x), DC__LOOP(NAME##_slope_y) },
     DC_BINARY_OPS(DC__ROW)
     DC__LOSS_OPS(DC__ROW)
 #undef DC__ROW
-    .fill = DC__FN(fill), .accumulate = DC__FN(accumulate), .axpy = DC__FN(axpy),
-    .choose = DC__FN(choose),
-    .gemm = DC__FN(DC__GEMM),
-    .move = DC__FN(move), .sum = DC__FN(sum), .spread = DC__FN(spread),
-    .max = DC__FN(max), .max_backward = DC__FN(max_backward), .argmax = DC__FN(argmax),
-    .prod = DC__FN(prod), .prod_backward = DC__FN(prod_backward), .cumsum = DC__FN(cumsum),
-    .take = DC__FN(take), .put = DC__FN(put), .gather = DC__FN(gather), .scatter = DC__FN(scatter),
-    .softmax = DC__FN(softmax), .softmax_backward = DC__FN(softmax_backward),
-    .log_softmax = DC__FN(log_softmax), .log_softmax_backward = DC__FN(log_softmax_backward),
-    .logsumexp = DC__FN(logsumexp),
-    .layer_norm = DC__FN(layer_norm), .layer_norm_backward = DC__FN(layer_norm_backward),
-    .batch_norm_backward = DC__FN(batch_norm_backward), .dropout = DC__FN(dropout),
-    .sgd = DC__FN(sgd_step), .rmsprop = DC__FN(rmsprop_step),
-    .adadelta = DC__FN(adadelta_step), .adam = DC__FN(adam_step), .nadam = DC__FN(nadam_step),
-    .lion = DC__FN(lion_step),
+    .fill = DC__LOOP(fill), .accumulate = DC__LOOP(accumulate), .axpy = DC__LOOP(axpy),
+    .choose = DC__LOOP(choose),
+    .gemm = DC__FN(gemm),
+    .finish = DC__LOOP(finish), .finish_backward = DC__LOOP(finish_backward),
+    .move = DC__LOOP(move), .sum = DC__LOOP(sum), .spread = DC__LOOP(spread),
+    .max = DC__LOOP(max), .max_backward = DC__LOOP(max_backward), .argmax = DC__LOOP(argmax),
+    .prod = DC__LOOP(prod), .prod_backward = DC__LOOP(prod_backward), .cumsum = DC__LOOP(cumsum),
+    .take = DC__LOOP(take), .put = DC__LOOP(put),
+    .gather = DC__LOOP(gather), .scatter = DC__LOOP(scatter),
+    .softmax = DC__LOOP(softmax), .softmax_backward = DC__LOOP(softmax_backward),
+    .log_softmax = DC__LOOP(log_softmax), .log_softmax_backward = DC__LOOP(log_softmax_backward),
+    .logsumexp = DC__LOOP(logsumexp),
+    .layer_norm = DC__LOOP(layer_norm), .layer_norm_backward = DC__LOOP(layer_norm_backward),
+    .batch_norm_backward = DC__LOOP(batch_norm_backward), .dropout = DC__LOOP(dropout),
+    .dropout_backward = DC__LOOP(dropout_backward),
+    .sgd = DC__LOOP(sgd_step), .rmsprop = DC__LOOP(rmsprop_step),
+    .adadelta = DC__LOOP(adadelta_step), .adam = DC__LOOP(adam_step), .nadam = DC__LOOP(nadam_step),
+    .lion = DC__LOOP(lion_step),
 };
-#undef DC__GEMM
 #endif /* DC__SUFFIX: the chapters that are compiled once for each instruction set */
 
 #ifdef DC__IMPLEMENTING
 #undef DC__IMPLEMENTING
 #undef DC__SUFFIX
+#undef DC__LOOPS
 
 /* The best table that the processor can run; with `wanted` a name, that one, or NULL. The
  * appendix knows those beyond the plain loops. */
@@ -3229,6 +3292,205 @@ static dc_real dc__normal_at(const dc__random *r, uint64_t i) {
     dc_real radius = DC__SQRT(-2 * dc__log_plain(u)), angle = DC__C(6.283185307179586) * v;
     return radius * (i & 1 ? dc__sin_plain(angle) : dc__cos_plain(angle));
 }
+
+/* @impl-threads -------------------------------------------------------------------------------- */
+
+/* A kernel runs on one thread. Large work is cut into parts that do not depend on each other, rows
+ * of a product for instance, and since no part's bits depend on how it was cut or on who computes
+ * it, the number of threads changes nothing but the time. The helpers are started on first use.
+ * Between two pieces of work they look out for the next one for a moment, and then sleep: the
+ * pieces of a training step are microseconds apart, but the machine belongs to others as well. */
+
+#if defined(DEEPC_NO_THREADS)
+#elif defined(__linux__) && defined(__GLIBC__)
+#if __GLIBC_PREREQ(2, 34) || defined(_REENTRANT)     /* libc has threads; or -pthread was given. */
+#define DC__THREADS 1
+#endif
+#elif defined(__linux__) || defined(__APPLE__) || (defined(DC__POSIX) && defined(_REENTRANT))
+#define DC__THREADS 1
+#endif
+
+enum { DC__MOST_THREADS = 64 };
+
+/* Computes the elements, rows or whatever is counted, from start to stop. */
+typedef void (*dc__part)(void *work, int64_t start, int64_t stop);
+
+#ifdef DC__THREADS
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+/* One piece of work at a time. Part i is free while slot[i] holds the number of the piece, and
+ * belongs to whoever exchanges that for 0: thread i, or if that one is late, the caller. So nobody
+ * waits for a thread that has not begun, and a late one finds nothing to do. */
+static struct dc__pool {
+    int             wanted;                /* Threads; 0: one for each processor. */
+    int             contexts;              /* The helpers live as long as a context does. */
+    bool            busy, quit;
+    int             helpers;
+    pthread_t       helper[DC__MOST_THREADS];
+    dc__part        part;                  /* The piece: [0, n) in parts of `length`. */
+    void           *work;
+    int64_t         n, length;
+    uint64_t        piece, slot[DC__MOST_THREADS];
+    int             left;                  /* Parts that are not done. */
+    int             asleep;
+    pthread_mutex_t lock;                  /* For falling asleep, waking up, and the contexts. */
+    pthread_cond_t  wake;
+} dc__pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+
+static void dc__relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void dc__run_part(int i, uint64_t piece) {
+    struct dc__pool *p = &dc__pool;
+    if (!__atomic_compare_exchange_n(&p->slot[i], &piece, 0, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED)) return;
+    int64_t start = i * p->length, stop = start + p->length < p->n ? start + p->length : p->n;
+    p->part(p->work, start, stop);
+    __atomic_fetch_sub(&p->left, 1, __ATOMIC_RELEASE);
+}
+
+static void *dc__help(void *number) {
+    enum { LOOKS = 2000 };                 /* 30 to 100 microseconds. */
+    struct dc__pool *p = &dc__pool;
+    uint64_t seen = 0, piece = 0;
+    while (!__atomic_load_n(&p->quit, __ATOMIC_ACQUIRE)) {
+        for (int i = 0; i < LOOKS && piece == seen; i++, dc__relax())
+            piece = __atomic_load_n(&p->piece, __ATOMIC_ACQUIRE);
+        if (piece == seen) {
+            pthread_mutex_lock(&p->lock);
+            __atomic_fetch_add(&p->asleep, 1, __ATOMIC_SEQ_CST);
+            while ((piece = __atomic_load_n(&p->piece, __ATOMIC_SEQ_CST)) == seen && !p->quit)
+                pthread_cond_wait(&p->wake, &p->lock);
+            __atomic_fetch_sub(&p->asleep, 1, __ATOMIC_SEQ_CST);
+            pthread_mutex_unlock(&p->lock);
+        }
+        seen = piece;
+        dc__run_part((int)(intptr_t)number, piece);
+    }
+    return NULL;
+}
+
+/* The processors that this process may use. */
+static int dc__processors(void) {
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef __linux__
+    unsigned long mask[16] = { 0 };
+#ifndef CPU_SETSIZE                        /* The header keeps it from strict C11. */
+    int sched_getaffinity(int process, size_t size, unsigned long *mask);
+    if (sched_getaffinity(0, sizeof mask, mask) == 0)
+#else
+    if (sched_getaffinity(0, sizeof mask, (cpu_set_t *)(void *)mask) == 0)
+#endif
+    {
+        n = 0;
+        for (size_t i = 0; i < sizeof mask / sizeof *mask; i++) n += __builtin_popcountl(mask[i]);
+    }
+#endif
+    return n < 1 ? 1 : n > DC__MOST_THREADS ? DC__MOST_THREADS : (int)n;
+}
+
+DC_API int dc_threads(void) {
+    int wanted = __atomic_load_n(&dc__pool.wanted, __ATOMIC_RELAXED);
+    if (wanted) return wanted;
+    const char *asked = getenv("DEEPC_THREADS");
+    wanted = asked ? atoi(asked) : 0;
+    if (wanted < 1) wanted = dc__processors();
+    if (wanted > DC__MOST_THREADS) wanted = DC__MOST_THREADS;
+    __atomic_store_n(&dc__pool.wanted, wanted, __ATOMIC_RELAXED);
+    return wanted;
+}
+
+DC_API void dc_set_threads(int count) {
+    if (count < 0) dc_fail(NULL, "dc_set_threads: %d threads; 0 is one for each processor", count);
+    if (count > DC__MOST_THREADS) count = DC__MOST_THREADS;
+    __atomic_store_n(&dc__pool.wanted, count, __ATOMIC_RELAXED);
+}
+
+/* A forked child has no helpers, only their memory. */
+static void dc__forget_helpers(void) {
+    dc__pool = (struct dc__pool){ .wanted = 1, .contexts = dc__pool.contexts };
+    pthread_mutex_init(&dc__pool.lock, NULL);
+    pthread_cond_init(&dc__pool.wake, NULL);
+}
+
+static void dc__start_helpers(int count) {
+    static bool once;
+    pthread_attr_t attributes;
+    if (!once) once = pthread_atfork(NULL, NULL, dc__forget_helpers) == 0;
+    if (pthread_attr_init(&attributes)) return;
+    pthread_attr_setstacksize(&attributes, 1 << 20);
+    struct dc__pool *p = &dc__pool;
+    while (p->helpers < count && !pthread_create(&p->helper[p->helpers], &attributes, dc__help,
+                                                 (void *)(intptr_t)(p->helpers + 1)))
+        p->helpers++;
+    pthread_attr_destroy(&attributes);
+}
+
+/* Counts contexts; the last one takes the helpers along. */
+static void dc__count_context(int change) {
+    struct dc__pool *p = &dc__pool;
+    pthread_mutex_lock(&p->lock);
+    p->contexts += change;
+    bool is_last = p->contexts == 0;
+    pthread_mutex_unlock(&p->lock);
+    if (!is_last || __atomic_exchange_n(&p->busy, true, __ATOMIC_ACQUIRE)) return;
+    pthread_mutex_lock(&p->lock);
+    __atomic_store_n(&p->quit, true, __ATOMIC_RELEASE);
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    while (p->helpers > 0) pthread_join(p->helper[--p->helpers], NULL);
+    p->quit = false;
+    __atomic_store_n(&p->busy, false, __ATOMIC_RELEASE);
+}
+
+/* Runs part on all of [0, n), in parts that are multiples of `unit` and not shorter than `least`. A
+ * second caller does its work alone meanwhile. */
+static void dc__parallel(int64_t n, int64_t unit, int64_t least, dc__part part, void *work) {
+    struct dc__pool *p = &dc__pool;
+    int parts = 1;
+    if (n >= 2 * least && n >= 2 * unit) parts = dc_threads();
+    if (parts > 1 && n / parts < least) parts = (int)(n / least);
+    if (parts < 2 || __atomic_exchange_n(&p->busy, true, __ATOMIC_ACQUIRE)) {
+        if (n > 0) part(work, 0, n);
+        return;
+    }
+    if (p->helpers < parts - 1) dc__start_helpers(parts - 1);
+    p->part = part, p->work = work, p->n = n;
+    p->length = ((n + parts - 1) / parts + unit - 1) / unit * unit;
+    parts = (int)((n + p->length - 1) / p->length);
+    p->left = parts;
+    uint64_t piece = p->piece + 1;
+    for (int i = 0; i < parts; i++) __atomic_store_n(&p->slot[i], piece, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->piece, piece, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) {
+        pthread_mutex_lock(&p->lock);
+        pthread_cond_broadcast(&p->wake);
+        pthread_mutex_unlock(&p->lock);
+    }
+    for (int i = 0; i < parts; i++) dc__run_part(i, piece);
+    for (int looks = 0; __atomic_load_n(&p->left, __ATOMIC_ACQUIRE); looks++)
+        if (looks < 1000) dc__relax();
+        else sched_yield();
+    __atomic_store_n(&p->busy, false, __ATOMIC_RELEASE);
+}
+
+#else
+DC_API int dc_threads(void) { return 1; }
+DC_API void dc_set_threads(int count) { (void)count; }
+static void dc__count_context(int change) { (void)change; }
+
+static void dc__parallel(int64_t n, int64_t unit, int64_t least, dc__part part, void *work) {
+    (void)unit, (void)least;
+    if (n > 0) part(work, 0, n);
+}
+#endif
 
 /* @impl-tensors -------------------------------------------------------------------------------- */
 
@@ -3272,10 +3534,9 @@ static int64_t dc__count(dc_context *ctx, dc_shape s) {
     for (int i = 0; i < s.rank; i++) {
         if (s.dim[i] < 0)
             dc_fail(ctx, "shape %s: sizes cannot be negative", DC__SHAPE_TEXT(s));
-        if (s.dim[i] && n > limit / s.dim[i])
+        if (s.dim[i] == 0) is_empty = true;
+        else if (__builtin_mul_overflow(n, s.dim[i], &n) || n > limit)
             dc_fail(ctx, "shape %s has more elements than memory can hold", DC__SHAPE_TEXT(s));
-        if (s.dim[i]) n *= s.dim[i];
-        else is_empty = true;
     }
     return is_empty ? 0 : n;
 }
@@ -3363,6 +3624,7 @@ DC_API dc_context *dc_new_checked(uint64_t seed, const dc_options *options, size
     dc_context *ctx = DC_MALLOC(sizeof *ctx);
     if (!ctx) return NULL;
     *ctx = (dc_context){ .seed = seed, .kernels = kernels };
+    dc__count_context(+1);
     if (options) ctx->on_error = options->on_error, ctx->user = options->user;
     return ctx;
 }
@@ -3374,6 +3636,7 @@ DC_API void dc_free(dc_context *ctx) {
     dc__free_arena(&ctx->step);
     dc__free_arena(&ctx->permanent);
     DC_FREE(ctx);
+    dc__count_context(-1);
 }
 
 DC_API dc_mark dc_begin(dc_context *ctx) {
@@ -3893,20 +4156,25 @@ static dc_tensor *dc__apply2(const dc_op *op, dc_tensor *x, dc_tensor *y, const 
     return dc_apply(op, (dc_tensors){ 2, (dc_tensor *[]){ x, y } }, state, state_size);
 }
 
-/* Where to add d loss / dx. A gradient that this pass reaches for the first time starts from
- * zero; that of a leaf, a parameter for instance, goes on from pass to pass until dc_zero_grad
- * or dc_step. */
-DC_API dc_real *dc_grad_data(dc_tensor *x) {
+/* Room for d loss / dx, or NULL. A gradient that this pass reaches for the first time is fresh:
+ * nothing has been written there. That of a leaf, a parameter for instance, goes on from pass to
+ * pass until dc_zero_grad or dc_step. */
+static dc_real *dc__grad_room(dc_tensor *x, bool *is_fresh) {
     dc_context *ctx = x->ctx;
-    bool is_leaf = x->inputs == 0, is_fresh = is_leaf ? x->pass == 0 : x->pass != ctx->pass;
+    bool is_leaf = x->inputs == 0;
     if (!x->needs_grad) return NULL;
-    if (is_fresh) {
-        if (!x->grad) x->grad = dc__memory_with(x, (size_t)x->size * sizeof(dc_real));
-        ctx->kernels->fill(x->size, 0, x->grad);
-        ctx->pending += !is_leaf;
-    }
+    *is_fresh = is_leaf ? x->pass == 0 : x->pass != ctx->pass;
+    if (!x->grad) x->grad = dc__memory_with(x, (size_t)x->size * sizeof(dc_real));
+    ctx->pending += *is_fresh && !is_leaf;
     x->pass = ctx->pass;
     return x->grad;
+}
+
+DC_API dc_real *dc_grad_data(dc_tensor *x) {
+    bool is_fresh;
+    dc_real *grad = dc__grad_room(x, &is_fresh);
+    if (grad && is_fresh) x->ctx->kernels->fill(x->size, 0, grad);
+    return grad;
 }
 
 static void dc__check_versions(const dc_tensor *y) {
@@ -3990,18 +4258,36 @@ static dc_shape dc__same_shape_as_x(const dc_tensor *y) { return y->in[0]->shape
 
 typedef struct dc__ab { dc_real a, b; } dc__ab;
 
+enum { DC__EACH = 1 << 14 };             /* Elements that are not worth a second thread. */
+
+typedef struct dc__unary_work {
+    const dc__unary_kernel *kernel;
+    const dc_tensor        *y;
+    dc_real                *dx;          /* NULL: forward. */
+    dc__ab                  s;
+} dc__unary_work;
+
+static void dc__unary_part(void *work, int64_t start, int64_t stop) {
+    const dc__unary_work *u = work;
+    const dc_tensor *y = u->y;
+    const dc_real *x = y->in[0]->data + start;
+    if (!u->dx) u->kernel->forward(stop - start, x, y->data + start, u->s.a, u->s.b);
+    else u->kernel->backward(stop - start, x, y->data + start, y->grad + start, u->dx + start,
+                             u->s.a, u->s.b);
+}
+
+static void dc__unary(dc_tensor *y, const dc__unary_kernel *kernel, dc_real *dx) {
+    dc__unary_work u = { kernel, y, dx, { 0, 0 } };
+    if (y->state) u.s = *(const dc__ab *)y->state;
+    dc__parallel(y->size, DC__LANES, DC__EACH, dc__unary_part, &u);
+}
+
 #define DC__DEFINE(NAME, FORMULA)                                                                  \
-    static void dc__##NAME##_forward(dc_tensor *y)                                                 \
-    {                                                                                              \
-        const dc__ab *s = y->state;                                                                \
-        y->ctx->kernels->NAME.forward(y->size, y->in[0]->data, y->data, s ? s->a : 0,              \
-                                      s ? s->b : 0);                                               \
+    static void dc__##NAME##_forward(dc_tensor *y) {                                               \
+        dc__unary(y, &y->ctx->kernels->NAME, NULL);                                                \
     }                                                                                              \
-    static void dc__##NAME##_backward(dc_tensor *y)                                                \
-    {                                                                                              \
-        const dc__ab *s = y->state;                                                                \
-        y->ctx->kernels->NAME.backward(y->size, y->in[0]->data, y->data, y->grad,                  \
-                                       dc_grad_data(y->in[0]), s ? s->a : 0, s ? s->b : 0);        \
+    static void dc__##NAME##_backward(dc_tensor *y) {                                              \
+        dc__unary(y, &y->ctx->kernels->NAME, dc_grad_data(y->in[0]));                              \
     }                                                                                              \
     static const dc_op dc__##NAME##_op = { #NAME, "dx = dy (" FORMULA ")", dc__same_shape_as_x,    \
                                            dc__##NAME##_forward, dc__##NAME##_backward, false };
@@ -4112,9 +4398,39 @@ static const dc_real *dc__piece(const dc_real *x, int64_t stride, int64_t start,
     return room;
 }
 
+/* Two operands of one shape: nothing is broadcast. */
+typedef struct dc__binary_work {
+    const dc__binary_kernel *kernel;
+    const dc_tensor         *z;
+    dc_real                 *grad[2];    /* Of the operands; both NULL: forward. */
+    bool                     is_fresh[2];
+    dc_real                  a;
+} dc__binary_work;
+
+static void dc__binary_part(void *work, int64_t start, int64_t stop) {
+    const dc__binary_work *b = work;
+    const dc_tensor *z = b->z;
+    const dc_real *x = z->in[0]->data + start, *y = z->in[1]->data + start;
+    if (!b->grad[0] && !b->grad[1])
+        b->kernel->forward(stop - start, x, y, z->data + start, b->a);
+    for (int side = 0; side < 2; side++)
+        for (int64_t at = start, n; b->grad[side] && at < stop; at += n) {
+            dc_real room[DC__CHUNK], *g = b->is_fresh[side] ? b->grad[side] + at : room;
+            n = stop - at < DC__CHUNK || b->is_fresh[side] ? stop - at : DC__CHUNK;
+            (side ? b->kernel->slope_y : b->kernel->slope_x)
+                (n, x + at - start, y + at - start, z->data + at, z->grad + at, g, b->a);
+            if (g == room) z->ctx->kernels->accumulate(n, g, b->grad[side] + at);
+        }
+}
+
 static void dc__binary_forward(dc_tensor *z, const dc__binary_kernel *kernel) {
-    dc__walk w = dc__broadcast(z);
     const dc__ab *s = z->state;
+    if (dc__same_shape(z->in[0]->shape, z->in[1]->shape)) {
+        dc__binary_work b = { kernel, z, { NULL }, { false }, s ? s->a : 0 };
+        dc__parallel(z->size, DC__LANES, DC__EACH, dc__binary_part, &b);
+        return;
+    }
+    dc__walk w = dc__broadcast(z);
     const dc_real *xs = z->in[0]->data, *ys = z->in[1]->data;
     dc_real *out = z->data, a = s ? s->a : 0, x_room[DC__CHUNK], y_room[DC__CHUNK];
     int last = w.rank - 1;
@@ -4135,9 +4451,15 @@ static void dc__binary_forward(dc_tensor *z, const dc__binary_kernel *kernel) {
 /* A repeated operand collects the gradients of all its copies: along the last axis as a sum over
  * each 256 elements, along the others row by row. */
 static void dc__binary_backward(dc_tensor *z, const dc__binary_kernel *kernel) {
-    dc__walk w = dc__broadcast(z);
     const dc__ab *s = z->state;
     dc_tensor *in[2] = { z->in[0], z->in[1] };
+    if (dc__same_shape(in[0]->shape, in[1]->shape)) {
+        dc__binary_work b = { kernel, z, { NULL }, { false }, s ? s->a : 0 };
+        for (int i = 0; i < 2; i++) b.grad[i] = dc__grad_room(in[i], &b.is_fresh[i]);
+        dc__parallel(z->size, DC__LANES, DC__EACH, dc__binary_part, &b);
+        return;
+    }
+    dc__walk w = dc__broadcast(z);
     dc_real *grad[2] = { dc_grad_data(in[0]), dc_grad_data(in[1]) };
     dc_real a = s ? s->a : 0, room[2][DC__CHUNK], g[DC__CHUNK], sum;
     int last = w.rank - 1;
@@ -4834,6 +5156,47 @@ DC_API dc_tensor *dc_one_hot(dc_tensor *labels, int64_t classes) {
     return y;
 }
 
+/* --- products, and the end of a linear layer; in parts by rows of C, or by columns --- */
+
+typedef struct dc__product {
+    const dc__kernels *kernels;
+    int64_t        m, n, k;
+    dc__matrix     a, b;
+    dc_real       *c;                /* [m, n], rows side by side. */
+    bool           add;
+    const dc_real *bias;             /* Or NULL; like f, for what comes after the product. */
+    dc_activation  f;
+} dc__product;
+
+enum { DC__SMALL_PRODUCT = 1 << 18 };   /* Multiplications that are not worth a second thread. */
+
+static bool dc__by_columns(const dc__product *p) { return p->n >= p->m; }
+
+static void dc__product_part(void *work, int64_t start, int64_t stop) {
+    dc__product p = *(const dc__product *)work;
+    int64_t row = p.n;
+    if (dc__by_columns(&p)) {
+        p.n = stop - start, p.b.data += start * p.b.column, p.c += start;
+        if (p.bias) p.bias += start;
+    } else {
+        p.m = stop - start, p.a.data += start * p.a.row, p.c += start * row;
+    }
+    p.kernels->gemm(p.m, p.n, p.k, p.a, p.b, p.c, row, p.add);
+    if (p.bias || p.f != DC_LINEAR) p.kernels->finish(p.m, p.n, row, p.bias, p.f, p.c);
+}
+
+/* How many of `all` columns, or rows, make a part of a product of m n k multiplications. */
+static int64_t dc__part_length(int64_t all, int64_t multiplications) {
+    if (multiplications < DC__SMALL_PRODUCT) return all;
+    return all * DC__SMALL_PRODUCT / multiplications + 1;
+}
+
+static void dc__multiply(dc__product p) {
+    int64_t all = dc__by_columns(&p) ? p.n : p.m;
+    int64_t least = dc__part_length(all, p.m * p.n * p.k);
+    dc__parallel(all, dc__by_columns(&p) ? 2 * DC__LANES : 1, least, dc__product_part, &p);
+}
+
 /* --- matrix product: C = A B,  dA = dC B^T,  dB = A^T dC --- */
 
 typedef struct dc__matmul_state { bool transpose_a, transpose_b; } dc__matmul_state;
@@ -4849,16 +5212,20 @@ static dc__matrix_view dc__as_matrix(const dc_tensor *t, const dc_real *data, bo
 
 static dc__matrix dc__flipped(dc__matrix m) { return (dc__matrix){ m.data, m.column, m.row }; }
 
+static void dc__cannot_multiply(const dc_tensor *c, bool transpose_a, bool transpose_b) {
+    dc_shape a = c->in[0]->shape, b = c->in[1]->shape;
+    dc_fail(c->ctx, "dc_matmul: cannot multiply %s%s by %s%s; the inner sizes must agree (%lld and "
+            "%lld)", DC__SHAPE_TEXT(a), transpose_a ? " transposed" : "", DC__SHAPE_TEXT(b),
+            transpose_b ? " transposed" : "", (long long)a.dim[a.rank - (transpose_a ? 2 : 1)],
+            (long long)b.dim[b.rank - (transpose_b ? 1 : 2)]);
+}
+
 static dc_shape dc__matmul_shape(const dc_tensor *c) {
     const dc__matmul_state *s = c->state;
     dc_tensor *a = c->in[0], *b = c->in[1];
     dc__matrix_view ma = dc__as_matrix(a, NULL, s->transpose_a);
     dc__matrix_view mb = dc__as_matrix(b, NULL, s->transpose_b);
-    if (ma.columns != mb.rows)
-        dc_fail(c->ctx, "dc_matmul: cannot multiply %s%s by %s%s; the inner sizes must agree (%lld "
-                "and %lld)", DC__SHAPE_TEXT(a->shape), s->transpose_a ? " transposed" : "",
-                DC__SHAPE_TEXT(b->shape), s->transpose_b ? " transposed" : "",
-                (long long)ma.columns, (long long)mb.rows);
+    if (ma.columns != mb.rows) dc__cannot_multiply(c, s->transpose_a, s->transpose_b);
     dc_tensor lead_a = { .shape = a->shape, .ctx = c->ctx };
     dc_tensor lead_b = { .shape = b->shape, .ctx = c->ctx };
     lead_a.shape.rank -= 2, lead_b.shape.rank -= 2;
@@ -4900,7 +5267,8 @@ static void dc__matmul_forward(dc_tensor *c) {
     do {
         dc__matrix ma = a.at, mb = b.at;
         ma.data += x * a_size, mb.data += y * b_size;
-        c->ctx->kernels->gemm(a.rows, b.columns, a.columns, ma, mb, out, b.columns, false);
+        dc__multiply((dc__product){ c->ctx->kernels, a.rows, b.columns, a.columns, ma, mb, out,
+                                    .add = false });
         out += a.rows * b.columns;
     } while (dc__next_row(&w, index, &x, &y));
 }
@@ -4915,18 +5283,18 @@ static void dc__matmul_backward(dc_tensor *c) {
     dc_real *da = dc_grad_data(c->in[0]), *db = dc_grad_data(c->in[1]);
     dc__matrix dc = { c->grad, b.columns, 1 };
     int64_t m = a.rows, k = a.columns, n = b.columns;
-    void (*gemm)(int64_t, int64_t, int64_t, dc__matrix, dc__matrix, dc_real *, int64_t, bool)
-        = c->ctx->kernels->gemm;
+    const dc__kernels *kernels = c->ctx->kernels;
     if (!c->size) return;
     do {
-        dc__matrix ma = a.at, mb = b.at;
+        dc__matrix ma = a.at, mb = b.at, mc = dc__flipped(dc);
         ma.data += x * a_size, mb.data += y * b_size;
-        dc_real *to_a = da ? da + x * a_size : NULL, *to_b = db ? db + y * b_size : NULL;
-        if (to_a && !s->transpose_a) gemm(m, k, n, dc, dc__flipped(mb), to_a, k, true);
-        if (to_a &&  s->transpose_a) gemm(k, m, n, mb, dc__flipped(dc), to_a, m, true);
-        if (to_b && !s->transpose_b) gemm(k, n, m, dc__flipped(ma), dc, to_b, n, true);
-        if (to_b &&  s->transpose_b) gemm(n, k, m, dc__flipped(dc), ma, to_b, k, true);
-        dc.data += m * n;
+        dc__product to_a = { kernels, m, k, n, dc, dc__flipped(mb), da, .add = true };
+        dc__product to_b = { kernels, k, n, m, dc__flipped(ma), dc, db, .add = true };
+        if (s->transpose_a) to_a.m = k, to_a.n = m, to_a.a = mb, to_a.b = mc;
+        if (s->transpose_b) to_b.m = n, to_b.n = k, to_b.a = mc, to_b.b = ma;
+        if (da) to_a.c += x * a_size, dc__multiply(to_a);
+        if (db) to_b.c += y * b_size, dc__multiply(to_b);
+        dc.data += m * n, mc.data += m * n;
     } while (dc__next_row(&w, index, &x, &y));
 }
 
@@ -4952,17 +5320,88 @@ DC_API dc_tensor *dc_matmul(dc_tensor *a, dc_tensor *b) {
 }
 
 /* A bias or a gain has one number a feature: the last axis of y. NULL will do. */
-static void dc__check_vector(const char *what, const dc_tensor *y, const dc_tensor *v) {
-    int64_t features = y->shape.rank ? y->shape.dim[y->shape.rank - 1] : 1;
+static void dc__check_vector(dc_context *ctx, const char *what, dc_shape y, const dc_tensor *v) {
+    int64_t features = y.rank ? y.dim[y.rank - 1] : 1;
     if (v && (v->shape.rank != 1 || v->size != features))
-        dc_fail(y->ctx, "%s should be [%lld], not %s, for a result %s", what, (long long)features,
-                DC__SHAPE_TEXT(v->shape), DC__SHAPE_TEXT(y->shape));
+        dc_fail(ctx, "%s should be [%lld], not %s, for a result %s", what, (long long)features,
+                DC__SHAPE_TEXT(v->shape), DC__SHAPE_TEXT(y));
+}
+
+/* y = f(x W + b) as one op, f being its state; z = x W + b needs no room.
+ *   dz = dy f'(z),  dx = dz W^T,  dW = x^T dz,  db = sum of dz's rows */
+static bool dc__is_fused(dc_activation f) {
+    return f == DC_LINEAR || f == DC_RELU || f == DC_TANH || f == DC_SIGMOID;
+}
+
+static void dc__linear_forward(dc_tensor *y) {
+    int64_t k = y->in[1]->shape.dim[0], n = y->in[1]->shape.dim[1];
+    if (y->size)
+        dc__multiply((dc__product){ y->ctx->kernels, y->size / n, n, k, { y->in[0]->data, k, 1 },
+                                    { y->in[1]->data, n, 1 }, y->data, false,
+                                    y->inputs > 2 ? y->in[2]->data : NULL,
+                                    *(const dc_activation *)y->state });
+}
+
+typedef struct dc__linear_work {
+    const dc_tensor *y;
+    dc_real         *dz, *dw, *db;       /* dw, db: NULL when they are not wanted. */
+    bool             add;                /* To dw. */
+} dc__linear_work;
+
+/* What belongs to some columns of y: of dz, db and dW. */
+static void dc__linear_columns(void *work, int64_t start, int64_t stop) {
+    const dc__linear_work *l = work;
+    const dc_tensor *y = l->y;
+    const dc__kernels *kernels = y->ctx->kernels;
+    dc_activation f = *(const dc_activation *)y->state;
+    int64_t k = y->in[1]->shape.dim[0], n = y->in[1]->shape.dim[1], m = y->size / n;
+    if (f != DC_LINEAR || l->db)
+        kernels->finish_backward(m, stop - start, n, f, y->data + start, y->grad + start,
+                                 l->dz + start, l->db ? l->db + start : NULL);
+    if (l->dw)
+        kernels->gemm(k, stop - start, m, (dc__matrix){ y->in[0]->data, 1, k },
+                      (dc__matrix){ l->dz + start, n, 1 }, l->dw + start, n, l->add);
+}
+
+static void dc__linear_backward(dc_tensor *y) {
+    int64_t k = y->in[1]->shape.dim[0], n = y->in[1]->shape.dim[1], m = n ? y->size / n : 0;
+    bool fresh_w = true, fresh_x = true;
+    for (int i = 0; i < y->inputs && !m; i++) dc_grad_data(y->in[i]);        /* Zeros. */
+    if (!m) return;
+    dc__linear_work l = { y, y->grad, dc__grad_room(y->in[1], &fresh_w), NULL, false };
+    if (y->inputs > 2) l.db = dc_grad_data(y->in[2]);
+    if (*(const dc_activation *)y->state != DC_LINEAR)
+        l.dz = dc__temporary(y->ctx, (size_t)y->size * sizeof *l.dz);
+    l.add = !fresh_w;
+    dc__parallel(n, 2 * DC__LANES, dc__part_length(n, m * n * k), dc__linear_columns, &l);
+    dc_real *dx = dc__grad_room(y->in[0], &fresh_x);
+    if (dx)
+        dc__multiply((dc__product){ y->ctx->kernels, m, k, n, { l.dz, n, 1 },
+                                    { y->in[1]->data, 1, n }, dx, !fresh_x, NULL, DC_LINEAR });
+}
+
+static dc_shape dc__linear_shape(const dc_tensor *y) {
+    dc_shape shape = y->in[0]->shape, w = y->in[1]->shape;
+    if (shape.dim[shape.rank - 1] != w.dim[0]) dc__cannot_multiply(y, false, false);
+    shape.dim[shape.rank - 1] = w.dim[1];
+    dc__check_vector(y->ctx, "dc_linear: the bias", shape, y->inputs > 2 ? y->in[2] : NULL);
+    return shape;
+}
+
+DC__OP(linear, "dz = dy f'(z), dx = dz W^T, dW = x^T dz, db = sum of dz", dc__linear_shape);
+
+/* f must be fused. */
+static dc_tensor *dc__linear(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_activation f) {
+    dc_tensors in = { b ? 3 : 2, (dc_tensor *[]){ x, w, b } };
+    dc__context_of("dc_linear", in);
+    if (w->shape.rank == 2 && x->shape.rank > 1) return dc_apply(&dc__linear_op, in, &f, sizeof f);
+    dc_tensor *y = dc_matmul(x, w);
+    dc__check_vector(y->ctx, "dc_linear: the bias", y->shape, b);
+    return b ? dc_add(y, b) : y;
 }
 
 DC_API dc_tensor *dc_linear(dc_tensor *x, dc_tensor *w, dc_tensor *b) {
-    dc_tensor *y = dc_matmul(x, w);
-    dc__check_vector("dc_linear: the bias", y, b);
-    return b ? dc_add(y, b) : y;
+    return dc__linear(x, w, b, DC_LINEAR);
 }
 
 DC_API dc_tensor *dc_dot(dc_tensor *a, dc_tensor *b) {
@@ -4994,15 +5433,34 @@ static dc_shape dc__rows_shape(const dc_tensor *y) {
     return x->shape;
 }
 
+typedef struct dc__row_work {
+    void         (*forward) (int64_t rows, int64_t n, const dc_real *x, dc_real *y);
+    void         (*backward)(int64_t rows, int64_t n, const dc_real *y, const dc_real *dy,
+                             dc_real *dx);
+    int64_t        n;
+    const dc_real *x, *dy;               /* Forward: x to y. */
+    dc_real       *y, *dx;
+} dc__row_work;
+
+static void dc__row_part(void *work, int64_t start, int64_t stop) {
+    const dc__row_work *w = work;
+    int64_t at = start * w->n;
+    if (w->forward) w->forward(stop - start, w->n, w->x + at, w->y + at);
+    else w->backward(stop - start, w->n, w->y + at, w->dy + at, w->dx + at);
+}
+
+static void dc__by_rows(int64_t rows, dc__row_work w) {
+    dc__parallel(rows, 1, DC__EACH / 4 / (w.n ? w.n : 1) + 1, dc__row_part, &w);
+}
+
 #define DC__DEFINE(NAME, FORMULA)                                                                  \
-    static void dc__##NAME##_forward(dc_tensor *y)                                                 \
-    {                                                                                              \
-        y->ctx->kernels->NAME(dc__rows(y), dc__last(y), y->in[0]->data, y->data);                  \
+    static void dc__##NAME##_forward(dc_tensor *y) {                                               \
+        dc__by_rows(dc__rows(y), (dc__row_work){ .forward = y->ctx->kernels->NAME,                 \
+            .n = dc__last(y), .x = y->in[0]->data, .y = y->data });                                \
     }                                                                                              \
-    static void dc__##NAME##_backward(dc_tensor *y)                                                \
-    {                                                                                              \
-        y->ctx->kernels->NAME##_backward(dc__rows(y), dc__last(y), y->data, y->grad,               \
-                                         dc_grad_data(y->in[0]));                                  \
+    static void dc__##NAME##_backward(dc_tensor *y) {                                              \
+        dc__by_rows(dc__rows(y), (dc__row_work){ .backward = y->ctx->kernels->NAME##_backward,     \
+            .n = dc__last(y), .y = y->data, .dy = y->grad, .dx = dc_grad_data(y->in[0]) });        \
     }                                                                                              \
     static const dc_op dc__##NAME##_op = { #NAME, FORMULA, dc__rows_shape, dc__##NAME##_forward,   \
                                            dc__##NAME##_backward, false };                         \
@@ -5060,8 +5518,8 @@ static const dc_op dc__layer_norm_op = {
 };
 
 static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bias) {
-    dc__check_vector("normalisation: the gain", y, gain);
-    dc__check_vector("normalisation: the bias", y, bias);
+    dc__check_vector(y->ctx, "normalisation: the gain", y->shape, gain);
+    dc__check_vector(y->ctx, "normalisation: the bias", y->shape, bias);
     if (gain) y = dc_mul(y, gain);
     return bias ? dc_add(y, bias) : y;
 }
@@ -5150,16 +5608,24 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
 
 /* --- dropout --- */
 
-typedef struct dc__dropout_state { dc__random random; dc_real rate; } dc__dropout_state;
+typedef struct dc__dropout_state { dc__random random; dc_real rate, *keep; } dc__dropout_state;
+
+static void dc__dropout_part(void *work, int64_t start, int64_t stop) {
+    const dc_tensor *y = work;
+    const dc__dropout_state *s = y->state;
+    y->ctx->kernels->dropout(start, stop - start, &s->random, s->rate, y->in[0]->data + start,
+                             y->data + start, s->keep + start);
+}
 
 static void dc__dropout_forward(dc_tensor *y) {
-    const dc__dropout_state *s = y->state;
-    y->ctx->kernels->dropout(y->size, &s->random, s->rate, y->in[0]->data, y->data, false);
+    dc__dropout_state *s = y->state;
+    s->keep = dc__temporary(y->ctx, (size_t)y->size * sizeof *s->keep);
+    dc__parallel(y->size, 4 * DC__LANES, DC__EACH / 4, dc__dropout_part, y);
 }
 
 static void dc__dropout_backward(dc_tensor *y) {
     const dc__dropout_state *s = y->state;
-    y->ctx->kernels->dropout(y->size, &s->random, s->rate, y->grad, dc_grad_data(y->in[0]), true);
+    y->ctx->kernels->dropout_backward(y->size, s->keep, y->grad, dc_grad_data(y->in[0]));
 }
 
 static const dc_op dc__dropout_op = {
@@ -5173,7 +5639,8 @@ static dc_tensor *dc__dropout(dc_tensor *x, dc_real rate, uint32_t owner, uint32
     if (!(rate >= 0 && rate < 1))
         dc_fail(ctx, "dc_dropout: a rate of %g; it must be in [0, 1)", (double)rate);
     if (!ctx->training || rate == 0) return x;
-    dc__dropout_state s = { dc__stream(ctx, DC__FOR_DROPOUT, owner, call, ctx->steps), rate };
+    dc__random random = dc__stream(ctx, DC__FOR_DROPOUT, owner, call, ctx->steps);
+    dc__dropout_state s = { random, rate, NULL };
     return dc__apply1(&dc__dropout_op, x, &s, sizeof s);
 }
 
@@ -5203,6 +5670,7 @@ static dc_tensor *dc__reduce(dc_tensor *each, const dc_loss_options *o) {
  * be a mistake that trains: [n] against [n, 1] would compare each with each. */
 static dc_tensor *dc__target_like(const char *who, dc_tensor *y, dc_shape wanted, dc_tensor *t) {
     dc_context *ctx = dc__context_of(who, DC_TENSORS(y, t));
+    if (dc__same_shape(t->shape, wanted)) return t;
     dc_shape a = { 0 }, b = { 0 };
     for (int i = 0; i < wanted.rank; i++)
         if (wanted.dim[i] != 1) a.dim[a.rank++] = wanted.dim[i];
@@ -5211,7 +5679,7 @@ static dc_tensor *dc__target_like(const char *who, dc_tensor *y, dc_shape wanted
     if (!dc__same_shape(a, b))
         dc_fail(ctx, "%s: prediction %s and target %s do not fit; the target should be %s", who,
                 DC__SHAPE_TEXT(y->shape), DC__SHAPE_TEXT(t->shape), DC__SHAPE_TEXT(wanted));
-    return dc__same_shape(t->shape, wanted) ? t : dc_reshape(t, wanted);
+    return dc_reshape(t, wanted);
 }
 
 /* --- element by element: the table of @impl-arithmetic --- */
@@ -5289,6 +5757,50 @@ DC_API dc_tensor *dc_nll_with(dc_tensor *log_p, dc_tensor *labels, const dc_loss
     return dc__reduce_weighted(each, weights, o);
 }
 
+/* The usual case as one op: neither weights nor smoothing, and one number as the result. It takes
+ * the steps of log_softmax, take_along, neg and sum or mean, and so gives their bits. */
+typedef struct dc__nll_state { dc_real divisor, *log_p; } dc__nll_state;
+
+static dc_shape dc__scalar_shape(const dc_tensor *y) { (void)y; return DC_SCALAR; }
+
+static void dc__fused_nll_forward(dc_tensor *y) {
+    dc__nll_state *s = y->state;
+    const dc_tensor *x = y->in[0];
+    int64_t rows = dc__rows(x), n = dc__last(x);
+    s->log_p = dc__temporary(y->ctx, (size_t)(x->size + rows) * sizeof(dc_real));
+    dc_real *each = s->log_p + x->size;
+    dc__by_rows(rows, (dc__row_work){ .forward = y->ctx->kernels->log_softmax, .n = n,
+                                      .x = x->data, .y = s->log_p });
+    for (int64_t r = 0; r < rows; r++)
+        each[r] = -s->log_p[r * n + (int64_t)y->in[1]->data[r]];
+    y->ctx->kernels->sum(1, rows, 1, each, y->data, s->divisor);
+}
+
+static void dc__fused_nll_backward(dc_tensor *y) {
+    const dc__nll_state *s = y->state;
+    dc_tensor *x = y->in[0];
+    int64_t rows = dc__rows(x), n = dc__last(x);
+    dc_real *g = dc_alloc(y->ctx, (size_t)x->size * sizeof *g);
+    for (int64_t r = 0; r < rows; r++)
+        g[r * n + (int64_t)y->in[1]->data[r]] = -(y->grad[0] / s->divisor);
+    dc__by_rows(rows, (dc__row_work){ .backward = y->ctx->kernels->log_softmax_backward, .n = n,
+                                      .y = s->log_p, .dy = g, .dx = dc_grad_data(x) });
+}
+
+static const dc_op dc__fused_nll_op = {
+    "cross_entropy", "dx_i = dy (softmax(x)_i - [i is the label]) / samples", dc__scalar_shape,
+    dc__fused_nll_forward, dc__fused_nll_backward, false
+};
+
+static dc_tensor *dc__fused_nll(dc_tensor *logits, dc_tensor *labels, dc_reduction reduction) {
+    dc_shape samples = logits->shape;
+    samples.rank--;
+    labels = dc__target_like("dc_cross_entropy", logits, samples, labels);
+    dc__check_index("dc_cross_entropy", labels, dc__last(logits));
+    dc__nll_state s = { reduction == DC_SUM ? 1 : (dc_real)labels->size, NULL };
+    return dc__apply2(&dc__fused_nll_op, logits, dc_detach(labels), &s, sizeof s);
+}
+
 /* Smoothing moves the part s of each target from its class to all C of them (Szegedy et al. 2015,
  * arXiv:1512.00567): (1 - s) (-log_p[label]) + s/C sum_c (-log_p[c]). */
 DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *logits, dc_tensor *labels,
@@ -5296,6 +5808,8 @@ DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *logits, dc_tensor *labels,
     dc_tensor *weights = NULL;
     o = dc__or_mean(o);
     dc__needs_classes("dc_cross_entropy", logits);
+    if (!o->class_weights && o->label_smoothing == 0 && o->reduction != DC_NONE && logits->size)
+        return dc__fused_nll(logits, labels, o->reduction);
     dc_tensor *log_p = dc_log_softmax(logits);
     dc_tensor *each = dc__pick("dc_cross_entropy", log_p, labels, o, &weights);
     if (o->label_smoothing > 0) {
@@ -5567,11 +6081,23 @@ typedef struct dc__slot {
     double     rate_factor, weight_decay;  /* Its group's. */
     int64_t    t;                          /* Updates of this parameter; with the products */
     double     power1, power2, mu_product; /* beta1^t, beta2^t; Nadam: mu_1 mu_2 ... mu_t */
+    bool       is_due;                     /* It has a gradient in the present step, whose */
+    dc__step_numbers numbers;              /* numbers are these. */
 } dc__slot;
+
+typedef struct dc__rule {
+    const char     *name;
+    dc__step_kernel step;
+    int             states;
+    bool            has_betas;             /* beta1 and beta2; the others: momentum and rho. */
+    bool            divides;               /* By something that epsilon must keep from 0. */
+    bool            only_adds;             /* Squares, where the others forget old ones. */
+} dc__rule;
 
 struct dc_optimizer {
     dc_context       *ctx;
     dc_optimizer_spec spec;
+    dc__rule          rule;
     int               count;
     dc__slot         *slot;                /* One a parameter. */
     int64_t           t, calls;            /* Updates applied; calls of dc_step. */
@@ -5715,27 +6241,19 @@ DC_API double dc_schedule_at(dc_schedule s, int64_t t) {
 
 /* --- making an optimiser --- */
 
-typedef struct dc__rule {
-    const char     *name;
-    dc__step_kernel step;
-    int             states;
-    bool            has_betas;             /* beta1 and beta2; the others: momentum and rho. */
-    bool            divides;               /* By something that epsilon must keep from 0. */
-} dc__rule;
-
 /* The rule of that name on this device; .name is NULL when there is none. */
 static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *spec) {
     const dc__kernels *k = ctx->kernels;
     const int momentum = spec->momentum > 0;
     const dc__rule rules[] = {
-        { "sgd",      k->sgd,      momentum,     false, false },
-        { "rmsprop",  k->rmsprop,  1 + momentum, false, true  },
-        { "adagrad",  k->rmsprop,  1,            false, true  },
-        { "adadelta", k->adadelta, 2,            false, true  },
-        { "adam",     k->adam,     2,            true,  true  },
-        { "adamw",    k->adam,     2,            true,  true  },
-        { "nadam",    k->nadam,    2,            true,  true  },
-        { "lion",     k->lion,     1,            true,  false },
+        { "sgd",      k->sgd,      momentum,     false, false, false },
+        { "rmsprop",  k->rmsprop,  1 + momentum, false, true,  false },
+        { "adagrad",  k->rmsprop,  1,            false, true,  true  },
+        { "adadelta", k->adadelta, 2,            false, true,  false },
+        { "adam",     k->adam,     2,            true,  true,  false },
+        { "adamw",    k->adam,     2,            true,  true,  false },
+        { "nadam",    k->nadam,    2,            true,  true,  false },
+        { "lion",     k->lion,     1,            true,  false, false },
     };
     for (size_t i = 0; spec->name && i < sizeof rules / sizeof *rules; i++)
         if (!strcmp(spec->name, rules[i].name)) return rules[i];
@@ -5835,7 +6353,8 @@ static dc_optimizer *dc__make_optimizer(dc_context *ctx, const char *who, dc_opt
     const dc__rule rule = dc__rule_of(ctx, &spec);
     spec.name = rule.name;                 /* The program's own text need not live as long. */
     dc_optimizer *o = dc__permanent(ctx, sizeof *o);
-    *o = (dc_optimizer){ .ctx = ctx, .spec = spec, .plateau_best = INFINITY, .plateau_factor = 1 };
+    *o = (dc_optimizer){ .ctx = ctx, .spec = spec, .rule = rule, .plateau_best = INFINITY,
+                         .plateau_factor = 1 };
     o->slot = dc__permanent(ctx, (size_t)params.count * sizeof *o->slot);
     for (int i = 0; i < params.count; i++)
         dc__add_slot(o, who, params.tensor[i], rule.states);
@@ -5927,13 +6446,13 @@ static double dc__nadam_mu(const dc_optimizer *o, int64_t t) {
 /* What the kernel is told for one parameter, once slot->t and the products are those of this
  * update. Moments start at 0, so they are too small at first: Adam and Nadam divide this bias
  * out. */
-static dc__step_numbers dc__numbers(const dc_optimizer *o, const dc__rule *rule,
-                                    const dc__slot *slot, double rate, double scale) {
+static dc__step_numbers dc__numbers(const dc_optimizer *o, const dc__slot *slot, double rate,
+                                    double scale) {
     const dc_optimizer_spec *s = &o->spec;
+    const dc__rule *rule = &o->rule;
     rate *= slot->rate_factor;
     double beta1 = rule->has_betas ? s->beta1 : s->momentum;
-    double beta2 = rule->has_betas ? s->beta2 : s->rho, rest2 = 1 - beta2;
-    if (!strcmp(rule->name, "adagrad")) beta2 = rest2 = 1;   /* Adagrad sums where RMSprop fades. */
+    double beta2 = rule->has_betas ? s->beta2 : s->rho;
     double keep = s->decoupled ? 1 - rate * slot->weight_decay : 1, rate_of_g = 0;
     if (rule->step == o->ctx->kernels->adam) rate /= 1 - slot->power1;
     if (rule->step == o->ctx->kernels->nadam) {
@@ -5946,10 +6465,29 @@ static dc__step_numbers dc__numbers(const dc_optimizer *o, const dc__rule *rule,
         .l2 = DC__C(s->decoupled ? 0 : slot->weight_decay), .keep = DC__C(keep),
         .rate = DC__C(rate), .rate_of_g = DC__C(rate_of_g),
         .beta1 = DC__C(beta1), .rest1 = DC__C(1 - beta1),
-        .beta2 = DC__C(beta2), .rest2 = DC__C(rest2),
+        .beta2 = DC__C(rule->only_adds ? 1 : beta2),
+        .rest2 = DC__C(rule->only_adds ? 1 : 1 - beta2),
         .unbias = DC__C(1 / sqrt(1 - slot->power2)), .epsilon = DC__C(s->epsilon),
         .nesterov = s->nesterov,
     };
+}
+
+/* Of all weights that are due, one parameter's behind the other's, those from start to stop. */
+static void dc__step_part(void *work, int64_t start, int64_t stop) {
+    const dc_optimizer *o = work;
+    int64_t before = 0;                          /* Weights of the parameters that came already. */
+    for (int i = 0; i < o->count && before < stop; i++) {
+        const dc__slot *slot = &o->slot[i];
+        dc_tensor *p = slot->param;
+        if (!slot->is_due) continue;
+        int64_t from = start > before ? start - before : 0, to = stop - before;
+        if (to > p->size) to = p->size;
+        dc_real *state[3];
+        for (int k = 0; k < 3; k++) state[k] = slot->state[k] ? slot->state[k] + from : NULL;
+        if (from < to)
+            o->rule.step(to - from, p->data + from, p->grad + from, state, &slot->numbers);
+        before += p->size;
+    }
 }
 
 DC_API void dc_step(dc_optimizer *o) {
@@ -5958,23 +6496,22 @@ DC_API void dc_step(dc_optimizer *o) {
     o->calls++;
     if (s->accumulate > 1 && o->calls % s->accumulate) return;   /* The gradients keep adding up. */
 
-    const dc__rule rule = dc__rule_of(o->ctx, s);
     const double scale = dc__gradient_scale(o);
     const double rate = (double)(dc_real)s->rate * dc__multiplier(o);    /* 1e-3 as 1e-3f. */
+    int64_t weights = 0;
     o->t++;
     for (int i = 0; i < o->count; i++) {
         dc__slot *slot = &o->slot[i];
-        dc_tensor *p = slot->param;
-        const dc_real *g = dc__gradient_of(p);
-        if (g) {
-            slot->t++, slot->power1 *= s->beta1, slot->power2 *= s->beta2;
-            slot->mu_product *= dc__nadam_mu(o, slot->t);
-            const dc__step_numbers numbers = dc__numbers(o, &rule, slot, rate, scale);
-            rule.step(p->size, p->data, g, slot->state, &numbers);
-            p->base->version++;
-        }
-        dc_zero_grad(p);
+        slot->is_due = dc__gradient_of(slot->param) != NULL;
+        if (!slot->is_due) continue;
+        slot->t++, slot->power1 *= s->beta1, slot->power2 *= s->beta2;
+        if (o->rule.step == o->ctx->kernels->nadam) slot->mu_product *= dc__nadam_mu(o, slot->t);
+        slot->numbers = dc__numbers(o, slot, rate, scale);
+        slot->param->base->version++;
+        weights += slot->param->size;
     }
+    dc__parallel(weights, DC__LANES, DC__EACH, dc__step_part, o);
+    for (int i = 0; i < o->count; i++) dc_zero_grad(o->slot[i].param);
 }
 
 /* @impl-layers --------------------------------------------------------------------------------- */
@@ -6083,7 +6620,9 @@ static void dc__dense_build(dc_layer *layer, dc_shape input) {
 
 static dc_tensor *dc__dense_call(dc_layer *layer, dc_tensor *x) {
     dc_tensor *bias = layer->spec.without_bias ? NULL : layer->tensor[1];
-    return dc_activate(dc_linear(x, layer->tensor[0], bias), layer->spec.activation);
+    dc_activation f = layer->spec.activation;
+    if (dc__is_fused(f)) return dc__linear(x, layer->tensor[0], bias, f);
+    return dc_activate(dc_linear(x, layer->tensor[0], bias), f);
 }
 
 static int64_t dc__outputs(const dc_layer *layer)    /* Elements of the last output, a sample. */
@@ -9845,32 +10384,81 @@ DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path) 
 
 /* @impl-fast ----------------------------------------------------------------------------------- */
 
-/* An appendix, to skip on a first reading; with DEEPC_NO_FAST the library works without it. The
- * loops of @impl-kernels are compiled again for AVX2 and for AVX-512, by including this file
- * with another suffix, and run where the processor has them. Only the matrix product is written
- * anew, as a block of C that stays in registers, with the chains of fused multiply-adds that the
- * contract asks for. */
+/* An appendix, to skip on a first reading; with DEEPC_NO_FAST the library works without it. Two
+ * things make a processor fast. Its wide vectors: the loops of @impl-kernels are compiled again for
+ * AVX2, by including this file with another suffix. (AVX-512 would gain little, since most of them
+ * wait for memory; an ARM processor's NEON was there the first time.) And a matrix product that
+ * keeps the arithmetic units busy, which is written anew, once, for vectors of any width. */
 
-#if defined(__x86_64__) && !defined(DEEPC_DOUBLE) && !defined(DEEPC_NO_FAST)
+#if defined(DEEPC_DOUBLE) || defined(DEEPC_NO_FAST)
+#elif defined(__x86_64__)
 #include <immintrin.h>
+#define DC__FAST 1
+
+/* y = the transpose of 4 x 4 elements of x; the rows are so far apart. */
+DC__INLINE void dc__transpose4(const float *x, int64_t x_row, float *y, int64_t y_row) {
+    __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + x_row);
+    __m128 c = _mm_loadu_ps(x + 2 * x_row), d = _mm_loadu_ps(x + 3 * x_row);
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    _mm_storeu_ps(y, a), _mm_storeu_ps(y + y_row, b);
+    _mm_storeu_ps(y + 2 * y_row, c), _mm_storeu_ps(y + 3 * y_row, d);
+}
+
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define DC__FAST 1
+
+DC__INLINE void dc__transpose4(const float *x, int64_t x_row, float *y, int64_t y_row) {
+    float32x4x2_t ab = vtrnq_f32(vld1q_f32(x), vld1q_f32(x + x_row));
+    float32x4x2_t cd = vtrnq_f32(vld1q_f32(x + 2 * x_row), vld1q_f32(x + 3 * x_row));
+    for (int i = 0; i < 2; i++) {
+        vst1q_f32(y + i * y_row,
+                  vcombine_f32(vget_low_f32(ab.val[i]), vget_low_f32(cd.val[i])));
+        vst1q_f32(y + (i + 2) * y_row,
+                  vcombine_f32(vget_high_f32(ab.val[i]), vget_high_f32(cd.val[i])));
+    }
+}
+
+/* Intel's names for what the matrix product needs. */
+static inline float32x4_t dc__neon_setzero(void) { return vdupq_n_f32(0); }
+static inline float32x4_t dc__neon_set1(float x) { return vdupq_n_f32(x); }
+static inline float32x4_t dc__neon_loadu(const float *x) { return vld1q_f32(x); }
+static inline void dc__neon_storeu(float *x, float32x4_t v) { vst1q_f32(x, v); }
+static inline float32x4_t dc__neon_add(float32x4_t a, float32x4_t b) { return vaddq_f32(a, b); }
+static inline float32x4_t dc__neon_fmadd(float32x4_t a, float32x4_t b, float32x4_t c) {
+    return vfmaq_f32(c, a, b);
+}
+#endif
+
+#ifdef DC__FAST
 #if !__has_include("deepc.h")
 #error "deepc: this file includes itself: keep the name deepc.h, or define DEEPC_NO_FAST."
 #endif
-
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define DC__UNROLL                               /* Clang unrolls short loops anyway. */
 #else
+#define DC__UNROLL _Pragma("GCC unroll 16")
 #pragma GCC push_options
-#pragma GCC target("avx2,fma")
 #pragma GCC optimize("O2", "tree-vectorize", "vect-cost-model=dynamic")
 #pragma GCC optimize("no-math-errno", "no-trapping-math")
 #endif
+
+#ifdef __x86_64__
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx2,fma")
+#endif
 #define DC__SUFFIX avx2
+#define DC__LOOPS  avx2
 #define DC__VECTOR __m256
 #define DC__V(operation) _mm256_##operation##_ps
 #define DC__WIDTH 8
-#define DC__ROWS 6
+#define DC__ROWS  6                              /* 12 sums, 2 of B and 1 of A: 16 registers. */
 #include "deepc.h"
+#undef DC__ROWS
+
+#define DC__PRODUCT_ONLY
 #ifdef __clang__
 #pragma clang attribute pop
 #pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
@@ -9878,32 +10466,53 @@ DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path) 
 #pragma GCC target("avx512f")
 #endif
 #define DC__SUFFIX avx512
+#define DC__LOOPS  avx2
 #define DC__VECTOR __m512
 #define DC__V(operation) _mm512_##operation##_ps
 #define DC__WIDTH 16
-#define DC__ROWS 8
+#define DC__ROWS  8
 #include "deepc.h"
 #ifdef __clang__
 #pragma clang attribute pop
+#endif
 #else
+#define DC__PRODUCT_ONLY
+#define DC__SUFFIX neon
+#define DC__LOOPS  plain
+#define DC__VECTOR float32x4_t
+#define DC__V(operation) dc__neon_##operation
+#define DC__WIDTH 4
+#define DC__ROWS  8
+#include "deepc.h"
+#endif
+#ifndef __clang__
 #pragma GCC pop_options
 #endif
+#undef DC__PRODUCT_ONLY
+#undef DC__ROWS
+#undef DC__FAST
+#endif
 
+/* From the best that the processor has to the plain loops. */
 static const dc__kernels *dc__fast_kernels(const char *wanted) {
+    const dc__kernels *have[3] = { NULL };
+    int count = 0;
+#ifdef DC__UNROLL
+#ifdef __x86_64__
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    bool avx512 = avx2 && __builtin_cpu_supports("avx512f");
-    if (!wanted) return avx512 ? &dc__kernels_avx512 : avx2 ? &dc__kernels_avx2
-        : &dc__kernels_plain;
-    if (avx512 && !strcmp(wanted, "avx512")) return &dc__kernels_avx512;
-    if (avx2 && !strcmp(wanted, "avx2")) return &dc__kernels_avx2;
+    if (avx2 && __builtin_cpu_supports("avx512f")) have[count++] = &dc__kernels_avx512;
+    if (avx2) have[count++] = &dc__kernels_avx2;
+#else
+    have[count++] = &dc__kernels_neon;
+#endif
+#undef DC__UNROLL
+#endif
+    if (!wanted) return count ? have[0] : &dc__kernels_plain;
+    for (int i = 0; i < count; i++)
+        if (!strcmp(have[i]->name, wanted)) return have[i];
     return NULL;
 }
-#else
-static const dc__kernels *dc__fast_kernels(const char *wanted) {
-    return wanted ? NULL : &dc__kernels_plain;
-}
-#endif
 
 #ifndef __clang__
 #pragma GCC pop_options                          /* Of @impl-arithmetic. */
@@ -9917,82 +10526,136 @@ static const dc__kernels *dc__fast_kernels(const char *wanted) {
 #define DC__SPEC(f, ...) dc__placed(f(__VA_ARGS__), __FILE__, __LINE__)
 #endif /* DEEPC_IMPLEMENTATION */
 
-#ifdef DC__VECTOR                                /* Compiled by the appendix, twice. */
+#ifdef DC__VECTOR                                /* Compiled by the appendix, for each vector. */
 
-/* A block of C, `rows` by `vectors`, over one chunk of k: both are constants where this is
- * inlined, so the sums live in registers. b has b_row elements between its rows; edge: how many
- * columns are wanted. */
+enum {
+    DC__FN(panel) = 2 * DC__WIDTH,         /* How many columns of B are worked on at once, */
+    DC__FN(wide)  = 6,                     /* or vectors of columns where A has a single row; */
+    DC__FN(tall)  = 192,                   /* how many rows of A: 192 KiB with a chunk of k. */
+    DC__FN(pitch) = DC__CHUNK + 16         /* A's rows are copied so far apart. */
+};
+
+/* C's block of `rows` by `vectors`, over one chunk of k: both are constants where this is inlined,
+ * so the sums stay in registers. b has b_row elements between its rows; edge: how many columns are
+ * wanted. */
 static inline __attribute__((always_inline)) void DC__FN(block)(
-    int rows, int vectors, int64_t depth, const float *a, int64_t a_row, int64_t a_column,
-        const float *b,
-    int64_t b_row, float *c, int64_t c_row, int64_t edge, bool add) {
-    DC__VECTOR sum[DC__ROWS][2];
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) sum[i][v] = DC__V(setzero)();
-    for (int64_t p = 0; p < depth; p++, a += a_column, b += b_row) {
-        DC__VECTOR b0 = DC__V(loadu)(b), b1 = vectors > 1 ? DC__V(loadu)(b + DC__WIDTH) : b0;
-        for (int i = 0; i < rows; i++) {
-            DC__VECTOR x = DC__V(set1)(a[i * a_row]);
-            sum[i][0] = DC__V(fmadd)(x, b0, sum[i][0]);
-            if (vectors > 1) sum[i][1] = DC__V(fmadd)(x, b1, sum[i][1]);
+    int rows, int vectors, int64_t depth, dc__matrix a, const float *b, int64_t b_row, float *c,
+    int64_t c_row, int64_t edge, bool add) {
+    DC__VECTOR sum[DC__ROWS][DC__FN(wide)], x, y[DC__FN(wide)];
+    DC__UNROLL for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(c + i * c_row, 1);
+        DC__UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = DC__V(setzero)();
+    }
+    for (int64_t p = 0; p < depth; p++, a.data += a.column, b += b_row) {
+        DC__UNROLL for (int v = 0; v < vectors; v++) y[v] = DC__V(loadu)(b + v * DC__WIDTH);
+        DC__UNROLL for (int i = 0; i < rows; i++) {
+            x = DC__V(set1)(a.data[i * a.row]);
+            DC__UNROLL for (int v = 0; v < vectors; v++)
+                sum[i][v] = DC__V(fmadd)(x, y[v], sum[i][v]);
         }
     }
-    for (int i = 0; i < rows; i++, c += c_row)
-        if (edge >= vectors * DC__WIDTH)
-            for (int v = 0; v < vectors; v++) {
-                float *to = c + v * DC__WIDTH;
-                DC__V(storeu)(to, add ? DC__V(add)(DC__V(loadu)(to), sum[i][v]) : sum[i][v]);
-            }
-        else {
-            float line[2 * DC__WIDTH];
-            for (int v = 0; v < vectors; v++) DC__V(storeu)(line + v * DC__WIDTH, sum[i][v]);
-            for (int64_t j = 0; j < edge; j++) c[j] = add ? c[j] + line[j] : line[j];
-        }
+    float line[DC__ROWS * DC__FN(wide) * DC__WIDTH], *to = c;
+    bool whole = edge >= vectors * DC__WIDTH;
+    DC__UNROLL for (int i = 0; i < rows; i++) {
+        to = whole ? c + i * c_row : line + i * vectors * DC__WIDTH;
+        DC__UNROLL for (int v = 0; v < vectors; v++, to += DC__WIDTH)
+            DC__V(storeu)(to, add && whole ? DC__V(add)(DC__V(loadu)(to), sum[i][v]) : sum[i][v]);
+    }
+    for (int i = 0; i < rows && !whole; i++, c += c_row) {
+        const float *from = line + i * vectors * DC__WIDTH;
+        for (int64_t j = 0; j < edge; j++) c[j] = add ? c[j] + from[j] : from[j];
+    }
 }
 
-/* All rows of one panel of B, at most 2 vectors wide. */
-static void DC__FN(panel)(int64_t m, int64_t depth, dc__matrix a, const float *b, int64_t b_row,
-                          float *c, int64_t c_row, int64_t edge, bool add) {
-    const float *x = a.data;
-#define DC__BLOCK(R)                                                                               \
-    if (edge > DC__WIDTH) DC__FN(block)(R, 2, depth, x, a.row, a.column, b, b_row, c, c_row,       \
-                                        edge, add);                                                \
-    else               DC__FN(block)(R, 1, depth, x, a.row, a.column, b, b_row, c, c_row, edge, add)
-    for (; m >= DC__ROWS; m -= DC__ROWS, x += DC__ROWS * a.row, c += DC__ROWS * c_row) {
-        DC__BLOCK(DC__ROWS);
+/* All rows of A times one panel of B. As few blocks as possible, and all of nearly one height: a
+ * block of 1 or 2 rows would wait for its own sums. */
+static void DC__FN(times_panel)(int64_t m, int64_t depth, dc__matrix a, const float *b,
+                                int64_t b_row, float *c, int64_t c_row, int64_t edge, bool add) {
+    for (int64_t blocks = (m + DC__ROWS - 1) / DC__ROWS; blocks > 0; blocks--) {
+        int64_t rows = (m + blocks - 1) / blocks;
+#define DC__CASE(R) case R:                                                                        \
+            if (edge > DC__WIDTH) DC__FN(block)(R, 2, depth, a, b, b_row, c, c_row, edge, add);    \
+            else                  DC__FN(block)(R, 1, depth, a, b, b_row, c, c_row, edge, add);    \
+            break;
+        switch (rows) {
+        DC__CASE(1) DC__CASE(2) DC__CASE(3) DC__CASE(4) DC__CASE(5) DC__CASE(6)
+#if DC__ROWS > 6
+        DC__CASE(7) DC__CASE(8)
+#endif
+        }
+#undef DC__CASE
+        m -= rows, a.data += rows * a.row, c += rows * c_row;
     }
-    for (; m >= 3; m -= 3, x += 3 * a.row, c += 3 * c_row) {
-        DC__BLOCK(3);
-    }
-    for (; m > 0; m--, x += a.row, c += c_row) {
-        DC__BLOCK(1);
-    }
-#undef DC__BLOCK
 }
 
-/* B is read in place where its rows lie side by side, else a panel of it is copied. */
-static void DC__FN(gemm_blocks)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
-                                dc_real *c, int64_t c_row, bool accumulate) {
-    enum { DC__PANEL = 2 * DC__WIDTH };
-    float packed[DC__CHUNK * DC__PANEL];
-    for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += DC__CHUNK)
-        for (int64_t j0 = 0; j0 < n; j0 += DC__PANEL) {
-            int64_t depth = k - p0 < DC__CHUNK ? k - p0 : DC__CHUNK;
-            int64_t edge = n - j0 < DC__PANEL ? n - j0 : DC__PANEL, b_row = b.row;
-            const float *panel = b.data + p0 * b.row + j0 * b.column;
-            if (b.column != 1 || edge < DC__PANEL) {
-                for (int64_t p = 0; p < depth; p++)
-                    for (int64_t j = 0; j < DC__PANEL; j++)
-                        packed[p * DC__PANEL + j] = j < edge ? panel[p * b.row + j * b.column] : 0;
-                panel = packed, b_row = DC__PANEL;
+/* Copies one panel of B, its rows side by side and padded with zeros. The panel behind it is asked
+ * for at the same time: it may be on its way from memory while this one is worked on. */
+static void DC__FN(copy_panel)(int64_t depth, int64_t columns, dc__matrix b, float *panel) {
+    enum { WHOLE = DC__FN(panel) };
+    int64_t deep = b.row == 1 ? depth / 4 * 4 : 0, wide = b.row == 1 ? columns / 4 * 4 : 0;
+    if (columns < WHOLE) memset(panel, 0, (size_t)(depth * WHOLE) * sizeof *panel);
+    for (int64_t p = 0; p < deep; p += 4)
+        for (int64_t j = 0; j < wide; j += 4)
+            dc__transpose4(b.data + j * b.column + p, b.column, panel + p * WHOLE + j, WHOLE);
+    for (int64_t p = 0; p < depth; p++, panel += WHOLE) {
+        const float *row = b.data + p * b.row;
+        int64_t j = p < deep ? wide : 0;
+        if (b.column == 1) __builtin_prefetch(row + WHOLE);
+        for (; b.column == 1 && j + DC__WIDTH <= columns; j += DC__WIDTH)
+            DC__V(storeu)(panel + j, DC__V(loadu)(row + j));
+        for (; j < columns; j++) panel[j] = row[j * b.column];
+    }
+}
+
+/* A's rows as they are, or where they are far apart and used often, copied side by side: addresses
+ * that differ by a power of two share a few places of the cache. */
+static dc__matrix DC__FN(copy_rows)(int64_t m, int64_t depth, dc__matrix a, float *copy) {
+    bool by_row = a.column == 1;
+    int64_t lines = by_row ? m : depth, length = by_row ? depth : m;
+    int64_t from = by_row ? a.row : a.column, to = by_row ? DC__FN(pitch) : DC__FN(tall);
+    for (int64_t i = 0; i < lines; i++)
+        memcpy(copy + i * to, a.data + i * from, (size_t)length * sizeof *copy);
+    return (dc__matrix){ copy, by_row ? to : 1, by_row ? 1 : to };
+}
+
+/* Blocks of A stay in the second cache, panels of B in the first, blocks of C in registers (Goto &
+ * van de Geijn 2008, "Anatomy of high-performance matrix multiplication"). */
+static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
+                         int64_t c_row, bool accumulate) {
+    enum { WHOLE = DC__FN(panel), WIDE = DC__FN(wide) * DC__WIDTH };
+    if (n == 1 && c_row == 1) {                  /* A column is computed as a row: C^T = B^T A^T. */
+        dc__matrix flipped = { a.data, a.column, a.row };
+        a = (dc__matrix){ b.data, b.column, b.row }, b = flipped, n = m, m = 1;
+    }
+    float panel[DC__CHUNK * WHOLE] __attribute__((aligned(64)));
+    float copy[DC__FN(tall) * DC__FN(pitch)] __attribute__((aligned(64)));
+    for (int64_t p = 0; p < k || p == 0; p += DC__CHUNK) {
+        int64_t depth = k - p < DC__CHUNK ? k - p : DC__CHUNK;
+        bool add = accumulate || p > 0;
+        for (int64_t i = 0; i < m; i += DC__FN(tall)) {
+            int64_t rows = m - i < DC__FN(tall) ? m - i : DC__FN(tall), j = 0;
+            dc__matrix x = { a.data + i * a.row + p * a.column, a.row, a.column };
+            if (n >= 512 && rows > DC__ROWS && (a.row == 1 || a.column == 1))
+                x = DC__FN(copy_rows)(rows, depth, x, copy);
+            for (; m == 1 && b.column == 1 && j + WIDE <= n; j += WIDE)
+                DC__FN(block)(1, DC__FN(wide), depth, x, b.data + p * b.row + j, b.row, c + j,
+                              c_row, WIDE, add);
+            for (; j < n; j += WHOLE) {
+                int64_t edge = n - j < WHOLE ? n - j : WHOLE;
+                dc__matrix y = { b.data + p * b.row + j * b.column, b.row, b.column };
+                if (m > DC__ROWS || b.column != 1 || edge % DC__WIDTH) {
+                    DC__FN(copy_panel)(depth, edge, y, panel);
+                    y = (dc__matrix){ panel, WHOLE, 1 };
+                }
+                DC__FN(times_panel)(rows, depth, x, y.data, y.row, c + i * c_row + j, c_row, edge,
+                                    add);
             }
-            dc__matrix rows = { a.data + p0 * a.column, a.row, a.column };
-            DC__FN(panel)(m, depth, rows, panel, b_row, c + j0, c_row, edge, accumulate || p0 > 0);
         }
+    }
 }
 #undef DC__SUFFIX
+#undef DC__LOOPS
 #undef DC__VECTOR
 #undef DC__V
 #undef DC__WIDTH
-#undef DC__ROWS
 #endif /* DC__VECTOR */

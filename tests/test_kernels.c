@@ -5,11 +5,11 @@
 #include "deepc.h"
 #include "check.h"
 
-enum { KERNELS_ARRAYS = 8, KERNELS_MARGIN = 32, KERNELS_ROOM = 1 << 16, KERNELS_TRIALS = 60 };
+enum { KERNELS_ARRAYS = 8, KERNELS_MARGIN = 32, KERNELS_ROOM = 1 << 17, KERNELS_TRIALS = 60 };
 
 /* What sizes a row takes: n; [outer, n, inner]; [outer, n]; matrices; a walk; an index. */
-typedef enum kernels_kind { KERNELS_LINE, KERNELS_MIDDLE, KERNELS_SQUARE, KERNELS_ROWS, KERNELS_GEMM, KERNELS_WALK,
-                            KERNELS_TAKE, KERNELS_GATHER } kernels_kind;
+typedef enum kernels_kind { KERNELS_LINE, KERNELS_MIDDLE, KERNELS_SQUARE, KERNELS_ROWS, KERNELS_GEMM,
+                            KERNELS_FINISH, KERNELS_WALK, KERNELS_TAKE, KERNELS_GATHER } kernels_kind;
 
 typedef struct kernels_sizes {
     int64_t  n, outer, inner, m, k, used;      /* used: how much of each array may be touched. */
@@ -19,6 +19,7 @@ typedef struct kernels_sizes {
     dc__walk walk;
     dc__random random;
     dc__step_numbers step;
+    dc_activation f;
 } kernels_sizes;
 
 typedef void (*kernels_call)(const dc__kernels *k, float *const *p, const kernels_sizes *s);
@@ -59,7 +60,11 @@ typedef struct kernels_row {
     X(layer_norm,    ROWS,   k->layer_norm(s->outer, s->n, p[0], p[1], p[2], p[3], 1e-5f)) \
     X(layer_norm_backward, ROWS, k->layer_norm_backward(s->outer, s->n, p[0], p[1], p[2], p[3])) \
     X(batch_norm_backward, ROWS, k->batch_norm_backward(s->outer, s->n, p[0], p[1], p[2], p[3], p[4], p[5])) \
-    X(dropout,       LINE,   k->dropout(s->n, &s->random, s->b, p[0], p[1], s->flag))
+    X(dropout,       LINE,   k->dropout(64 * s->k, s->n, &s->random, s->b, p[0], p[1], p[2])) \
+    X(dropout_backward, LINE, k->dropout_backward(s->n, p[0], p[1], p[2])) \
+    X(finish,        FINISH, k->finish(s->outer, s->n, s->c_row, s->flag ? p[0] : NULL, s->f, p[1])) \
+    X(finish_backward, FINISH, k->finish_backward(s->outer, s->n, s->c_row, s->f, p[0], p[1], p[2], \
+                                                  s->flag ? p[3] : NULL))
 
 /* A step has two states or none. */
 #define KERNELS_STEPS(X) X(sgd) X(rmsprop) X(adadelta) X(adam) X(nadam) X(lion)
@@ -183,6 +188,11 @@ static void kernels_draw_gemm(kernels_sizes *s)
 {
     static const int64_t depth[] = { 0, 1, 2, 7, 255, 256, 257, 300, 520 };
     s->m = 1 + kernels_below(26), s->n = 1 + kernels_below(90), s->k = depth[kernels_below(9)];
+    switch (kernels_below(6)) {                          /* Shapes with a way of their own. */
+    case 0: s->m = 1, s->n = 1 + kernels_below(240); break;
+    case 1: s->n = 1; break;
+    case 2: s->m = 190 + kernels_below(10), s->n = 500 + kernels_below(40), s->k = 1 + kernels_below(200); break;
+    }
     int64_t slack = kernels_below(3);
     bool ta = kernels_below(2), tb = kernels_below(2);
     s->a_row = ta ? 1 : s->k + slack, s->a_column = ta ? s->m + slack : 1;
@@ -215,6 +225,13 @@ static kernels_sizes kernels_draw(kernels_kind kind, int pattern)
         s.n = 1 + kernels_below(30), s.m = kernels_below(40);
         s.outer = 1 + kernels_below(3), s.inner = 1 + kernels_below(20);
         break;
+    case KERNELS_FINISH: {
+        static const dc_activation f[] = { DC_LINEAR, DC_RELU, DC_TANH, DC_SIGMOID };
+        s.n = 1 + kernels_below(kernels_below(2) ? 3 : 90), s.outer = 1 + kernels_below(20);
+        s.f = f[kernels_below(4)], s.c_row = s.n + kernels_below(2) * kernels_below(9);
+        s.used = s.outer * s.c_row;
+        return s;
+    }
     case KERNELS_GATHER: s.n = 1 + kernels_below(30), s.m = kernels_below(60), s.inner = 1 + kernels_below(70); break;
     case KERNELS_WALK: kernels_draw_walk(&s); return s;
     case KERNELS_GEMM: kernels_draw_gemm(&s); return s;
@@ -265,12 +282,8 @@ static bool kernels_try(const dc__kernels *fast, const kernels_row *row, int pat
     return CHECK(true);
 }
 
-static void kernels_compare(const char *name)
+static void kernels_compare_table(const dc__kernels *fast)
 {
-    const dc__kernels *fast = dc__fast_kernels(name);
-    CHECK(dc__kernels_plain.name != NULL);
-    if (!fast) { printf("skipped: this processor has no %s\n", name); return; }
-    CHECK(!strcmp(fast->name, name));
     kernels_state = 1;
     for (int r = 0; r < KERNELS_ROWS_COUNT + KERNELS_TRUE_COUNT; r++) {
         const kernels_row *row = r < KERNELS_ROWS_COUNT ? &kernels_rows[r]
@@ -280,8 +293,75 @@ static void kernels_compare(const char *name)
     }
 }
 
+static void kernels_compare(const char *name)
+{
+    const dc__kernels *fast = dc__fast_kernels(name);
+    CHECK(dc__kernels_plain.name != NULL);
+    if (!fast) { printf("skipped: this processor has no %s\n", name); return; }
+    CHECK(!strcmp(fast->name, name));
+    kernels_compare_table(fast);
+}
+
+/* The matrix product for vectors of 16, as AVX-512 has them, with two vectors of 8 for each: so that its blocks
+ * and edges are tested on processors that have only AVX2. */
+#if defined(__x86_64__) && !defined(DEEPC_NO_FAST)
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+typedef struct kernels_pair { __m256 low, high; } kernels_pair;
+
+static inline kernels_pair kernels_pair_setzero(void)
+{
+    return (kernels_pair){ _mm256_setzero_ps(), _mm256_setzero_ps() };
+}
+static inline kernels_pair kernels_pair_set1(float x) { return (kernels_pair){ _mm256_set1_ps(x), _mm256_set1_ps(x) }; }
+static inline kernels_pair kernels_pair_loadu(const float *x)
+{
+    return (kernels_pair){ _mm256_loadu_ps(x), _mm256_loadu_ps(x + 8) };
+}
+static inline void kernels_pair_storeu(float *x, kernels_pair v)
+{
+    _mm256_storeu_ps(x, v.low), _mm256_storeu_ps(x + 8, v.high);
+}
+static inline kernels_pair kernels_pair_add(kernels_pair a, kernels_pair b)
+{
+    return (kernels_pair){ _mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high) };
+}
+static inline kernels_pair kernels_pair_fmadd(kernels_pair a, kernels_pair b, kernels_pair c)
+{
+    return (kernels_pair){ _mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high) };
+}
+#define DC__PRODUCT_ONLY
+#define DC__UNROLL
+#define DC__SUFFIX pair
+#define DC__LOOPS  avx2
+#define DC__VECTOR kernels_pair
+#define DC__V(operation) kernels_pair_##operation
+#define DC__WIDTH 16
+#define DC__ROWS  8
+#include "deepc.h"
+#undef DC__PRODUCT_ONLY
+#undef DC__UNROLL
+#undef DC__ROWS
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+TEST(kernels_vectors_of_16_give_the_bits_of_the_plain_loops)
+{
+    if (!dc__fast_kernels("avx2")) printf("skipped: this processor has no AVX2\n");
+    else kernels_compare_table(&dc__kernels_pair);
+}
+#endif
+
 TEST(kernels_avx2_gives_the_bits_of_the_plain_loops)   { kernels_compare("avx2"); }
 TEST(kernels_avx512_gives_the_bits_of_the_plain_loops) { kernels_compare("avx512"); }
+TEST(kernels_neon_gives_the_bits_of_the_plain_loops)   { kernels_compare("neon"); }
 
 TEST(kernels_are_chosen_by_name)
 {

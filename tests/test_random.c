@@ -330,12 +330,15 @@ TEST(random_dropout_takes_the_words_of_its_stream)
     dc_context *ctx = dc_new(11);
     dc__random r = dc__stream(ctx, DC__FOR_DROPOUT, 3, 4, 5);
     enum { N = 1000 };
-    dc_real x[N], y[N];
+    dc_real x[N], y[N], keep[N], dx[N] = { 0 };
     for (int i = 0; i < N; i++) x[i] = (dc_real)(i + 1);
-    ctx->kernels->dropout(N, &r, DC__C(0.25), x, y, false);
+    ctx->kernels->dropout(64, N, &r, DC__C(0.25), x, y, keep);
+    ctx->kernels->dropout_backward(N, keep, x, dx);
     int wrong = 0;
-    for (int i = 0; i < N; i++)
-        wrong += (y[i] == 0) != ((double)(dc__bits_at(&r, (uint64_t)i) >> 8) / (1 << 24) < 0.25);
+    for (int i = 0; i < N; i++) {
+        bool drop = (double)(dc__bits_at(&r, (uint64_t)i + 64) >> 8) / (1 << 24) < 0.25;
+        wrong += (y[i] == 0) != drop || (keep[i] == 0) != drop || dx[i] != y[i];
+    }
     CHECK(wrong == 0);
     dc_free(ctx);
 }
