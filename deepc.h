@@ -6995,17 +6995,19 @@ DC_API dc_dataset *dc_scaled(dc_dataset *d, dc_scaler scaler) {
 static const dc_real dc__pi = DC__C(3.14159265358979323846);
 
 typedef enum dc__pattern {
-    DC__STRAIGHT, DC__SINE, DC__CHECKERBOARD, DC__BLOBS, DC__CIRCLES, DC__MOONS, DC__SPIRALS
+    DC__line, DC__sine, DC__checkerboard, DC__blobs, DC__circles, DC__moons, DC__spirals
 } dc__pattern;
 
-/* Curves are quantities y of x [1], points (x, y) are of class c. Most points lie on a circle, whose
- * centre, radius and angle depend on their class and on chance, and all off their place by the
- * noise. Places and noise have random numbers of their own. */
+/* Line and sine are quantities y of x [1]; the others are points (x, y) of class c. Most points lie
+ * on a circle, whose centre, radius and angle depend on their class and on chance, and all off
+ * their place by the noise. Places and noise have random numbers of their own. */
 static dc_dataset *dc__make(dc_context *ctx, const char *who, dc__pattern pattern, int64_t count,
                             int classes, dc_real noise, dc_real a, dc_real b) {
-    bool is_curve = pattern <= DC__SINE;
+    bool is_curve = pattern <= DC__sine;
     if (!is_curve && classes < 1)
         dc_fail(ctx, "%s: %d classes; there must be at least 1", who, classes);
+    if (pattern == DC__checkerboard && !(a >= 1 && a <= 1024))
+        dc_fail(ctx, "%s: %.0f cells a side; there must be 1 to 1024", who, (double)a);
     dc_dataset *d = dc__new_dataset(ctx, who, count, DC_SHAPE(is_curve ? 1 : 2),
                                     is_curve ? DC_SHAPE(1) : DC_SCALAR, classes);
     d->x = dc__permanent(ctx, (size_t)(count * d->x_size) * sizeof *d->x);
@@ -7017,62 +7019,45 @@ static dc_dataset *dc__make(dc_context *ctx, const char *who, dc__pattern patter
         dc_real u = dc__uniform_at(&place, k), v, c = (dc_real)(is_curve ? 0 : i % classes);
         dc_real x = 0, y = 0, radius = 0, angle = 2 * dc__pi * u;
         switch (pattern) {
-        case DC__STRAIGHT: x = u, y = a * u + b; break;
-        case DC__SINE:   x = dc__pi * (2 * u - 1), y = dc__sin_plain(x); break;
-        case DC__CHECKERBOARD:
+        case DC__line:    x = u, y = a * u + b; break;
+        case DC__sine:    x = dc__pi * (2 * u - 1), y = dc__sin_plain(x); break;
+        case DC__checkerboard:
             u = dc__uniform_at(&place, 2 * k), v = dc__uniform_at(&place, 2 * k + 1);
             x = 2 * u - 1, y = 2 * v - 1, c = (dc_real)(((int)(u * a) + (int)(v * a)) % 2); break;
-        case DC__BLOBS:   radius = 2, angle = 2 * dc__pi * c / (dc_real)classes; break;
-        case DC__CIRCLES: radius = 1 - c / 2; break;
-        case DC__MOONS:                    /* Two half circles that reach into each other. */
+        case DC__blobs:   radius = 2, angle = 2 * dc__pi * c / (dc_real)classes; break;
+        case DC__circles: radius = 1 - c / 2; break;
+        case DC__moons:                    /* Two half circles that reach into each other. */
             x = c, y = c / 2, radius = 1, angle = c > 0 ? -dc__pi * u : dc__pi * u; break;
-        case DC__SPIRALS:                  /* 1 1/2 turns, as many points on each part of an arm. */
+        case DC__spirals:                  /* 1 1/2 turns, as many points on each part of an arm. */
             radius = DC__SQRT(u), angle = dc__pi * (3 * radius + 2 * c / (dc_real)classes);
         }
-        d->y[i] = is_curve ? y + noise * dc__normal_at(&chance, k) : c;
-        d->x[i * d->x_size] = x;
-        if (is_curve) continue;
+        if (is_curve) {
+            d->x[i] = x, d->y[i] = y + noise * dc__normal_at(&chance, k);
+            continue;
+        }
         x += radius * dc__cos_plain(angle), y += radius * dc__sin_plain(angle);
         d->x[2 * i] = x + noise * dc__normal_at(&chance, 2 * k);
-        d->x[2 * i + 1] = y + noise * dc__normal_at(&chance, 2 * k + 1);
+        d->x[2 * i + 1] = y + noise * dc__normal_at(&chance, 2 * k + 1), d->y[i] = c;
     }
     return d;
 }
 
-DC_API dc_dataset *dc_make_line(dc_context *ctx, int64_t count, dc_real slope, dc_real intercept,
-                                dc_real noise) {
-    return dc__make(ctx, "dc_make_line", DC__STRAIGHT, count, 0, noise, slope, intercept);
-}
-
-DC_API dc_dataset *dc_make_sine(dc_context *ctx, int64_t count, dc_real noise) {
-    return dc__make(ctx, "dc_make_sine", DC__SINE, count, 0, noise, 0, 0);
-}
+#define DC__GENERATOR(NAME, CLASSES, NOISE, A, B, ...)                                             \
+    DC_API dc_dataset *dc_make_##NAME(dc_context *ctx, int64_t count, __VA_ARGS__) {               \
+        return dc__make(ctx, "dc_make_" #NAME, DC__##NAME, count, CLASSES, NOISE, A, B);           \
+    }
+DC__GENERATOR(line, 0, noise, slope, intercept, dc_real slope, dc_real intercept, dc_real noise)
+DC__GENERATOR(sine, 0, noise, 0, 0, dc_real noise)
+DC__GENERATOR(checkerboard, 2, 0, (dc_real)cells, 0, int cells)
+DC__GENERATOR(blobs, classes, noise, 0, 0, int classes, dc_real noise)
+DC__GENERATOR(circles, 2, noise, 0, 0, dc_real noise)
+DC__GENERATOR(moons, 2, noise, 0, 0, dc_real noise)
+DC__GENERATOR(spirals, arms, noise, 0, 0, int arms, dc_real noise)
+#undef DC__GENERATOR
 
 DC_API dc_dataset *dc_make_xor(dc_context *ctx) {
     static const dc_real x[] = { 0, 0, 0, 1, 1, 0, 1, 1 }, y[] = { 0, 1, 1, 0 };
     return dc_from_arrays(ctx, 4, DC_SHAPE(2), x, DC_SCALAR, y, 2);
-}
-
-DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells) {
-    if (cells < 1 || cells > 1024)
-        dc_fail(ctx, "dc_make_checkerboard: %d cells a side; there must be 1 to 1024", cells);
-    return dc__make(ctx, "dc_make_checkerboard", DC__CHECKERBOARD, count, 2, 0, (dc_real)cells, 0);
-}
-
-DC_API dc_dataset *dc_make_blobs(dc_context *ctx, int64_t count, int classes, dc_real noise) {
-    return dc__make(ctx, "dc_make_blobs", DC__BLOBS, count, classes, noise, 0, 0);
-}
-
-DC_API dc_dataset *dc_make_circles(dc_context *ctx, int64_t count, dc_real noise) {
-    return dc__make(ctx, "dc_make_circles", DC__CIRCLES, count, 2, noise, 0, 0);
-}
-
-DC_API dc_dataset *dc_make_moons(dc_context *ctx, int64_t count, dc_real noise) {
-    return dc__make(ctx, "dc_make_moons", DC__MOONS, count, 2, noise, 0, 0);
-}
-
-DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_real noise) {
-    return dc__make(ctx, "dc_make_spirals", DC__SPIRALS, count, arms, noise, 0, 0);
 }
 
 /* A font of 5 x 7 dots, one byte a row; the highest of its five bits is on the left. */
@@ -7097,41 +7082,33 @@ static dc_real dc__ink(int digit, dc_real row, dc_real column) {
          + down * ((1 - right) * dc__dot(digit, r + 1, c) + right * dc__dot(digit, r + 1, c + 1));
 }
 
-enum { DC__IMAGE = 28 };
-
-/* For every pixel, where in the font it comes from: shifted by up to 3 pixels, turned by up to 15
- * degrees, 2.4 to 3.2 pixels a dot. The noise is a sum of four random bytes, nearly normal. */
-static void dc__draw_digit(int digit, const dc_real u[4], const dc__random *noise, uint64_t at,
-                           uint8_t *out) {
-    dc_real angle = DC__C(0.52) * (u[0] - DC__C(0.5)), dots = 1 / (DC__C(2.4) + DC__C(0.8) * u[1]);
-    dc_real c = dc__cos_plain(angle) * dots, s = dc__sin_plain(angle) * dots;
-    dc_real half = DC__C(0.5) * (DC__IMAGE - 1);
-    dc_real top = half + 6 * u[2] - 3, left = half + 6 * u[3] - 3;
-    for (int i = 0; i < DC__IMAGE; i++)
-        for (int j = 0; j < DC__IMAGE; j++, at++) {
-            dc_real y = (dc_real)i - top, x = (dc_real)j - left;
-            dc_real ink = dc__ink(digit, 3 + c * y - s * x, 2 + s * y + c * x);
-            uint32_t b = dc__bits_at(noise, at);
-            int sum = (int)((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24)) - 510;
-            dc_real v = 255 * (DC__C(1.8) * ink - DC__C(0.3)) + DC__C(0.15) * (dc_real)sum;
-            *out++ = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-        }
-}
-
+/* Each digit is shifted by up to 3 pixels and turned by up to 15 degrees, at 2.4 to 3.2 pixels a
+ * dot: for every pixel, where in the font does it come from? The noise is a sum of four random
+ * bytes, nearly normal. */
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
-    dc_shape shape = DC_SHAPE(DC__IMAGE, DC__IMAGE, 1);
-    dc_dataset *d = dc__new_dataset(ctx, "dc_make_digits", count, shape, DC_SCALAR, 10);
-    uint8_t *x = dc__permanent(ctx, (size_t)(count * (d->x_size + 1))), *y = x + count * d->x_size;
+    enum { SIZE = 28 };
+    dc_dataset *d = dc__new_dataset(ctx, "dc_make_digits", count, DC_SHAPE(SIZE, SIZE, 1),
+                                    DC_SCALAR, 10);
+    d->x_bytes = dc__permanent(ctx, (size_t)(count * d->x_size));
+    d->y_bytes = dc__permanent(ctx, (size_t)count);
     dc__random place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 0), noise = place;
     noise.step = 1;
     for (int64_t i = 0; i < count; i++) {
-        int64_t start = i * d->x_size;
-        dc_real u[4];
+        dc_real u[4], half = DC__C(0.5) * (SIZE - 1);
         for (int k = 0; k < 4; k++) u[k] = dc__uniform_at(&place, (uint64_t)(4 * i + k));
-        y[i] = (uint8_t)(i % 10);
-        dc__draw_digit(y[i], u, &noise, (uint64_t)start, x + start);
+        dc_real turn = DC__C(0.52) * (u[0] - DC__C(0.5)), size = DC__C(2.4) + DC__C(0.8) * u[1];
+        dc_real c = dc__cos_plain(turn) * (1 / size), s = dc__sin_plain(turn) * (1 / size);
+        dc_real top = half + 6 * u[2] - 3, left = half + 6 * u[3] - 3;
+        d->y_bytes[i] = (uint8_t)(i % 10);
+        for (int64_t k = 0, at = i * d->x_size; k < d->x_size; k++, at++) {
+            dc_real y = (dc_real)(k / SIZE) - top, x = (dc_real)(k % SIZE) - left;
+            dc_real ink = dc__ink(d->y_bytes[i], 3 + c * y - s * x, 2 + s * y + c * x);
+            uint32_t b = dc__bits_at(&noise, (uint64_t)at);
+            int sum = (int)((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24)) - 510;
+            dc_real v = 255 * (DC__C(1.8) * ink - DC__C(0.3)) + DC__C(0.15) * (dc_real)sum;
+            d->x_bytes[at] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+        }
     }
-    d->x_bytes = x, d->y_bytes = y;
     return d;
 }
 
@@ -7158,9 +7135,9 @@ static uint32_t dc__big32(const uint8_t *b) {
 
 static uint32_t dc__little32(const uint8_t *b) { return __builtin_bswap32(dc__big32(b)); }
 
-/* The sum by which gzip finds damage: the remainder of a division of polynomials. Nothing else would
- * notice a wrong pixel. table[k][i] is the remainder of byte i with k bytes behind it, so that eight
- * bytes are eight look-ups that need not wait for each other. */
+/* The sum by which gzip finds damage: the remainder of a division of polynomials. Nothing else
+ * would notice a wrong pixel. table[k][i] is the remainder of byte i with k bytes behind it, so
+ * that eight bytes are eight look-ups that need not wait for each other. */
 static uint32_t dc__crc32(const uint8_t *b, size_t size) {
     uint32_t table[8][256], sum = 0xFFFFFFFF;
     for (uint32_t i = 0; i < 256; i++) {
@@ -7172,8 +7149,9 @@ static uint32_t dc__crc32(const uint8_t *b, size_t size) {
     }
     for (; size >= 8; size -= 8, b += 8) {
         sum ^= dc__little32(b);
-        sum = table[7][sum & 255] ^ table[6][sum >> 8 & 255] ^ table[5][sum >> 16 & 255] ^
-              table[4][sum >> 24] ^ table[3][b[4]] ^ table[2][b[5]] ^ table[1][b[6]] ^ table[0][b[7]];
+        sum = table[7][sum & 255] ^ table[6][sum >> 8 & 255] ^ table[5][sum >> 16 & 255]
+            ^ table[4][sum >> 24] ^ table[3][b[4]] ^ table[2][b[5]] ^ table[1][b[6]]
+            ^ table[0][b[7]];
     }
     for (; size; size--) sum = sum >> 8 ^ table[0][(sum ^ *b++) & 255];
     return ~sum;
@@ -7223,15 +7201,10 @@ static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, 
 
 /* --- IDX, the format of MNIST --- */
 
-typedef struct dc__idx {
-    const char *path;
-    uint8_t    *buffer, *items;            /* The file, unpacked; what stands behind its header. */
-    long long   dim[3];
-} dc__idx;
-
 /* IDX: a magic number (00 00, the type, 08 for bytes, how many axes), the sizes, the bytes. Reads a
- * file of one axis, labels, or of three, images. */
-static bool dc__read_idx(dc_context *ctx, const char *path, int axes, dc__idx *idx) {
+ * file of one axis, labels, or of three, images, into a buffer; returns where the bytes begin. */
+static const uint8_t *dc__read_idx(dc_context *ctx, const char *path, int axes, uint8_t **buffer,
+                                   long long dim[3]) {
     size_t size = 0, header = 4 + 4 * (size_t)axes;
     uint8_t *b = (uint8_t *)dc__read_file(ctx, path, &size);
     if (b && size >= 2 && b[0] == 0x1F && b[1] == 0x8B) {
@@ -7239,49 +7212,46 @@ static bool dc__read_idx(dc_context *ctx, const char *path, int axes, dc__idx *i
         dc__buffer_free(b);
         b = unpacked;
     }
-    *idx = (dc__idx){ path, b, b, { 1, 1, 1 } };
-    if (!b) return false;
+    *buffer = b;
+    if (!b) return NULL;
     if (size < header || dc__big32(b) != 0x800 + (uint32_t)axes)
         return dc__error(ctx, "%s: not an IDX file of %s: it must begin with 0000080%d and %d "
-                         "sizes", path, axes == 1 ? "labels" : "images", axes, axes);
-    for (int i = 0; i < axes; i++) idx->dim[i] = dc__big32(b + 4 + 4 * i);
-    idx->items = b + header;
-    uint64_t count = (uint64_t)idx->dim[0], item = (uint64_t)idx->dim[1] * (uint64_t)idx->dim[2];
-    const char *wrong = !item || !count ? "empty" : count > (size - header) / item ? "cut short"
-                      : count * item != size - header ? "too long" : NULL;
-    if (!wrong) return true;
+                         "sizes", path, axes == 1 ? "labels" : "images", axes, axes), NULL;
+    for (int i = 0; i < 3; i++) dim[i] = i < axes ? dc__big32(b + 4 + 4 * i) : 1;
+    uint64_t count = (uint64_t)dim[0], item = (uint64_t)dim[1] * (uint64_t)dim[2];
+    size_t left = size - header;
+    const char *wrong = !item || !count ? "empty" : count > left / item ? "cut short"
+                      : count * item != left ? "too long" : NULL;
+    if (!wrong) return b + header;
     return dc__error(ctx, "%s: %s: the header promises %lld items of %lld x %lld bytes, and %zu "
-                     "bytes follow", path, wrong, idx->dim[0], idx->dim[1], idx->dim[2],
-                     size - header);
+                     "bytes follow", path, wrong, dim[0], dim[1], dim[2], left), NULL;
 }
 
-/* Compares images with labels, and makes the set. classes 0: as many as there are, but two. */
-static dc_dataset *dc__join_idx(dc_context *ctx, const dc__idx *x, const dc__idx *y, int classes) {
-    int64_t count = x->dim[0], size = count * x->dim[1] * x->dim[2];
-    if (count != y->dim[0])
-        return dc__error(ctx, "%s: %lld labels for the %lld images of %s", y->path,
-                         y->dim[0], (long long)count, x->path), NULL;
-    int largest = 1;
-    for (int64_t i = 0; i < count; i++) {
-        if (!dc__check_label(ctx, y->path, i, y->items[i], classes ? classes : 256)) return NULL;
-        if (y->items[i] > largest) largest = y->items[i];
-    }
-    uint8_t *kept = dc__keep(ctx, x->path, size + count);
-    if (!kept) return NULL;
-    dc_dataset *d = dc__new_dataset(ctx, "dc_load_idx", count, DC_SHAPE(x->dim[1], x->dim[2], 1),
-                                    DC_SCALAR, classes ? classes : largest + 1);
-    d->x_bytes = memcpy(kept, x->items, (size_t)size);
-    d->y_bytes = memcpy(kept + size, y->items, (size_t)count);
-    return d;
-}
-
+/* classes 0: as many as there are, but two. */
 static dc_dataset *dc__load_idx(dc_context *ctx, const char *images, const char *labels,
                                 int classes) {
-    dc__idx x = { 0 }, y;
-    bool ok = dc__read_idx(ctx, labels, 1, &y) && dc__read_idx(ctx, images, 3, &x);
-    dc_dataset *d = ok ? dc__join_idx(ctx, &x, &y, classes) : NULL;
-    dc__buffer_free(x.buffer);
-    dc__buffer_free(y.buffer);
+    uint8_t *x_buffer = NULL, *y_buffer = NULL, *kept = NULL;
+    long long dim[3], count;
+    int largest = 1;
+    const uint8_t *y = dc__read_idx(ctx, labels, 1, &y_buffer, dim);
+    count = y ? dim[0] : 0;
+    const uint8_t *x = y ? dc__read_idx(ctx, images, 3, &x_buffer, dim) : NULL;
+    bool ok = x && (count == dim[0] || dc__error(ctx, "%s: %lld labels for the %lld images of %s",
+                                                 labels, count, dim[0], images));
+    for (int64_t i = 0; i < count && ok; i++) {
+        ok = dc__check_label(ctx, labels, i, y[i], classes ? classes : 256);
+        if (y[i] > largest) largest = y[i];
+    }
+    size_t size = ok ? (size_t)(count * dim[1] * dim[2]) : 0;
+    if (ok) kept = dc__keep(ctx, images, (int64_t)size + count);
+    dc_dataset *d = !kept ? NULL : dc__new_dataset(ctx, "dc_load_idx", count,
+        DC_SHAPE(dim[1], dim[2], 1), DC_SCALAR, classes ? classes : largest + 1);
+    if (d) {
+        d->x_bytes = memcpy(kept, x, size);
+        d->y_bytes = memcpy(kept + size, y, (size_t)count);
+    }
+    dc__buffer_free(x_buffer);
+    dc__buffer_free(y_buffer);
     return d;
 }
 
@@ -7420,11 +7390,12 @@ static bool dc__find_columns(dc__csv *t) {
     t->data = t->cell + is_named * t->columns;
     t->column = dc__buffer_new(t->ctx, (size_t)t->columns * sizeof *t->column);
     t->target = label ? -1 : t->columns - 1;
-    for (long long c = t->columns; t->column && c-- > 0;) {       /* The first of equal names wins. */
+    for (long long c = t->columns; t->column && c-- > 0;) {     /* The first of equals wins. */
         dc__column *column = &t->column[c];
         *column = (dc__column){ .name = is_named ? t->cell[c].text : column->number };
         snprintf(column->number, sizeof column->number, "%lld", c);
-        if (label && (!strcmp(column->name, label) || !strcmp(column->number, label))) t->target = c;
+        bool is_label = label && (!strcmp(column->name, label) || !strcmp(column->number, label));
+        if (is_label) t->target = c;
     }
     if (t->column && t->target < 0)
         dc__error(t->ctx, "%s: no column \"%.40s\" for the target; the last is \"%.40s\"", t->path,
@@ -7487,45 +7458,35 @@ static bool dc__read_column(dc__csv *t, int64_t c) {
     return true;
 }
 
-/* The names of features, "age" or "colour=red", and of classes. A category's text stands where its
- * number appears first, which is in order. */
-static void dc__name_columns(const dc__csv *t, dc_dataset *d) {
-    size_t count = (size_t)(t->features + t->classes);
-    const char **feature = dc__permanent_zeros(d->ctx, count * sizeof *feature);
-    const char **class_name = feature + t->features;
-    d->feature_name = feature, d->class_name = class_name;
-    for (int64_t c = 0; c < t->columns; c++) {
-        const dc__column *column = &t->column[c];
-        const dc__cell *cell = &t->data[c];
-        if (c != t->target && !column->categories)
-            *feature++ = dc__permanent_text(d->ctx, column->name);
-        for (int i = 0; i < column->categories; cell += t->columns) {
-            if ((int)cell->value != i) continue;
-            size_t size = strlen(column->name) + strlen(cell->text) + 2;
-            char *both = dc__permanent(d->ctx, size);
-            snprintf(both, size, "%s=%s", column->name, cell->text);
-            if (c == t->target) class_name[i++] = both + strlen(column->name) + 1;
-            else *feature++ = both, i++;
-        }
-    }
-}
-
+/* The table as numbers, with the names of features, "age" or "colour=red", and of classes. A
+ * category is named where its number appears first, which is in order. */
 static dc_dataset *dc__build_csv(dc__csv *t) {
     dc_real *x = dc__keep(t->ctx, t->path, t->rows * (t->features + 1) * (int64_t)sizeof *x);
     if (!x) return NULL;
     dc_dataset *d = dc__new_dataset(t->ctx, "dc_load_csv", t->rows, DC_SHAPE(t->features),
                                     t->classes ? DC_SCALAR : DC_SHAPE(1), t->classes);
-    dc_real *y = x + t->rows * t->features;
-    d->x = x, d->y = y;
-    for (int64_t i = 0; i < t->rows * t->columns; i++) {
-        const dc__column *column = &t->column[i % t->columns];
-        const dc__cell *cell = &t->data[i];
-        if (i % t->columns == t->target) *y++ = (dc_real)cell->value;
-        else if (!column->categories)
-            *x++ = (dc_real)(cell->is_missing ? column->fill : cell->value);
-        else for (int k = 0; k < column->categories; k++) *x++ = cell->value == k;
+    d->x = x, d->y = x + t->rows * t->features;
+    size_t names = (size_t)(t->features + t->classes) * sizeof *d->class_name;
+    const char **feature = d->feature_name = dc__permanent_zeros(t->ctx, names);
+    d->class_name = feature + t->features;
+    for (int64_t c = 0; c < t->columns; c++) {
+        const dc__column *column = &t->column[c];
+        bool is_target = c == t->target, is_number = is_target || !column->categories;
+        const char **name = is_target ? d->class_name : feature;
+        for (int64_t r = 0, named = 0; r < t->rows; r++) {
+            const dc__cell *cell = &t->data[r * t->columns + c];
+            dc_real *to = is_target ? &d->y[r] : &x[r * t->features + (feature - d->feature_name)];
+            if (is_number) *to = (dc_real)(cell->is_missing ? column->fill : cell->value);
+            else for (int k = 0; k < column->categories; k++) to[k] = cell->value == k;
+            if (named == column->categories || cell->value != (double)named) continue;
+            size_t stem = strlen(column->name) + 1, size = stem + strlen(cell->text) + 1;
+            char *both = dc__permanent(t->ctx, size);
+            snprintf(both, size, "%s=%s", column->name, cell->text);
+            name[named++] = is_target ? both + stem : both;
+        }
+        if (!is_target && is_number) *feature = dc__permanent_text(t->ctx, column->name);
+        if (!is_target) feature += is_number ? 1 : column->categories;
     }
-    dc__name_columns(t, d);
     return d;
 }
 
@@ -7642,21 +7603,15 @@ static double dc__area(const dc_predictions *p) {
     return twice / (2 * positives * negatives);
 }
 
-/* The means of |y - t| and (y - t)^2, and the variance of t; NaN when targets are not quantities
- * like the outputs. */
-typedef struct dc__errors { double absolute, squared, variance; } dc__errors;
-
-static dc__errors dc__errors_of(const dc_predictions *p) {
-    if (p->outputs != p->targets) return (dc__errors){ (double)NAN, (double)NAN, (double)NAN };
-    int64_t size = p->count * p->targets;
-    double absolute = 0, squared = 0, variance = 0, mean = 0, n = (double)size;
-    for (int64_t i = 0; i < size; i++) mean += (double)p->t[i];
-    mean /= n;
-    for (int64_t i = 0; i < size; i++) {
-        double e = (double)p->y[i] - (double)p->t[i], d = (double)p->t[i] - mean;
-        absolute += e < 0 ? -e : e, squared += e * e, variance += d * d / n;
+/* The mean of |y - t| or of its square; NaN when targets are not quantities like the outputs. */
+static double dc__mean_error(const dc_predictions *p, bool squared) {
+    double sum = 0, n = (double)(p->count * p->targets);
+    if (p->outputs != p->targets) return (double)NAN;
+    for (int64_t i = 0; i < p->count * p->targets; i++) {
+        double e = fabs((double)p->y[i] - (double)p->t[i]);
+        sum += squared ? e * e : e;
     }
-    return (dc__errors){ absolute / n, squared / n, variance };
+    return sum / n;
 }
 
 /* The metrics themselves. */
@@ -7669,13 +7624,16 @@ static double dc__precision(dc__seen p, dc__self m) { return dc__rightly(p, m->k
 static double dc__recall(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0, 1); }
 static double dc__f1(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0.5, 0.5); }
 static double dc__auc(dc__seen p, dc__self m) { return (void)m, dc__area(p); }
-static double dc__mae(dc__seen p, dc__self m) { return (void)m, dc__errors_of(p).absolute; }
-static double dc__rmse(dc__seen p, dc__self m) { return (void)m, sqrt(dc__errors_of(p).squared); }
+static double dc__mae(dc__seen p, dc__self m) { return (void)m, dc__mean_error(p, false); }
+static double dc__rmse(dc__seen p, dc__self m) { return (void)m, sqrt(dc__mean_error(p, true)); }
 /* Targets that are all equal: 1 for a perfect prediction, else 0, as in scikit-learn. */
 static double dc__r2(dc__seen p, dc__self m) {
-    (void)m;
-    dc__errors e = dc__errors_of(p);
-    return e.variance == 0 ? e.squared == 0 : 1 - e.squared / e.variance;
+    int64_t size = p->count * p->targets;
+    double mean = 0, variance = 0, error = dc__mean_error(p, true), n = (double)size;
+    for (int64_t i = 0; i < size; i++) mean += (double)p->t[i];
+    for (int64_t i = 0; i < size; i++)
+        variance += ((double)p->t[i] - mean / n) * ((double)p->t[i] - mean / n) / n;
+    return (void)m, variance == 0 && error >= 0 ? error == 0 : 1 - error / variance;
 }
 
 DC_API dc_metric dc_accuracy  (void)    { return (dc_metric){ "accuracy", dc__top_k, 1 }; }
@@ -7914,8 +7872,8 @@ static dc_history *dc__new_history(dc_model *m, int epochs) {
 }
 
 /* What epochs are judged by. */
-static const double *dc__judged(const dc__fit *f) {
-    return f->validation ? f->history->validation_loss : f->history->loss;
+static const double *dc__judged(const dc__fit *f, const dc_history *h) {
+    return f->validation ? h->validation_loss : h->loss;
 }
 
 static void dc__note(const dc_report *r, int epoch, double *loss, double *accuracy,
@@ -7932,7 +7890,7 @@ static void dc__note_epoch(dc__fit *f) {
     if (f->validation)
         dc__note(&f->validated, e, h->validation_loss, h->validation_accuracy,
                  h->validation_metric);
-    double judged = dc__judged(f)[e], best = dc__judged(f)[h->best_epoch];
+    double judged = dc__judged(f, h)[e], best = dc__judged(f, h)[h->best_epoch];
     if (judged < best || best != best) h->best_epoch = e;
 }
 
@@ -7981,10 +7939,9 @@ static int64_t dc__copy_weights(dc_model *m, dc_real *values, bool back) {
 /* deepc's own callbacks are written as a program writes its own; dc_fit gives itself as `user`. */
 static bool dc__stop_early(dc_model *m, int epoch, const dc_history *history, void *user) {
     const dc__fit *f = user;
-    const double *loss = dc__judged(f);
+    const double *loss = dc__judged(f, history);
     double best = (double)INFINITY;
     int best_epoch = -1;
-    (void)history;
     for (int e = 0; e <= epoch; e++)
         if (loss[e] < best - f->running->min_delta) best = loss[e], best_epoch = e;
     if (best_epoch < epoch) return epoch - best_epoch < f->running->patience;
@@ -8001,7 +7958,7 @@ static bool dc__lose_file(dc__fit *f) {
 
 static bool dc__save_best(dc_model *m, int epoch, const dc_history *history, void *user) {
     dc__fit *f = user;
-    bool is_best = history->best_epoch == epoch && dc__judged(f)[epoch] < (double)INFINITY;
+    bool is_best = history->best_epoch == epoch && dc__judged(f, history)[epoch] < (double)INFINITY;
     return !is_best || dc_save(m, f->running->path) || dc__lose_file(f);
 }
 
@@ -8013,8 +7970,9 @@ static bool dc__log_epoch(dc_model *m, int epoch, const dc_history *history, voi
     if (epoch == 0) {
         fprintf(file->stream, "epoch,rate");
         dc__write_numbers(f, file->stream, DC__NAMES, f->validation);
+        fprintf(file->stream, "\n");
     }
-    fprintf(file->stream, "%s%d,%s", epoch ? "" : "\n", epoch + 1, DC__NUMBER(history->rate[epoch], 9));
+    fprintf(file->stream, "%d,%s", epoch + 1, DC__NUMBER(history->rate[epoch], 9));
     dc__write_numbers(f, file->stream, DC__VALUES, f->validation);
     fprintf(file->stream, "\n");
     return dc__close(m->ctx, file) || dc__lose_file(f);
@@ -8077,8 +8035,8 @@ static void dc__draw(dc__fit *f, int64_t step, bool done) {
     else fprintf(stderr, "\r%lld/%lld [%.*s]", (long long)step, (long long)f->batches, WIDTH,
                  bar + WIDTH - step * WIDTH / f->batches);
     double left = each * (double)(f->batches - step);
-    if (done) fprintf(stderr, " - %s %s/step", dc__time_words(spent).text, dc__time_words(each).text);
-    else fprintf(stderr, " - ETA: %s", dc__time_words(left).text);
+    if (!done) fprintf(stderr, " - ETA: %s", dc__time_words(left).text);
+    else fprintf(stderr, " - %s %s/step", dc__time_words(spent).text, dc__time_words(each).text);
     if (!done) f->trained = dc__report_of(&f->tally, false);
     dc__write_numbers(f, stderr, DC__BOTH, done && f->validation);
     fprintf(stderr, "%s%s", f->on_terminal ? "\033[K" : "", done ? "\n" : "");   /* K: clear. */
@@ -8145,11 +8103,9 @@ static void dc__stop_at_nan(dc__fit *f, const dc_batch *b, int64_t batch, dc_mar
 static void dc__tell(dc__fit *f, int64_t batch, double loss) {
     for (int i = 0; i < f->options.callback_count; i++) {
         dc_callback *c = f->running = &f->callback[i];
-        bool go_on = true;
-        if (batch >= 0 && c->on_batch_end)
-            go_on = c->on_batch_end(f->model, f->epoch, batch, loss, c->user);
-        if (batch < 0 && c->on_epoch_end)
-            go_on = c->on_epoch_end(f->model, f->epoch, f->history, c->user);
+        bool go_on = batch < 0
+            ? !c->on_epoch_end || c->on_epoch_end(f->model, f->epoch, f->history, c->user)
+            : !c->on_batch_end || c->on_batch_end(f->model, f->epoch, batch, loss, c->user);
         if (!go_on && !f->history->stopped_by)
             f->history->stopped_by = c->name ? c->name : "callback";
     }
@@ -8191,7 +8147,7 @@ static void dc__fit_epoch(dc__fit *f) {
     if (f->validation) f->validated = dc_evaluate(f->model, f->validation);
     dc__note_epoch(f);
     dc__draw(f, batch, true);
-    double judged = dc__judged(f)[f->epoch];
+    double judged = dc__judged(f, f->history)[f->epoch];
     if (judged - judged == 0) dc_plateau(f->model->optimizer, judged);
     dc_mark mark = dc_begin(f->ctx);
     dc__tell(f, -1, 0);
