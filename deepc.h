@@ -1688,9 +1688,13 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
  * written whole or not at all. */
 #if defined(__unix__) || defined(__APPLE__)
 #define DC__POSIX 1
+#define DC__ON_TERMINAL isatty(2)      /* Is stderr one? */
 #include <sys/stat.h>
+#include <unistd.h>
 int (fileno)(FILE *stream);            /* POSIX has these; its headers hide them from strict C11. */
 int (fsync)(int descriptor);
+#else
+#define DC__ON_TERMINAL false
 #endif
 
 /* value as "%.{digits}g" writes it, or as "%.{digits}f" for kind 'f', but with a '.' for the
@@ -1699,8 +1703,7 @@ int (fsync)(int descriptor);
 static size_t dc__write_number(char kind, double value, int digits, char *out, size_t size) {
     char text[512];                    /* 309 digits, the point, 100 decimals. */
     if (value != value) return (size_t)snprintf(out, size, "nan");
-    if (digits > 100) digits = 100;
-    snprintf(text, sizeof text, kind == 'f' ? "%.*f" : "%.*g", digits, value);
+    snprintf(text, sizeof text, kind == 'f' ? "%.*f" : "%.*g", digits < 100 ? digits : 100, value);
     char *point = text + strspn(text, "+-0123456789inf");
     size_t wide = strcspn(point, "0123456789e");         /* 0 when there is no point. */
     if (wide) *point = '.', memmove(point + 1, point + wide, strlen(point + wide) + 1);
@@ -1709,20 +1712,17 @@ static size_t dc__write_number(char kind, double value, int digits, char *out, s
     return length;
 }
 
-/* 9 digits bring back any float, 17 any double. */
-static size_t dc__number_text(double value, int digits, char *out, size_t size) {
-    return dc__write_number('g', value, digits, out, size);
-}
-
-/* The same as an argument: printf("%s", DC__NUMBER(x, 6)); it lives to the end of the call. */
-#define DC__NUMBER(value, digits)  dc__number_words('g', value, digits).text
-#define DC__FIXED(value, decimals) dc__number_words('f', value, decimals).text
-
 static dc__words dc__number_words(char kind, double value, int digits) {
     dc__words w;
     dc__write_number(kind, value, digits, w.text, sizeof w.text);
     return w;
 }
+
+/* As an argument: printf("%s", DC__NUMBER(x, 6)); it lives to the end of the call. 9 digits bring
+ * back any float, 17 any double. */
+#define DC__NUMBER(value, digits)  dc__number_words('g', value, digits).text
+#define DC__FIXED(value, decimals) dc__number_words('f', value, decimals).text
+#define dc__number_text(value, digits, out, size) dc__write_number('g', value, digits, out, size)
 
 /* Is [start, stop) this lower-case word, in any case? */
 static bool dc__is_word(const char *start, const char *stop, const char *word) {
@@ -1734,10 +1734,9 @@ static bool dc__is_digit(const char *p, const char *stop) {
     return p < stop && *p >= '0' && *p <= '9';
 }
 
-/* Is there a sign at *p? Then steps over it; true for a minus. */
+/* Steps over a sign, if there is one; true for a minus. */
 static bool dc__read_sign(const char **p, const char *stop) {
-    if (*p == stop || (**p != '-' && **p != '+')) return false;
-    return *(*p)++ == '-';
+    return *p < stop && (**p == '-' || **p == '+') && *(*p)++ == '-';
 }
 
 /* Reads [start, stop), all of it, as one decimal number: -12.5e-3, inf, infinity or nan, correctly
@@ -1747,12 +1746,11 @@ static bool dc__parse_number(const char *start, const char *stop, double *value)
     enum { MOST = 800 };
     char text[MOST + 32];              /* The digits, without leading zeros; e; the exponent. */
     const char *p = start;
-    double sign = dc__read_sign(&p, stop) ? -1 : 1;
+    double sign = dc__read_sign(&p, stop) ? -1 : 1, exponent = 0, power = 0;
     if (dc__is_word(p, stop, "inf") || dc__is_word(p, stop, "infinity"))
         return *value = sign * (double)INFINITY, true;
     if (dc__is_word(p, stop, "nan")) return *value = (double)NAN, true;
     int digits = 0;
-    int64_t exponent = 0;
     bool any = false, fraction = false;
     for (; dc__is_digit(p, stop) || (p < stop && *p == '.' && !fraction); p++) {
         any = any || *p != '.';
@@ -1768,16 +1766,13 @@ static bool dc__parse_number(const char *start, const char *stop, double *value)
     if (any && p < stop && (*p | 32) == 'e') {
         p++;
         bool down = dc__read_sign(&p, stop);
-        int64_t power = 0;
         any = dc__is_digit(p, stop);
-        for (; dc__is_digit(p, stop); p++)
-            if (power < INT64_MAX / 100) power = 10 * power + (*p - '0');
+        for (; dc__is_digit(p, stop); p++) power = 10 * power + (*p - '0');
         exponent += down ? -power : power;
     }
     if (!any || p < stop) return false;
     if (!digits) text[digits++] = '0';
-    exponent = exponent < -99999 ? -99999 : exponent > 99999 ? 99999 : exponent;   /* 0 or inf. */
-    snprintf(text + digits, 32, "e%d", (int)exponent);
+    snprintf(text + digits, 32, "e%.0f", fmax(-99999, fmin(exponent, 99999)));     /* 0 or inf. */
     return *value = sign * strtod(text, NULL), true;
 }
 
@@ -1795,16 +1790,14 @@ static void dc__text_add(dc__text *t, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    size_t needed = t->used + (size_t)vsnprintf(NULL, 0, format, arguments) + 1;
-    if (needed > t->room && !t->failed) {
-        char *larger = dc__buffer_resize(t->ctx, t->data, 2 * needed + 4096);
-        if (larger) t->data = larger, t->room = 2 * needed + 4096;
+    size_t end = t->used + (size_t)vsnprintf(NULL, 0, format, arguments);
+    if (end >= t->room && !t->failed) {
+        t->room = 2 * end + 4096;
+        char *larger = dc__buffer_resize(t->ctx, t->data, t->room);
+        if (larger) t->data = larger;
         t->failed = !larger;
     }
-    if (!t->failed) {
-        vsnprintf(t->data + t->used, needed - t->used, format, again);
-        t->used = needed - 1;
-    }
+    if (!t->failed) vsnprintf(t->data + t->used, t->room - t->used, format, again), t->used = end;
     va_end(again);
     va_end(arguments);
 }
@@ -1826,27 +1819,21 @@ static bool dc__write_file(dc_context *ctx, const char *path, const void *bytes,
     dc__text name = { .ctx = ctx };
     dc__text_add(&name, "%s%s", path, beside ? ".part" : "");
     dc__file *f = name.failed ? NULL : dc__open(ctx, name.data, "wb");
-    bool ok = f != NULL;
-    if (f) {
-        errno = 0;
-        if (size) ok = fwrite(bytes, 1, size, f->stream) == size;
-        ok = ok && !fflush(f->stream);
+    if (!f) return dc__text_free(&name), false;
+    errno = 0;
+    bool ok = (!size || fwrite(bytes, 1, size, f->stream) == size) && !fflush(f->stream);
 #ifdef DC__POSIX
-        ok = ok && (!beside || !fsync(fileno(f->stream)));
+    ok = ok && (!beside || !fsync(fileno(f->stream)));
 #endif
-        int reason = errno;
-        bool closed = dc__close(ctx, f);
-        if (!ok) dc__error(ctx, "%s: %s", path, reason ? strerror(reason) : "cannot write");
-        ok = ok && closed;
+    int reason = errno;
+    if (!dc__close(ctx, f) && ok) ok = false, reason = errno;
 #ifdef _WIN32
-        if (ok) remove(path);          /* There, rename does not replace. */
+    if (ok) remove(path);              /* There, rename does not replace. */
 #endif
-        if (ok && beside && rename(name.data, path))
-            ok = dc__error(ctx, "%s: %s", path, strerror(errno));
-        if (!ok && beside) remove(name.data);
-    }
+    if (ok && beside && rename(name.data, path)) ok = false, reason = errno;
+    if (!ok && beside) remove(name.data);
     dc__text_free(&name);
-    return ok;
+    return ok || dc__error(ctx, "%s: %s", path, reason ? strerror(reason) : "cannot be written");
 }
 
 /* @impl-random --------------------------------------------------------------------------------- */
@@ -5894,42 +5881,37 @@ DC_API dc_loss dc_loss_named(const char *name) {
 
 /* "0.25" for one number, else "mean 0.1, norm 3.2". */
 static dc__words dc__values_text(const dc_real *data, int64_t n) {
-    dc__words w;
+    if (n == 1) return dc__number_words('g', (double)data[0], 6);
     double sum = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++) {
-        sum += (double)data[i];
-        squares += (double)data[i] * (double)data[i];
-    }
-    if (n == 1) dc__number_text((double)data[0], 6, w.text, sizeof w.text);
-    else snprintf(w.text, sizeof w.text, "mean %.40s, norm %.40s",
-                  DC__NUMBER(sum / (double)(n ? n : 1), 4), DC__NUMBER(sqrt(squares), 4));
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)data[i], squares += (double)data[i] * (double)data[i];
+    dc__words w;
+    snprintf(w.text, sizeof w.text, "mean %.40s, norm %.40s",
+             DC__NUMBER(sum / (double)(n ? n : 1), 4), DC__NUMBER(sqrt(squares), 4));
     return w;
 }
 
-/* The derivatives of y for each operand, as text: " 0.5 3". */
+/* The derivatives of y for each operand, as text: "0.5; 3; constant". */
 static void dc__local_derivatives(dc_tensor *y, char *out, size_t size) {
     dc_context *ctx = y->ctx;
     dc_mark mark = dc_begin(ctx);
-    dc_tensor **kept_in = y->in, *x = dc__temporary(ctx, (size_t)y->inputs * sizeof *x);
-    dc_real *kept_grad = y->grad;
-    size_t used = 0;
+    dc_tensor kept = *y, *x = dc__temporary(ctx, (size_t)y->inputs * sizeof *x);
     y->in = dc__temporary(ctx, (size_t)y->inputs * sizeof *y->in);
-    /* Copies of the headers stand in for the operands. */
-    for (int i = 0; i < y->inputs; i++) {
-        x[i] = *kept_in[i], y->in[i] = &x[i];
+    for (int i = 0; i < y->inputs; i++) {        /* Copies of the headers stand in. */
+        x[i] = *kept.in[i], y->in[i] = &x[i];
         x[i].grad = dc_alloc(ctx, (size_t)x[i].size * sizeof(dc_real));
         x[i].pass = ctx->pass;                   /* Reached already: dc_grad_data leaves it be. */
     }
     y->grad = dc__temporary(ctx, (size_t)y->size * sizeof(dc_real));
     ctx->kernels->fill(y->size, 1, y->grad);
     y->op->backward(y);
-    for (int i = 0; i < y->inputs && used + 1 < size; i++) {
+    size_t n = 0;
+    for (int i = 0; i < y->inputs && n < size; i++) {
         dc__words value = dc__values_text(x[i].grad, x[i].size);
-        int n = snprintf(out + used, size - used, "%s%s", i ? "; " : "",
-                         x[i].needs_grad ? value.text : "constant");
-        used += n > 0 ? (size_t)n : 0;
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? "; " : "",
+                              x[i].needs_grad ? value.text : "constant");
     }
-    y->in = kept_in, y->grad = kept_grad;
+    y->in = kept.in, y->grad = kept.grad;
     dc_end(ctx, mark);
 }
 
@@ -5941,60 +5923,53 @@ static int64_t dc__index_of(const dc__nodes *nodes, const dc_tensor *t) {
     return -1;
 }
 
-/* Adds to `all` what the loss depends on. The tape is walked backwards, and a tensor belongs to it
- * when something that is known to belong uses it. */
-static void dc__reach(dc_tensor *loss, dc__nodes *all) {
-    all->node[all->count++] = loss;
-    for (dc_tensor *t = loss; t; t = t->made_before)
-        for (int i = 0; i < t->inputs && dc__index_of(all, t) >= 0; i++)
-            if (dc__index_of(all, t->in[i]) < 0) all->node[all->count++] = t->in[i];
+static void dc__add_node(dc__nodes *nodes, dc_tensor *t) {
+    if (dc__index_of(nodes, t) < 0) nodes->node[nodes->count++] = t;
 }
 
-/* The same in the order in which it was made, each leaf before its first use. */
+/* What the loss depends on, in the order in which it was made, each leaf before its first use. The
+ * tape is walked backwards, and a tensor belongs to it when something that belongs uses it. */
 static dc__nodes dc__forward_order(dc_tensor *loss) {
-    int64_t room = 1, made = 0;
-    for (dc_tensor *t = loss; t; t = t->made_before) room += 1 + t->inputs;
-    size_t size = (size_t)room * sizeof(dc_tensor *);
-    dc__nodes all = { dc__temporary(loss->ctx, size), 0 };
-    dc__nodes ordered = { dc__temporary(loss->ctx, size), 0 };
-    dc_tensor **newest_first = dc__temporary(loss->ctx, size);
-    dc__reach(loss, &all);
-    for (dc_tensor *t = loss; t; t = t->made_before)
-        if (t == loss || (t->inputs && dc__index_of(&all, t) >= 0)) newest_first[made++] = t;
-    while (made-- > 0) {
-        dc_tensor *t = newest_first[made];
-        for (int i = 0; i < t->inputs; i++)
-            if (dc__index_of(&ordered, t->in[i]) < 0) ordered.node[ordered.count++] = t->in[i];
-        ordered.node[ordered.count++] = t;
+    size_t room = 1;
+    for (dc_tensor *t = loss; t; t = t->made_before) room += 1 + (size_t)t->inputs;
+    dc__nodes list[3] = { { 0 } }, *used = &list[0], *newest_first = &list[1], *all = &list[2];
+    for (int i = 0; i < 3; i++) list[i].node = dc__temporary(loss->ctx, room * sizeof *all->node);
+    dc__add_node(used, loss);
+    for (dc_tensor *t = loss; t; t = t->made_before) {
+        if (!t->inputs || dc__index_of(used, t) < 0) continue;
+        dc__add_node(newest_first, t);
+        for (int i = 0; i < t->inputs; i++) dc__add_node(used, t->in[i]);
     }
-    return ordered;
+    for (int64_t k = newest_first->count; k-- > 0;) {
+        dc_tensor *t = newest_first->node[k];
+        for (int i = 0; i < t->inputs; i++) dc__add_node(all, t->in[i]);
+        dc__add_node(all, t);
+    }
+    dc__add_node(all, loss);                     /* It may be a leaf. */
+    return *all;
 }
 
+/* A paragraph of text; or for graphviz a line, and one more for each arrow to it. */
 static void dc__explain_node(dc__text *out, const dc__nodes *nodes, int64_t i,
                              dc_explain_format format) {
     dc_tensor *t = nodes->node[i];
-    char local[512] = "";
+    char local[512];
     bool is_dot = format == DC_DOT, has_grad = t->grad && t->pass && t->needs_grad;
     const char *what = t->inputs ? t->op->name : t->needs_grad ? "parameter" : "constant";
-    if (t->inputs) dc__local_derivatives(t, local, sizeof local);
     dc__text_add(out, is_dot ? "  n%lld [label=\"%s" : "%3lld  %s", (long long)i, what);
     if (t->name) dc__text_add(out, is_dot ? "\\n" : " '");
     for (const char *c = t->name; c && *c; c++)          /* '"' and '\' would end the label. */
         dc__text_add(out, "%c", is_dot && (*c == '"' || *c == '\\') ? '\'' : *c);
-    if (t->name && !is_dot) dc__text_add(out, "'");
-    dc__text_add(out, is_dot ? "\\n%s" : " %s", DC__SHAPE_TEXT(t->shape));
+    dc__text_add(out, is_dot ? "\\n%s" : t->name ? "' %s" : " %s", DC__SHAPE_TEXT(t->shape));
     for (int k = 0; !is_dot && k < t->inputs; k++)
         dc__text_add(out, "%s%lld", k ? ", " : " of ", (long long)dc__index_of(nodes, t->in[k]));
-    dc__text_add(out, is_dot ? "\\nvalue %s" : "\n       value      %s",
-                 dc__values_text(t->data, t->size).text);
-    if (has_grad)
-        dc__text_add(out, is_dot ? "\\ngradient %s" : "\n       gradient   %s",
-                     dc__values_text(t->grad, t->size).text);
-    if (t->inputs)
-        dc__text_add(out, is_dot ? "\\nlocal %s" : "\n       local      %s", local);
-    if (t->inputs && !is_dot) dc__text_add(out, "\n       rule       %s", t->op->derivative);
-    if (!is_dot) dc__text_add(out, "\n");
-    else dc__text_add(out, "\" shape=%s];\n", t->inputs ? "ellipse" : "box");
+    const char *line = is_dot ? "\\n%s %s" : "\n       %-10s %s";
+    dc__text_add(out, line, "value", dc__values_text(t->data, t->size).text);
+    if (has_grad) dc__text_add(out, line, "gradient", dc__values_text(t->grad, t->size).text);
+    if (t->inputs) dc__local_derivatives(t, local, sizeof local);
+    if (t->inputs) dc__text_add(out, line, "local", local);
+    if (t->inputs && !is_dot) dc__text_add(out, line, "rule", t->op->derivative);
+    dc__text_add(out, !is_dot ? "\n" : t->inputs ? "\" shape=ellipse];\n" : "\" shape=box];\n");
     for (int k = 0; is_dot && k < t->inputs; k++)
         dc__text_add(out, "  n%lld -> n%lld;\n", (long long)dc__index_of(nodes, t->in[k]),
                      (long long)i);
@@ -6002,29 +5977,21 @@ static void dc__explain_node(dc__text *out, const dc__nodes *nodes, int64_t i,
 
 DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *path) {
     dc__check("dc_explain", 1, loss);
-    dc_context *ctx = loss->ctx;
-    dc_mark mark = dc_begin(ctx);
+    dc_mark mark = dc_begin(loss->ctx);
     dc__nodes nodes = dc__forward_order(loss);
-    dc__text out = { .ctx = ctx };
+    dc__text out = { .ctx = loss->ctx };
     if (format == DC_DOT) dc__text_add(&out, "digraph tape {\n  rankdir=LR;\n");
     for (int64_t i = 0; i < nodes.count; i++) dc__explain_node(&out, &nodes, i, format);
     if (format == DC_DOT) dc__text_add(&out, "}\n");
     bool ok = !out.failed;
-    if (ok && path) ok = dc__write_file(ctx, path, out.data, out.used);
-    else if (ok) fwrite(out.data, 1, out.used, stdout);
+    if (ok && path) ok = dc__write_file(out.ctx, path, out.data, out.used);
+    else if (ok) fputs(out.data, stdout);
     dc__text_free(&out);
-    dc_end(ctx, mark);
+    dc_end(loss->ctx, mark);
     return ok;
 }
 
 /* --- checking gradients --- */
-
-static double dc__value_of(dc_context *ctx, dc_scalar_function f, dc_tensors inputs, void *user) {
-    dc_mark mark = dc_begin(ctx);
-    double value = (double)dc_item(f(inputs, user));
-    dc_end(ctx, mark);
-    return value;
-}
 
 /* (f(x + h) - f(x - h)) / 2h has an error of h^2 f''' / 6 from the formula and e |f| / h from
  * rounding; they are equal near h = e^(1/3). Two such differences, with h and 2h, give a formula
@@ -6032,17 +5999,20 @@ static double dc__value_of(dc_context *ctx, dc_scalar_function f, dc_tensors inp
 static double dc__numeric_slope(dc_context *ctx, dc_scalar_function f, dc_tensors inputs,
                                 void *user, dc_real *element) {
     dc_real x = *element;
-    double scale = x < -1 ? -(double)x : x > 1 ? (double)x : 1, slope[2];
+    double step = fmax(1, fabs((double)x)) * (sizeof x == 8 ? 0x1p-11 : 0x1p-6), slope[2];
     for (int i = 0; i < 2; i++) {
-        dc_real h = (dc_real)(scale * (sizeof(dc_real) == 8 ? 0x1p-11 : 0x1p-6) * (i + 1));
-        volatile dc_real up = x + h, down = x - h;
-        *element = up;
-        double above = dc__value_of(ctx, f, inputs, user);
-        *element = down;
-        double below = dc__value_of(ctx, f, inputs, user);
-        slope[i] = (above - below) / ((double)up - (double)down);
-        *element = x;
+        dc_real h = (dc_real)(step * (i + 1));
+        volatile dc_real side[2] = { x - h, x + h };     /* As rounded. */
+        double value[2];
+        for (int k = 0; k < 2; k++) {
+            *element = side[k];
+            dc_mark mark = dc_begin(ctx);
+            value[k] = (double)dc_item(f(inputs, user));
+            dc_end(ctx, mark);
+        }
+        slope[i] = (value[1] - value[0]) / ((double)side[1] - (double)side[0]);
     }
+    *element = x;
     return (4 * slope[0] - slope[1]) / 3;
 }
 
@@ -6056,15 +6026,15 @@ DC_API double dc_gradcheck(dc_context *ctx, dc_scalar_function f, dc_tensors inp
     dc_mark mark = dc_begin(ctx);
     dc_backward(f(inputs, user));
     dc_end(ctx, mark);
-    for (int i = 0; i < inputs.count; i++)
-        for (int64_t k = 0; k < inputs.tensor[i]->size; k++) {
-            dc_tensor *x = inputs.tensor[i];
+    for (int i = 0; i < inputs.count; i++) {
+        dc_tensor *x = inputs.tensor[i];
+        for (int64_t k = 0; k < x->size; k++) {
             double analytic = x->pass ? (double)x->grad[k] : 0;
             double numeric = dc__numeric_slope(ctx, f, inputs, user, &x->data[k]);
-            double size = fmax(1, fmax(fabs(analytic), fabs(numeric)));
-            double error = fabs(analytic - numeric) / size;
+            double error = fabs(analytic - numeric) / fmax(1, fmax(fabs(analytic), fabs(numeric)));
             if (!(error <= worst) && !isnan(worst)) worst = error;
         }
+    }
     for (int i = 0; i < inputs.count; i++) dc_zero_grad(inputs.tensor[i]);
     return worst;
 }
@@ -7151,6 +7121,10 @@ struct dc_dataset {
     const char    **class_name, **feature_name;
 };
 
+static void *dc__permanent_copy(dc_context *ctx, const void *from, size_t size) {
+    return memcpy(dc__permanent(ctx, size), from, size);
+}
+
 static const dc_dataset *dc__need_data(const dc_dataset *d, const char *who) {
     if (!d) dc_fail(NULL, "%s: the data set is NULL; the call that should have made it did not"
                     " work, and dc_error(ctx) says why", who);
@@ -7182,12 +7156,10 @@ static dc_dataset *dc__new_dataset(dc_context *ctx, const char *who, int64_t cou
     if (classes && y_shape.rank)
         dc_fail(ctx, "%s: with classes, y is one class number a sample (DC_SCALAR), but its shape "
                 "is %s", who, DC__SHAPE_TEXT(y_shape));
-    int64_t x_size = dc__sample_size(ctx, who, count, x_shape);
-    int64_t y_size = dc__sample_size(ctx, who, count, y_shape);
-    dc_dataset *d = dc__permanent(ctx, sizeof *d);
-    *d = (dc_dataset){ .ctx = ctx, .count = count, .x_shape = x_shape, .y_shape = y_shape,
-                       .x_size = x_size, .y_size = y_size, .classes = classes };
-    return d;
+    dc_dataset d = { .ctx = ctx, .count = count, .x_shape = x_shape, .y_shape = y_shape,
+                     .x_size = dc__sample_size(ctx, who, count, x_shape),
+                     .y_size = dc__sample_size(ctx, who, count, y_shape), .classes = classes };
+    return dc__permanent_copy(ctx, &d, sizeof d);
 }
 
 static bool dc__is_label(dc_real y, int classes) {
@@ -7201,17 +7173,13 @@ static bool dc__check_label(dc_context *ctx, const char *where, int64_t i, dc_re
                      "%d", where, (long long)i, DC__NUMBER((double)y, 9), classes - 1);
 }
 
-static void *dc__permanent_copy(dc_context *ctx, const void *from, size_t size) {
-    return memcpy(dc__permanent(ctx, size), from, size);
-}
-
 DC_API dc_dataset *dc_from_arrays(dc_context *ctx, int64_t count, dc_shape x_shape,
                                   const dc_real *x, dc_shape y_shape, const dc_real *y,
                                   int classes) {
     if (!y && classes)
         dc_fail(ctx, "dc_from_arrays: y is NULL, so x is its own target, which has no classes");
-    if (!y) y_shape = x_shape;
-    dc_dataset *d = dc__new_dataset(ctx, "dc_from_arrays", count, x_shape, y_shape, classes);
+    dc_dataset *d = dc__new_dataset(ctx, "dc_from_arrays", count, x_shape, y ? y_shape : x_shape,
+                                    classes);
     for (int64_t i = 0; i < count && classes; i++)
         if (!dc__check_label(ctx, "dc_from_arrays", i, y[i], classes))
             dc_fail(ctx, "%s", ctx->error);
@@ -7225,8 +7193,8 @@ DC_API dc_dataset *dc_from_bytes(dc_context *ctx, int64_t count, dc_shape x_shap
     if (!labels != !classes)
         dc_fail(ctx, "dc_from_bytes: %d classes %s labels; 0 classes and no labels make x its own "
                 "target", classes, labels ? "but" : "without");
-    dc_shape y_shape = labels ? DC_SCALAR : x_shape;
-    dc_dataset *d = dc__new_dataset(ctx, "dc_from_bytes", count, x_shape, y_shape, classes);
+    dc_dataset *d = dc__new_dataset(ctx, "dc_from_bytes", count, x_shape,
+                                    labels ? DC_SCALAR : x_shape, classes);
     for (int64_t i = 0; i < count && labels; i++)
         if (!dc__check_label(ctx, "dc_from_bytes", i, labels[i], classes))
             dc_fail(ctx, "%s", ctx->error);
@@ -7254,25 +7222,30 @@ static int64_t dc__features(const dc_dataset *d) {
 }
 
 DC_API const char *dc_class_name(const dc_dataset *d, int cls) {
-    dc__need_data(d, "dc_class_name");
-    return d->class_name && cls >= 0 && cls < d->classes ? d->class_name[cls] : NULL;
+    const char **name = dc__need_data(d, "dc_class_name")->class_name;
+    return name && cls >= 0 && cls < d->classes ? name[cls] : NULL;
 }
 
 DC_API const char *dc_feature_name(const dc_dataset *d, int feature) {
-    dc__need_data(d, "dc_feature_name");
-    bool is_known = d->feature_name && feature >= 0 && feature < dc__features(d);
-    return is_known ? d->feature_name[feature] : NULL;
+    const char **name = dc__need_data(d, "dc_feature_name")->feature_name;
+    return name && feature >= 0 && feature < dc__features(d) ? name[feature] : NULL;
 }
 
 /* --- sets from sets --- */
 
 static int64_t dc__storage_row(const dc_dataset *d, int64_t i) { return d->row ? d->row[i] : i; }
 
-static int64_t *dc__new_rows(dc_dataset *d, int64_t count) {
-    return dc__permanent(d->ctx, (size_t)count * sizeof(int64_t));
+/* start, start + 1, ...: count numbers of samples, to be permuted and selected. */
+static int64_t *dc__numbered(int64_t start, int64_t count, int64_t *rows) {
+    for (int64_t i = 0; i < count; i++) rows[i] = start + i;
+    return rows;
 }
 
-/* The samples rows[0..count) of d. The array, from dc__new_rows, becomes part of the new set. */
+static int64_t *dc__new_rows(const dc_dataset *d, int64_t start, int64_t count) {
+    return dc__numbered(start, count, dc__permanent(d->ctx, (size_t)count * sizeof(int64_t)));
+}
+
+/* The samples rows[0..count) of d. The array, permanent, becomes part of the new set. */
 static dc_dataset *dc__selected(const dc_dataset *d, int64_t count, int64_t *rows) {
     for (int64_t i = 0; i < count; i++) rows[i] = dc__storage_row(d, rows[i]);
     dc_dataset *selected = dc__permanent_copy(d->ctx, d, sizeof *d);
@@ -7285,9 +7258,7 @@ DC_API dc_dataset *dc_take(dc_dataset *d, int64_t start, int64_t stop) {
     if (start < 0 || start >= stop || stop > d->count)
         dc_fail(d->ctx, "dc_take: [%lld, %lld) must hold samples of the %lld that there are",
                 (long long)start, (long long)stop, (long long)d->count);
-    int64_t *rows = dc__new_rows(d, stop - start);
-    for (int64_t i = start; i < stop; i++) rows[i - start] = i;
-    return dc__selected(d, stop - start, rows);
+    return dc__selected(d, stop - start, dc__new_rows(d, start, stop - start));
 }
 
 DC_API dc_dataset *dc_pick(dc_dataset *d, int64_t count, const int64_t *rows) {
@@ -7301,18 +7272,12 @@ DC_API dc_dataset *dc_pick(dc_dataset *d, int64_t count, const int64_t *rows) {
     return dc__selected(d, count, dc__permanent_copy(d->ctx, rows, size));
 }
 
-/* 0 .. count-1, in an order that depends on r alone. */
-static void dc__shuffled_rows(const dc__random *r, int64_t count, int64_t *rows) {
-    for (int64_t i = 0; i < count; i++) rows[i] = i;
-    dc__shuffle(r, count, rows);
-}
-
 DC_API dc_dataset *dc_shuffled(dc_dataset *d, uint64_t seed) {
     dc__need_data(d, "dc_shuffled");
     dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 1, 0, 0);
     r.key[0] = (uint32_t)seed, r.key[1] = (uint32_t)(seed >> 32);
-    int64_t *rows = dc__new_rows(d, d->count);
-    dc__shuffled_rows(&r, d->count, rows);
+    int64_t *rows = dc__new_rows(d, 0, d->count);
+    dc__shuffle(&r, d->count, rows);
     return dc__selected(d, d->count, rows);
 }
 
@@ -7327,19 +7292,28 @@ static int64_t dc__split_rows(dc_dataset *d, const char *who, dc_real fraction, 
                 " 0 and 1, with a sample on either side", who, DC__NUMBER((double)fraction, 6),
                 (long long)d->count);
     dc__random r = dc__stream(d->ctx, DC__FOR_SPLIT, 0, 0, 0);
-    dc__shuffled_rows(&r, d->count, rows);
+    dc__shuffle(&r, d->count, dc__numbered(0, d->count, rows));
     return first;
 }
 
 DC_API void dc_split_data(dc_dataset *d, dc_real fraction, dc_dataset **first, dc_dataset **rest) {
     dc__need_data(d, "dc_split_data");
-    int64_t *rows = dc__new_rows(d, d->count);
+    int64_t *rows = dc__new_rows(d, 0, d->count);
     int64_t n = dc__split_rows(d, "dc_split_data", fraction, rows);
     if (first) *first = dc__selected(d, n, rows);
     if (rest) *rest = dc__selected(d, d->count - n, rows + n);
 }
 
 /* --- batches --- */
+
+/* y = x / 255, rounded once, in blocks of a fixed length: gcc -O2 makes vector code of those. */
+static void dc__from_bytes(int64_t n, const uint8_t *restrict x, dc_real *restrict y) {
+    enum { BLOCK = 16 };
+    int64_t k = 0;
+    for (; k + BLOCK <= n; k += BLOCK)
+        for (int j = 0; j < BLOCK; j++) y[k + j] = (dc_real)x[k + j] / 255;
+    for (; k < n; k++) y[k] = (dc_real)x[k] / 255;
+}
 
 /* x and y of sample i. False (and dc_error) when a stream has none. */
 static bool dc__read_sample(const dc_dataset *d, int64_t i, dc_real *x, dc_real *y) {
@@ -7350,7 +7324,7 @@ static bool dc__read_sample(const dc_dataset *d, int64_t i, dc_real *x, dc_real 
             return dc__error(d->ctx, "dc_stream: fetch failed at row %lld", (long long)row);
         if (d->classes && !dc__check_label(d->ctx, "dc_stream", row, *y, d->classes)) return false;
     }
-    for (int64_t k = 0; k < n && d->x_bytes; k++) x[k] = (dc_real)d->x_bytes[row * n + k] / 255;
+    if (d->x_bytes) dc__from_bytes(n, d->x_bytes + row * n, x);
     if (d->x) memcpy(x, d->x + row * n, (size_t)n * sizeof *x);
     for (int64_t k = 0; k < n && features; k += features)
         for (int64_t j = 0; j < features; j++)
@@ -7365,12 +7339,13 @@ static bool dc__read_sample(const dc_dataset *d, int64_t i, dc_real *x, dc_real 
  * loop written by hand sees the batches that dc_fit sees. A loader made inside a step is gone
  * with it. */
 struct dc_loader {
-    dc_dataset *data;
-    int64_t     batch_size, position;
-    int64_t    *rows;                      /* This epoch's order. */
-    bool        shuffle, failed;           /* failed: the last epoch ended early. */
-    uint32_t    epoch;
-    dc_tensor  *x, *y;
+    dc_dataset    *data;
+    const int64_t *part;                   /* Which of its samples; NULL: all. */
+    int64_t        count, batch_size, position;
+    int64_t       *rows;                   /* This epoch's order. */
+    bool           shuffle, failed;        /* failed: the last epoch ended early. */
+    uint32_t       epoch;
+    dc_tensor     *x, *y;
 };
 
 /* [size, ...] for samples of shape s. */
@@ -7387,9 +7362,8 @@ DC_API dc_loader *dc_batches(dc_dataset *d, int64_t batch_size, bool shuffle) {
                 (long long)batch_size);
     if (batch_size > d->count) batch_size = d->count;
     dc_loader *l = dc__temporary(d->ctx, sizeof *l);
-    *l = (dc_loader){ .data = d, .batch_size = batch_size, .shuffle = shuffle };
+    *l = (dc_loader){ .data = d, .count = d->count, .batch_size = batch_size, .shuffle = shuffle };
     l->rows = dc__temporary(d->ctx, (size_t)d->count * sizeof *l->rows);
-    for (int64_t i = 0; i < d->count; i++) l->rows[i] = i;
     l->x = dc_zeros(d->ctx, dc__batch_shape(d->x_shape, batch_size));
     l->y = dc_zeros(d->ctx, dc__batch_shape(d->y_shape, batch_size));
     return l;
@@ -7402,12 +7376,14 @@ static void dc__refilled(dc_tensor *t, int64_t n, int64_t size) {
 
 DC_API bool dc_next(dc_loader *l, dc_batch *batch) {
     const dc_dataset *d = l->data;
-    if (l->position == 0 && l->shuffle) {
+    if (l->position == 0) {
         dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 0, 0, l->epoch);
-        dc__shuffled_rows(&r, d->count, l->rows);
+        dc__numbered(0, l->count, l->rows);
+        if (l->shuffle) dc__shuffle(&r, l->count, l->rows);
+        for (int64_t i = 0; i < l->count && l->part; i++) l->rows[i] = l->part[l->rows[i]];
     }
     const int64_t *rows = l->rows + l->position;
-    int64_t left = d->count - l->position, n = left < l->batch_size ? left : l->batch_size, i = 0;
+    int64_t left = l->count - l->position, n = left < l->batch_size ? left : l->batch_size, i = 0;
     dc_real *x = l->x->data, *y = l->y->data;
     while (i < n && dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size)) i++;
     if (i < n || n == 0) {                         /* A stream failed, or the epoch is over. */
@@ -7474,9 +7450,8 @@ DC_API dc_dataset *dc_balanced(dc_dataset *d) {
     for (int c = 0; c < d->classes; c++) most = counts[c] > most ? counts[c] : most;
     for (int c = 0; c < d->classes; c++) total += counts[c] ? most : 0;
     dc__check_count(d->ctx, "dc_balanced", total);
-    int64_t *rows = dc__new_rows(d, total);
-    for (; n < d->count; n++) rows[n] = n;
-    while (n < total)
+    int64_t *rows = dc__new_rows(d, 0, total);
+    for (n = d->count; n < total;)
         for (int64_t i = 0; i < d->count; i++)
             if (counts[label[i]] < most) counts[label[i]]++, rows[n++] = i;
     dc__buffer_free(counts);
@@ -7552,104 +7527,72 @@ DC_API dc_dataset *dc_scaled(dc_dataset *d, dc_scaler scaler) {
 
 /* --- generators --- */
 
-/* A set to be filled in, of samples x [features]: y is the class, or with classes 0 a quantity.
- * `where` and `chance` become its sources of random numbers, for points and for their noise. */
-static dc_dataset *dc__make(dc_context *ctx, const char *who, int64_t count, int features,
-                            int classes, dc__random *where, dc__random *chance) {
-    dc_dataset *d = dc__new_dataset(ctx, who, count, DC_SHAPE(features),
-                                    classes ? DC_SCALAR : DC_SHAPE(1), classes);
-    d->x = dc__permanent(ctx, (size_t)(count * features) * sizeof *d->x);
-    d->y = dc__permanent(ctx, (size_t)count * sizeof *d->y);
-    *where = *chance = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 0);
-    chance->step = 1;
-    return d;
-}
-
 static const dc_real dc__pi = DC__C(3.14159265358979323846);
 
-DC_API dc_dataset *dc_make_line(dc_context *ctx, int64_t count, dc_real slope, dc_real intercept,
-                                dc_real noise) {
-    dc__random where, chance;
-    dc_dataset *d = dc__make(ctx, "dc_make_line", count, 1, 0, &where, &chance);
+typedef enum dc__pattern {
+    DC__line, DC__sine, DC__checkerboard, DC__blobs, DC__circles, DC__moons, DC__spirals
+} dc__pattern;
+
+/* Line and sine are quantities y of x [1]; the others are points (x, y) of class c. Most points lie
+ * on a circle, whose centre, radius and angle depend on their class and on chance, and all off
+ * their place by the noise. Places and noise have random numbers of their own. */
+static dc_dataset *dc__make(dc_context *ctx, const char *who, dc__pattern pattern, int64_t count,
+                            int classes, dc_real noise, dc_real a, dc_real b) {
+    bool is_curve = pattern <= DC__sine;
+    if (!is_curve && classes < 1)
+        dc_fail(ctx, "%s: %d classes; there must be at least 1", who, classes);
+    if (pattern == DC__checkerboard && !(a >= 1 && a <= 1024))
+        dc_fail(ctx, "%s: %.0f cells a side; there must be 1 to 1024", who, (double)a);
+    dc_dataset *d = dc__new_dataset(ctx, who, count, DC_SHAPE(is_curve ? 1 : 2),
+                                    is_curve ? DC_SHAPE(1) : DC_SCALAR, classes);
+    d->x = dc__permanent(ctx, (size_t)(count * d->x_size) * sizeof *d->x);
+    d->y = dc__permanent(ctx, (size_t)count * sizeof *d->y);
+    dc__random place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 0), chance = place;
+    chance.step = 1;
     for (int64_t i = 0; i < count; i++) {
-        d->x[i] = dc__uniform_at(&where, (uint64_t)i);
-        d->y[i] = slope * d->x[i] + intercept + noise * dc__normal_at(&chance, (uint64_t)i);
+        uint64_t k = (uint64_t)i;
+        dc_real u = dc__uniform_at(&place, k), v, c = (dc_real)(is_curve ? 0 : i % classes);
+        dc_real x = 0, y = 0, radius = 0, angle = 2 * dc__pi * u;
+        switch (pattern) {
+        case DC__line:    x = u, y = a * u + b; break;
+        case DC__sine:    x = dc__pi * (2 * u - 1), y = dc__sin_plain(x); break;
+        case DC__checkerboard:
+            u = dc__uniform_at(&place, 2 * k), v = dc__uniform_at(&place, 2 * k + 1);
+            x = 2 * u - 1, y = 2 * v - 1, c = (dc_real)(((int)(u * a) + (int)(v * a)) % 2); break;
+        case DC__blobs:   radius = 2, angle = 2 * dc__pi * c / (dc_real)classes; break;
+        case DC__circles: radius = 1 - c / 2; break;
+        case DC__moons:                    /* Two half circles that reach into each other. */
+            x = c, y = c / 2, radius = 1, angle = c > 0 ? -dc__pi * u : dc__pi * u; break;
+        case DC__spirals:                  /* 1 1/2 turns, as many points on each part of an arm. */
+            radius = DC__SQRT(u), angle = dc__pi * (3 * radius + 2 * c / (dc_real)classes);
+        }
+        if (is_curve) {
+            d->x[i] = x, d->y[i] = y + noise * dc__normal_at(&chance, k);
+            continue;
+        }
+        x += radius * dc__cos_plain(angle), y += radius * dc__sin_plain(angle);
+        d->x[2 * i] = x + noise * dc__normal_at(&chance, 2 * k);
+        d->x[2 * i + 1] = y + noise * dc__normal_at(&chance, 2 * k + 1), d->y[i] = c;
     }
     return d;
 }
 
-DC_API dc_dataset *dc_make_sine(dc_context *ctx, int64_t count, dc_real noise) {
-    dc__random where, chance;
-    dc_dataset *d = dc__make(ctx, "dc_make_sine", count, 1, 0, &where, &chance);
-    for (int64_t i = 0; i < count; i++) {
-        d->x[i] = dc__pi * (2 * dc__uniform_at(&where, (uint64_t)i) - 1);
-        d->y[i] = dc__sin_plain(d->x[i]) + noise * dc__normal_at(&chance, (uint64_t)i);
+#define DC__GENERATOR(NAME, CLASSES, NOISE, A, B, ...)                                             \
+    DC_API dc_dataset *dc_make_##NAME(dc_context *ctx, int64_t count, __VA_ARGS__) {               \
+        return dc__make(ctx, "dc_make_" #NAME, DC__##NAME, count, CLASSES, NOISE, A, B);           \
     }
-    return d;
-}
+DC__GENERATOR(line, 0, noise, slope, intercept, dc_real slope, dc_real intercept, dc_real noise)
+DC__GENERATOR(sine, 0, noise, 0, 0, dc_real noise)
+DC__GENERATOR(checkerboard, 2, 0, (dc_real)cells, 0, int cells)
+DC__GENERATOR(blobs, classes, noise, 0, 0, int classes, dc_real noise)
+DC__GENERATOR(circles, 2, noise, 0, 0, dc_real noise)
+DC__GENERATOR(moons, 2, noise, 0, 0, dc_real noise)
+DC__GENERATOR(spirals, arms, noise, 0, 0, int arms, dc_real noise)
+#undef DC__GENERATOR
 
 DC_API dc_dataset *dc_make_xor(dc_context *ctx) {
     static const dc_real x[] = { 0, 0, 0, 1, 1, 0, 1, 1 }, y[] = { 0, 1, 1, 0 };
     return dc_from_arrays(ctx, 4, DC_SHAPE(2), x, DC_SCALAR, y, 2);
-}
-
-DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells) {
-    if (cells < 1 || cells > 1024)
-        dc_fail(ctx, "dc_make_checkerboard: %d cells a side; there must be 1 to 1024", cells);
-    dc__random where, chance;
-    dc_dataset *d = dc__make(ctx, "dc_make_checkerboard", count, 2, 2, &where, &chance);
-    for (int64_t i = 0; i < count; i++) {
-        dc_real u = dc__uniform_at(&where, (uint64_t)(2 * i));
-        dc_real v = dc__uniform_at(&where, (uint64_t)(2 * i + 1));
-        d->x[2 * i] = 2 * u - 1, d->x[2 * i + 1] = 2 * v - 1;
-        d->y[i] = (dc_real)(((int)(u * (dc_real)cells) + (int)(v * (dc_real)cells)) % 2);
-    }
-    return d;
-}
-
-/* Sample i is of class i % classes, and lies on a circle, whose centre, radius and angle depend on
- * its class and on chance, and off it by the noise. */
-typedef enum dc__pattern { DC__BLOBS, DC__CIRCLES, DC__MOONS, DC__SPIRALS } dc__pattern;
-
-static dc_dataset *dc__make_points(dc_context *ctx, const char *who, dc__pattern pattern,
-                                   int64_t count, int classes, dc_real noise) {
-    if (classes < 1) dc_fail(ctx, "%s: %d classes; there must be at least 1", who, classes);
-    dc__random where, chance;
-    dc_dataset *d = dc__make(ctx, who, count, 2, classes, &where, &chance);
-    for (int64_t i = 0; i < count; i++) {
-        dc_real u = dc__uniform_at(&where, (uint64_t)i), c = (dc_real)(i % classes);
-        dc_real x = 0, y = 0, radius = 1, angle = 2 * dc__pi * u;
-        switch (pattern) {
-        case DC__BLOBS:   radius = 2, angle = 2 * dc__pi * c / (dc_real)classes; break;
-        case DC__CIRCLES: radius = 1 - c / 2; break;
-        case DC__MOONS:                    /* Two half circles that reach into each other. */
-            x = c, y = c / 2, angle = c > 0 ? -dc__pi * u : dc__pi * u; break;
-        case DC__SPIRALS:                  /* 1 1/2 turns, as many points on each part of an arm. */
-            radius = DC__SQRT(u), angle = dc__pi * (3 * radius + 2 * c / (dc_real)classes);
-        }
-        d->y[i] = c;
-        d->x[2 * i] = x + radius * dc__cos_plain(angle)
-                   + noise * dc__normal_at(&chance, (uint64_t)(2 * i));
-        d->x[2 * i + 1] = y + radius * dc__sin_plain(angle)
-                       + noise * dc__normal_at(&chance, (uint64_t)(2 * i + 1));
-    }
-    return d;
-}
-
-DC_API dc_dataset *dc_make_blobs(dc_context *ctx, int64_t count, int classes, dc_real noise) {
-    return dc__make_points(ctx, "dc_make_blobs", DC__BLOBS, count, classes, noise);
-}
-
-DC_API dc_dataset *dc_make_circles(dc_context *ctx, int64_t count, dc_real noise) {
-    return dc__make_points(ctx, "dc_make_circles", DC__CIRCLES, count, 2, noise);
-}
-
-DC_API dc_dataset *dc_make_moons(dc_context *ctx, int64_t count, dc_real noise) {
-    return dc__make_points(ctx, "dc_make_moons", DC__MOONS, count, 2, noise);
-}
-
-DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_real noise) {
-    return dc__make_points(ctx, "dc_make_spirals", DC__SPIRALS, count, arms, noise);
 }
 
 /* A font of 5 x 7 dots, one byte a row; the highest of its five bits is on the left. */
@@ -7674,41 +7617,33 @@ static dc_real dc__ink(int digit, dc_real row, dc_real column) {
          + down * ((1 - right) * dc__dot(digit, r + 1, c) + right * dc__dot(digit, r + 1, c + 1));
 }
 
-enum { DC__IMAGE = 28 };
-
-/* For every pixel, where in the font it comes from: shifted by up to 3 pixels, turned by up to 15
- * degrees, 2.4 to 3.2 pixels a dot. The noise is a sum of four random bytes, nearly normal. */
-static void dc__draw_digit(int digit, const dc_real u[4], const dc__random *noise, uint64_t at,
-                           uint8_t *out) {
-    dc_real angle = DC__C(0.52) * (u[0] - DC__C(0.5)), dots = 1 / (DC__C(2.4) + DC__C(0.8) * u[1]);
-    dc_real c = dc__cos_plain(angle) * dots, s = dc__sin_plain(angle) * dots;
-    dc_real half = DC__C(0.5) * (DC__IMAGE - 1);
-    dc_real top = half + 6 * u[2] - 3, left = half + 6 * u[3] - 3;
-    for (int i = 0; i < DC__IMAGE; i++)
-        for (int j = 0; j < DC__IMAGE; j++, at++) {
-            dc_real y = (dc_real)i - top, x = (dc_real)j - left;
-            dc_real ink = dc__ink(digit, 3 + c * y - s * x, 2 + s * y + c * x);
-            uint32_t b = dc__bits_at(noise, at);
-            int sum = (int)((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24)) - 510;
-            dc_real v = 255 * (DC__C(1.8) * ink - DC__C(0.3)) + DC__C(0.15) * (dc_real)sum;
-            *out++ = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-        }
-}
-
+/* Each digit is shifted by up to 3 pixels and turned by up to 15 degrees, at 2.4 to 3.2 pixels a
+ * dot: for every pixel, where in the font does it come from? The noise is a sum of four random
+ * bytes, nearly normal. */
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
-    dc_shape shape = DC_SHAPE(DC__IMAGE, DC__IMAGE, 1);
-    dc_dataset *d = dc__new_dataset(ctx, "dc_make_digits", count, shape, DC_SCALAR, 10);
-    uint8_t *x = dc__permanent(ctx, (size_t)(count * (d->x_size + 1))), *y = x + count * d->x_size;
+    enum { SIZE = 28 };
+    dc_dataset *d = dc__new_dataset(ctx, "dc_make_digits", count, DC_SHAPE(SIZE, SIZE, 1),
+                                    DC_SCALAR, 10);
+    d->x_bytes = dc__permanent(ctx, (size_t)(count * d->x_size));
+    d->y_bytes = dc__permanent(ctx, (size_t)count);
     dc__random place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 0), noise = place;
     noise.step = 1;
     for (int64_t i = 0; i < count; i++) {
-        int64_t start = i * d->x_size;
-        dc_real u[4];
+        dc_real u[4], half = DC__C(0.5) * (SIZE - 1);
         for (int k = 0; k < 4; k++) u[k] = dc__uniform_at(&place, (uint64_t)(4 * i + k));
-        y[i] = (uint8_t)(i % 10);
-        dc__draw_digit(y[i], u, &noise, (uint64_t)start, x + start);
+        dc_real turn = DC__C(0.52) * (u[0] - DC__C(0.5)), size = DC__C(2.4) + DC__C(0.8) * u[1];
+        dc_real c = dc__cos_plain(turn) * (1 / size), s = dc__sin_plain(turn) * (1 / size);
+        dc_real top = half + 6 * u[2] - 3, left = half + 6 * u[3] - 3;
+        d->y_bytes[i] = (uint8_t)(i % 10);
+        for (int64_t k = 0, at = i * d->x_size; k < d->x_size; k++, at++) {
+            dc_real y = (dc_real)(k / SIZE) - top, x = (dc_real)(k % SIZE) - left;
+            dc_real ink = dc__ink(d->y_bytes[i], 3 + c * y - s * x, 2 + s * y + c * x);
+            uint32_t b = dc__bits_at(&noise, (uint64_t)at);
+            int sum = (int)((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24)) - 510;
+            dc_real v = 255 * (DC__C(1.8) * ink - DC__C(0.3)) + DC__C(0.15) * (dc_real)sum;
+            d->x_bytes[at] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+        }
     }
-    d->x_bytes = x, d->y_bytes = y;
     return d;
 }
 
@@ -7733,15 +7668,28 @@ static uint32_t dc__big32(const uint8_t *b) {
 
 #if defined(DC__HAS_STB_IMAGE) && !defined(STBI_NO_ZLIB)
 
-/* The sum by which gzip finds damage: the remainder of a division of polynomials. */
-static uint32_t dc__crc32(const uint8_t *bytes, size_t size) {
-    uint32_t table[256], crc = 0xFFFFFFFF;
+static uint32_t dc__little32(const uint8_t *b) { return __builtin_bswap32(dc__big32(b)); }
+
+/* The sum by which gzip finds damage: the remainder of a division of polynomials. Nothing else
+ * would notice a wrong pixel. table[k][i] is the remainder of byte i with k bytes behind it, so
+ * that eight bytes are eight look-ups that need not wait for each other. */
+static uint32_t dc__crc32(const uint8_t *b, size_t size) {
+    uint32_t table[8][256], sum = 0xFFFFFFFF;
     for (uint32_t i = 0; i < 256; i++) {
-        table[i] = i;
-        for (int k = 0; k < 8; k++) table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320 : 0);
+        uint32_t rest = i;
+        for (int bit = 0; bit < 64; bit++) {
+            rest = rest >> 1 ^ (rest & 1 ? 0xEDB88320 : 0);
+            if (bit % 8 == 7) table[bit / 8][i] = rest;
+        }
     }
-    for (size_t i = 0; i < size; i++) crc = crc >> 8 ^ table[(crc ^ bytes[i]) & 255];
-    return ~crc;
+    for (; size >= 8; size -= 8, b += 8) {
+        sum ^= dc__little32(b);
+        sum = table[7][sum & 255] ^ table[6][sum >> 8 & 255] ^ table[5][sum >> 16 & 255]
+            ^ table[4][sum >> 24] ^ table[3][b[4]] ^ table[2][b[5]] ^ table[1][b[6]]
+            ^ table[0][b[7]];
+    }
+    for (; size; size--) sum = sum >> 8 ^ table[0][(sum ^ *b++) & 255];
+    return ~sum;
 }
 
 /* Where the compressed data begin, behind the optional fields; 0 when there is no such place. */
@@ -7749,21 +7697,10 @@ static size_t dc__gzip_start(const uint8_t *b, size_t size) {
     size_t at = 10;
     if (size < 18 || b[2] != 8 || b[3] > 31) return 0;
     if (b[3] & 4) at += 2 + (size_t)(b[10] | b[11] << 8);
-    for (int field = 8; field <= 16; field *= 2)   /* Name and comment, each up to a zero byte. */
-        if (b[3] & field) {
-            while (at < size && b[at]) at++;
-            at++;
-        }
+    int texts = !!(b[3] & 8) + !!(b[3] & 16);      /* Name and comment, each up to a zero byte. */
+    for (; texts > 0 && at < size; at++) texts -= !b[at];
     if (b[3] & 2) at += 2;
     return at + 8 < size ? at : 0;
-}
-
-/* Is the trailer also found further in front, with another member behind it? Only a member equal to
- * the first would otherwise go unnoticed. */
-static bool dc__has_second_member(const uint8_t *b, size_t start, size_t size) {
-    for (size_t i = start; i + 18 <= size; i++)
-        if (!memcmp(b + i, b + size - 8, 8) && b[i + 8] == 0x1F && b[i + 9] == 0x8B) return true;
-    return false;
 }
 
 /* The unpacked file as a buffer; NULL (and dc_error) when anything is wrong with it. stb_image
@@ -7772,8 +7709,7 @@ static bool dc__has_second_member(const uint8_t *b, size_t start, size_t size) {
 static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size) {
     size_t start = dc__gzip_start(b, *size);
     if (!start) return dc__error(ctx, "%s: the gzip header is damaged or cut short", path), NULL;
-    uint32_t sum = __builtin_bswap32(dc__big32(b + *size - 8));     /* gzip is little-endian. */
-    uint32_t length = __builtin_bswap32(dc__big32(b + *size - 4));
+    uint32_t length = dc__little32(b + *size - 4);
     if (*size > INT32_MAX || length > INT32_MAX || length / 1032 > *size - start)
         return dc__error(ctx, "%s: damaged, or above 2 GiB: %zu bytes of gzip are said to hold %lu",
                          path, *size, (unsigned long)length), NULL;
@@ -7781,8 +7717,11 @@ static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, 
     if (!out) return NULL;
     int got = stbi_zlib_decode_noheader_buffer((char *)out, (int)length, (const char *)b + start,
                                                (int)(*size - start));
-    if (got == (int)length && dc__crc32(out, length) == sum &&
-        !dc__has_second_member(b, start, *size)) return *size = length, out;
+    bool good = got == (int)length && dc__crc32(out, length) == dc__little32(b + *size - 8);
+    /* Of two members only one equal to the first would go unnoticed: the trailer is there twice. */
+    for (size_t i = start; good && i + 18 <= *size; i++)
+        good = b[i + 8] != 0x1F || b[i + 9] != 0x8B || memcmp(b + i, b + *size - 8, 8);
+    if (good) return *size = length, out;
     dc__buffer_free(out);
     return dc__error(ctx, "%s: damaged (or more than one gzip member): length or check sum are "
                      "wrong", path), NULL;
@@ -7797,15 +7736,10 @@ static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, 
 
 /* --- IDX, the format of MNIST --- */
 
-typedef struct dc__idx {
-    const char *path;
-    uint8_t    *buffer, *items;            /* The file, unpacked; what stands behind its header. */
-    long long   dim[3];
-} dc__idx;
-
 /* IDX: a magic number (00 00, the type, 08 for bytes, how many axes), the sizes, the bytes. Reads a
- * file of one axis, labels, or of three, images. */
-static bool dc__read_idx(dc_context *ctx, const char *path, int axes, dc__idx *idx) {
+ * file of one axis, labels, or of three, images, into a buffer; returns where the bytes begin. */
+static const uint8_t *dc__read_idx(dc_context *ctx, const char *path, int axes, uint8_t **buffer,
+                                   long long dim[3]) {
     size_t size = 0, header = 4 + 4 * (size_t)axes;
     uint8_t *b = (uint8_t *)dc__read_file(ctx, path, &size);
     if (b && size >= 2 && b[0] == 0x1F && b[1] == 0x8B) {
@@ -7813,49 +7747,46 @@ static bool dc__read_idx(dc_context *ctx, const char *path, int axes, dc__idx *i
         dc__buffer_free(b);
         b = unpacked;
     }
-    *idx = (dc__idx){ path, b, b, { 1, 1, 1 } };
-    if (!b) return false;
+    *buffer = b;
+    if (!b) return NULL;
     if (size < header || dc__big32(b) != 0x800 + (uint32_t)axes)
         return dc__error(ctx, "%s: not an IDX file of %s: it must begin with 0000080%d and %d "
-                         "sizes", path, axes == 1 ? "labels" : "images", axes, axes);
-    for (int i = 0; i < axes; i++) idx->dim[i] = dc__big32(b + 4 + 4 * i);
-    idx->items = b + header;
-    uint64_t count = (uint64_t)idx->dim[0], item = (uint64_t)idx->dim[1] * (uint64_t)idx->dim[2];
-    const char *wrong = !item || !count ? "empty" : count > (size - header) / item ? "cut short"
-                      : count * item != size - header ? "too long" : NULL;
-    if (!wrong) return true;
+                         "sizes", path, axes == 1 ? "labels" : "images", axes, axes), NULL;
+    for (int i = 0; i < 3; i++) dim[i] = i < axes ? dc__big32(b + 4 + 4 * i) : 1;
+    uint64_t count = (uint64_t)dim[0], item = (uint64_t)dim[1] * (uint64_t)dim[2];
+    size_t left = size - header;
+    const char *wrong = !item || !count ? "empty" : count > left / item ? "cut short"
+                      : count * item != left ? "too long" : NULL;
+    if (!wrong) return b + header;
     return dc__error(ctx, "%s: %s: the header promises %lld items of %lld x %lld bytes, and %zu "
-                     "bytes follow", path, wrong, idx->dim[0], idx->dim[1], idx->dim[2],
-                     size - header);
+                     "bytes follow", path, wrong, dim[0], dim[1], dim[2], left), NULL;
 }
 
-/* Compares images with labels, and makes the set. classes 0: as many as there are, but two. */
-static dc_dataset *dc__join_idx(dc_context *ctx, const dc__idx *x, const dc__idx *y, int classes) {
-    int64_t count = x->dim[0], size = count * x->dim[1] * x->dim[2];
-    if (count != y->dim[0])
-        return dc__error(ctx, "%s: %lld labels for the %lld images of %s", y->path,
-                         y->dim[0], (long long)count, x->path), NULL;
-    int largest = 1;
-    for (int64_t i = 0; i < count; i++) {
-        if (!dc__check_label(ctx, y->path, i, y->items[i], classes ? classes : 256)) return NULL;
-        if (y->items[i] > largest) largest = y->items[i];
-    }
-    uint8_t *kept = dc__keep(ctx, x->path, size + count);
-    if (!kept) return NULL;
-    dc_dataset *d = dc__new_dataset(ctx, "dc_load_idx", count, DC_SHAPE(x->dim[1], x->dim[2], 1),
-                                    DC_SCALAR, classes ? classes : largest + 1);
-    d->x_bytes = memcpy(kept, x->items, (size_t)size);
-    d->y_bytes = memcpy(kept + size, y->items, (size_t)count);
-    return d;
-}
-
+/* classes 0: as many as there are, but two. */
 static dc_dataset *dc__load_idx(dc_context *ctx, const char *images, const char *labels,
                                 int classes) {
-    dc__idx x = { 0 }, y;
-    bool ok = dc__read_idx(ctx, labels, 1, &y) && dc__read_idx(ctx, images, 3, &x);
-    dc_dataset *d = ok ? dc__join_idx(ctx, &x, &y, classes) : NULL;
-    dc__buffer_free(x.buffer);
-    dc__buffer_free(y.buffer);
+    uint8_t *x_buffer = NULL, *y_buffer = NULL, *kept = NULL;
+    long long dim[3], count;
+    int largest = 1;
+    const uint8_t *y = dc__read_idx(ctx, labels, 1, &y_buffer, dim);
+    count = y ? dim[0] : 0;
+    const uint8_t *x = y ? dc__read_idx(ctx, images, 3, &x_buffer, dim) : NULL;
+    bool ok = x && (count == dim[0] || dc__error(ctx, "%s: %lld labels for the %lld images of %s",
+                                                 labels, count, dim[0], images));
+    for (int64_t i = 0; i < count && ok; i++) {
+        ok = dc__check_label(ctx, labels, i, y[i], classes ? classes : 256);
+        if (y[i] > largest) largest = y[i];
+    }
+    size_t size = ok ? (size_t)(count * dim[1] * dim[2]) : 0;
+    if (ok) kept = dc__keep(ctx, images, (int64_t)size + count);
+    dc_dataset *d = !kept ? NULL : dc__new_dataset(ctx, "dc_load_idx", count,
+        DC_SHAPE(dim[1], dim[2], 1), DC_SCALAR, classes ? classes : largest + 1);
+    if (d) {
+        d->x_bytes = memcpy(kept, x, size);
+        d->y_bytes = memcpy(kept + size, y, (size_t)count);
+    }
+    dc__buffer_free(x_buffer);
+    dc__buffer_free(y_buffer);
     return d;
 }
 
@@ -7895,14 +7826,14 @@ typedef struct dc__cell {
     const char *text;
     long long   line;
     bool        is_missing, is_number;
-    double      value;                     /* The number, or that of the category. */
+    double      value;                     /* The number, or that of the category; -1 for none. */
 } dc__cell;
 
 typedef struct dc__column {
     const char *name;
     char        number[24];                /* The name, where the file has none. */
     int         categories;                /* 0: numbers. */
-    double      fill;                      /* What stands for a missing value. */
+    double      fill;                      /* What stands for a missing number. */
 } dc__column;
 
 typedef struct dc__csv {
@@ -7912,7 +7843,8 @@ typedef struct dc__csv {
     char          *bytes, *at;             /* The file, and how far it is read, */
     long long      line;                   /* up to this line. */
     dc__cell      *cell, *data;            /* All cells; those behind the header [rows, columns]. */
-    long long      cells, rows, columns;
+    long long      cells, rows, columns, target, features;
+    int            classes;
     dc__column    *column;
 } dc__csv;
 
@@ -7981,42 +7913,40 @@ static bool dc__read_cells(dc__csv *t) {
     return true;
 }
 
-static bool dc__find_names(dc__csv *t) {
-    bool is_there = !t->options.no_header;
-    t->rows -= is_there;
+/* Names the columns, and finds the one that is to be the target. */
+static bool dc__find_columns(dc__csv *t) {
+    const char *label = t->options.label;
+    bool is_named = !t->options.no_header;
+    t->rows -= is_named;
     if (t->rows < 1) return dc__error(t->ctx, "%s: there are no samples in it", t->path);
     if (t->columns < 2)
         return dc__error(t->ctx, "%s: a single column; a feature and a target are needed, "
                          "separated by '%c'", t->path, t->options.separator);
-    t->data = t->cell + is_there * t->columns;
+    t->data = t->cell + is_named * t->columns;
     t->column = dc__buffer_new(t->ctx, (size_t)t->columns * sizeof *t->column);
-    for (int64_t c = 0; c < t->columns && t->column; c++) {
+    t->target = label ? -1 : t->columns - 1;
+    for (long long c = t->columns; t->column && c-- > 0;) {     /* The first of equals wins. */
         dc__column *column = &t->column[c];
-        *column = (dc__column){ .name = is_there ? t->cell[c].text : column->number };
-        snprintf(column->number, sizeof column->number, "%lld", (long long)c);
+        *column = (dc__column){ .name = is_named ? t->cell[c].text : column->number };
+        snprintf(column->number, sizeof column->number, "%lld", c);
+        bool is_label = label && (!strcmp(column->name, label) || !strcmp(column->number, label));
+        if (is_label) t->target = c;
     }
-    return t->column;
-}
-
-/* The column that is to be the target; -1 (and dc_error) when there is none of that name. */
-static int64_t dc__find_target(const dc__csv *t) {
-    const char *label = t->options.label;
-    if (!label) return t->columns - 1;
-    for (int64_t c = 0; c < t->columns; c++)
-        if (!strcmp(t->column[c].name, label) || !strcmp(t->column[c].number, label)) return c;
-    return dc__error(t->ctx, "%s: no column \"%.40s\" for the target; the last is \"%.40s\"",
-                     t->path, label, t->column[t->columns - 1].name) - 1;
+    if (t->column && t->target < 0)
+        dc__error(t->ctx, "%s: no column \"%.40s\" for the target; the last is \"%.40s\"", t->path,
+                  label, t->column[t->columns - 1].name);
+    return t->column && t->target >= 0;
 }
 
 /* Does column c hold categories? Class numbers that are whole, and the smallest of which is 0, stay
  * as they are; other classes are numbered in order of appearance. */
-static bool dc__is_categorical(const dc__csv *t, int64_t c, bool is_target) {
-    bool has_zero = false, is_feature = !is_target;
+static bool dc__is_categorical(const dc__csv *t, int64_t c) {
+    bool has_zero = false, is_target = c == t->target;
     if (is_target && !t->options.is_classes) return false;
     for (int64_t r = 0; r < t->rows; r++) {
         const dc__cell *cell = &t->data[r * t->columns + c];
         bool is_label = cell->is_number && dc__is_label((dc_real)cell->value, DC__MAX_CATEGORIES);
-        if (is_feature && !cell->is_missing) return !cell->is_number;
+        if (!is_target && !cell->is_missing) return !cell->is_number;
         if (is_target && !is_label) return true;
         has_zero |= cell->value == 0;
     }
@@ -8029,15 +7959,16 @@ static bool dc__refuse(const dc__csv *t, const dc__cell *cell, const char *why) 
 }
 
 /* Gives the cells of column c their values. */
-static bool dc__read_column(dc__csv *t, int64_t c, bool is_target) {
+static bool dc__read_column(dc__csv *t, int64_t c) {
     dc__column *column = &t->column[c];
     const char *category[DC__MAX_CATEGORIES];
-    bool is_categorical = dc__is_categorical(t, c, is_target);
+    bool is_categorical = dc__is_categorical(t, c), is_target = c == t->target;
     double sum = 0, numbers = 0;
     for (int64_t r = 0; r < t->rows; r++) {
         dc__cell *cell = &t->data[r * t->columns + c];
         if (cell->is_missing) {
             if (is_target) return dc__refuse(t, cell, "is missing, but it is the target");
+            cell->value = -1;
         } else if (is_categorical) {
             int i = 0;
             while (i < column->categories && strcmp(category[i], cell->text)) i++;
@@ -8054,60 +7985,43 @@ static bool dc__read_column(dc__csv *t, int64_t c, bool is_target) {
         } else {
             sum += cell->value, numbers++;
         }
+        if (is_target && t->classes && cell->value >= t->classes) t->classes = (int)cell->value + 1;
     }
     bool has_mean = t->options.fill_with_mean && numbers > 0;
     column->fill = has_mean ? sum / numbers : (double)t->options.missing;
+    if (!is_target) t->features += is_categorical ? column->categories : 1;
     return true;
 }
 
-/* The names of features, "age" or "colour=red", and of classes. A category's text stands where its
- * number appears first, which is in order. */
-static void dc__name_columns(const dc__csv *t, int64_t target, dc_dataset *d) {
-    size_t features = (size_t)d->x_size, classes = (size_t)d->classes;
-    const char **name = dc__permanent_zeros(d->ctx, (features + classes) * sizeof *name);
-    d->feature_name = name, d->class_name = name + features;
-    for (int64_t c = 0; c < t->columns; c++) {
-        const dc__column *column = &t->column[c];
-        const dc__cell *cell = &t->data[c];
-        if (c != target && !column->categories) *name++ = dc__permanent_text(d->ctx, column->name);
-        for (int i = 0; i < column->categories; cell += t->columns) {
-            if (cell->is_missing || (int)cell->value != i) continue;
-            size_t size = strlen(column->name) + strlen(cell->text) + 2;
-            char *both = dc__permanent(d->ctx, size);
-            snprintf(both, size, "%s=%s", column->name, cell->text);
-            if (c == target) d->class_name[i++] = dc__permanent_text(d->ctx, cell->text);
-            else *name++ = both, i++;
-        }
-    }
-}
-
-static dc_dataset *dc__build_csv(dc__csv *t, int64_t target) {
-    int64_t features = 0;
-    for (int64_t c = 0; c < t->columns; c++) {
-        int categories = t->column[c].categories;
-        if (c != target) features += categories ? categories : 1;
-    }
-    dc_real *x = dc__keep(t->ctx, t->path, t->rows * (features + 1) * (int64_t)sizeof *x);
+/* The table as numbers, with the names of features, "age" or "colour=red", and of classes. A
+ * category is named where its number appears first, which is in order. */
+static dc_dataset *dc__build_csv(dc__csv *t) {
+    dc_real *x = dc__keep(t->ctx, t->path, t->rows * (t->features + 1) * (int64_t)sizeof *x);
     if (!x) return NULL;
-    dc_real *y = x + t->rows * features, *to = x;
-    int classes = t->options.is_classes ? 2 : 0;           /* At least two. */
-    for (int64_t i = 0; i < t->rows * t->columns; i++) {
-        const dc__column *column = &t->column[i % t->columns];
-        const dc__cell *cell = &t->data[i];
-        double v = cell->value;
-        if (i % t->columns == target) {
-            y[i / t->columns] = (dc_real)v;
-            if (classes && v >= classes) classes = (int)v + 1;
-        } else if (column->categories) {
-            for (int k = 0; k < column->categories; k++) *to++ = !cell->is_missing && v == k;
-        } else {
-            *to++ = (dc_real)(cell->is_missing ? column->fill : v);
+    dc_dataset *d = dc__new_dataset(t->ctx, "dc_load_csv", t->rows, DC_SHAPE(t->features),
+                                    t->classes ? DC_SCALAR : DC_SHAPE(1), t->classes);
+    d->x = x, d->y = x + t->rows * t->features;
+    size_t names = (size_t)(t->features + t->classes) * sizeof *d->class_name;
+    d->feature_name = dc__permanent_zeros(t->ctx, names);
+    d->class_name = d->feature_name + t->features;
+    for (int64_t c = 0, at = 0; c < t->columns; c++) {
+        const dc__column *column = &t->column[c];
+        bool is_target = c == t->target, is_number = is_target || !column->categories;
+        const char **name = is_target ? d->class_name : d->feature_name + at;
+        for (int64_t r = 0, named = 0; r < t->rows; r++) {
+            const dc__cell *cell = &t->data[r * t->columns + c];
+            dc_real *to = is_target ? &d->y[r] : &x[r * t->features + at];
+            if (is_number) *to = (dc_real)(cell->is_missing ? column->fill : cell->value);
+            else for (int k = 0; k < column->categories; k++) to[k] = cell->value == k;
+            if (named == column->categories || cell->value != (double)named) continue;
+            size_t stem = strlen(column->name) + 1, size = stem + strlen(cell->text) + 1;
+            char *both = dc__permanent(t->ctx, size);
+            snprintf(both, size, "%s=%s", column->name, cell->text);
+            name[named++] = is_target ? both + stem : both;
         }
+        if (!is_target && is_number) *name = dc__permanent_text(t->ctx, column->name);
+        if (!is_target) at += is_number ? 1 : column->categories;
     }
-    dc_dataset *d = dc__new_dataset(t->ctx, "dc_load_csv", t->rows, DC_SHAPE(features),
-                                    classes ? DC_SCALAR : DC_SHAPE(1), classes);
-    d->x = x, d->y = y;
-    dc__name_columns(t, target, d);
     return d;
 }
 
@@ -8115,12 +8029,12 @@ DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_o
     dc__csv t = { .ctx = ctx, .path = path };
     if (options) t.options = *options;
     if (!t.options.separator) t.options.separator = ',';
+    if (t.options.is_classes) t.classes = 2;               /* At least two. */
     if (strchr("\"\r\n", t.options.separator))
         dc_fail(ctx, "dc_load_csv: a quote or the end of a line cannot be the separator");
-    int64_t target = dc__read_cells(&t) && dc__find_names(&t) ? dc__find_target(&t) : -1;
-    bool ok = target >= 0;
-    for (int64_t c = 0; c < t.columns && ok; c++) ok = dc__read_column(&t, c, c == target);
-    dc_dataset *d = ok ? dc__build_csv(&t, target) : NULL;
+    bool ok = dc__read_cells(&t) && dc__find_columns(&t);
+    for (int64_t c = 0; c < t.columns && ok; c++) ok = dc__read_column(&t, c);
+    dc_dataset *d = ok ? dc__build_csv(&t) : NULL;
     dc__buffer_free(t.bytes);
     dc__buffer_free(t.cell);
     dc__buffer_free(t.column);
@@ -8224,21 +8138,15 @@ static double dc__area(const dc_predictions *p) {
     return twice / (2 * positives * negatives);
 }
 
-/* The means of |y - t| and (y - t)^2, and the variance of t; NaN when targets are not quantities
- * like the outputs. */
-typedef struct dc__errors { double absolute, squared, variance; } dc__errors;
-
-static dc__errors dc__errors_of(const dc_predictions *p) {
-    if (p->outputs != p->targets) return (dc__errors){ (double)NAN, (double)NAN, (double)NAN };
-    int64_t size = p->count * p->targets;
-    double absolute = 0, squared = 0, variance = 0, mean = 0, n = (double)size;
-    for (int64_t i = 0; i < size; i++) mean += (double)p->t[i];
-    mean /= n;
-    for (int64_t i = 0; i < size; i++) {
-        double e = (double)p->y[i] - (double)p->t[i], d = (double)p->t[i] - mean;
-        absolute += e < 0 ? -e : e, squared += e * e, variance += d * d / n;
+/* The mean of |y - t| or of its square; NaN when targets are not quantities like the outputs. */
+static double dc__mean_error(const dc_predictions *p, bool squared) {
+    double sum = 0, n = (double)(p->count * p->targets);
+    if (p->outputs != p->targets) return (double)NAN;
+    for (int64_t i = 0; i < p->count * p->targets; i++) {
+        double e = fabs((double)p->y[i] - (double)p->t[i]);
+        sum += squared ? e * e : e;
     }
-    return (dc__errors){ absolute / n, squared / n, variance };
+    return sum / n;
 }
 
 /* The metrics themselves. */
@@ -8251,13 +8159,16 @@ static double dc__precision(dc__seen p, dc__self m) { return dc__rightly(p, m->k
 static double dc__recall(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0, 1); }
 static double dc__f1(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0.5, 0.5); }
 static double dc__auc(dc__seen p, dc__self m) { return (void)m, dc__area(p); }
-static double dc__mae(dc__seen p, dc__self m) { return (void)m, dc__errors_of(p).absolute; }
-static double dc__rmse(dc__seen p, dc__self m) { return (void)m, sqrt(dc__errors_of(p).squared); }
+static double dc__mae(dc__seen p, dc__self m) { return (void)m, dc__mean_error(p, false); }
+static double dc__rmse(dc__seen p, dc__self m) { return (void)m, sqrt(dc__mean_error(p, true)); }
 /* Targets that are all equal: 1 for a perfect prediction, else 0, as in scikit-learn. */
 static double dc__r2(dc__seen p, dc__self m) {
-    (void)m;
-    dc__errors e = dc__errors_of(p);
-    return e.variance == 0 ? e.squared == 0 : 1 - e.squared / e.variance;
+    int64_t size = p->count * p->targets;
+    double mean = 0, variance = 0, error = dc__mean_error(p, true), n = (double)size;
+    for (int64_t i = 0; i < size; i++) mean += (double)p->t[i];
+    for (int64_t i = 0; i < size; i++)
+        variance += ((double)p->t[i] - mean / n) * ((double)p->t[i] - mean / n) / n;
+    return (void)m, variance == 0 && error >= 0 ? error == 0 : 1 - error / variance;
 }
 
 DC_API dc_metric dc_accuracy  (void)    { return (dc_metric){ "accuracy", dc__top_k, 1 }; }
@@ -8292,12 +8203,15 @@ static void dc__check_samples(dc_model *m, dc_dataset *data, const char *who) {
                 "a sample", who, DC__SHAPE_TEXT(dc_x_shape(data)), DC__SHAPE_TEXT(m->input));
 }
 
+/* The last axis of a prediction. */
+static int64_t dc__outputs_of(const dc_model *m) { return m->output.dim[m->output.rank - 1]; }
+
 /* The set must also have targets that the loss can use. */
 static void dc__check_targets(dc_model *m, dc_dataset *data, const char *who) {
     if (!m->is_compiled)
         dc_fail(m->ctx, "%s: the model has no loss and no optimizer; call dc_compile first", who);
     dc__check_samples(m, data, who);
-    int64_t outputs = m->output.dim[m->output.rank - 1], classes = dc_classes(data);
+    int64_t outputs = dc__outputs_of(m), classes = data->classes;
     bool wants_classes = dc__loss_is(m, "cross_entropy") || dc__loss_is(m, "nll");
     const char *rule = NULL;
     if (wants_classes && classes == 0 && data->y_size == 1)
@@ -8325,8 +8239,8 @@ typedef struct dc__tally {
 /* What is one prediction? With a target for each output, of yes or no, each output; with a target
  * for each row of outputs, such as each step of a sequence, the row; else all outputs together. */
 static dc__tally dc__new_tally(dc_model *m, dc_dataset *data, bool keep) {
-    int64_t y_size = dc__count(m->ctx, m->output), t_size = dc__count(m->ctx, dc_y_shape(data));
-    int64_t row = m->output.dim[m->output.rank - 1], outputs = y_size;
+    int64_t y_size = dc__count(m->ctx, m->output), t_size = data->y_size;
+    int64_t row = dc__outputs_of(m), outputs = y_size;
     if (t_size == y_size) outputs = dc__is_binary(m) ? 1 : row;
     else if (t_size * row == y_size) outputs = row;
     dc__tally a = { .model = m, .all = { .outputs = outputs, .ctx = m->ctx } };
@@ -8427,7 +8341,7 @@ DC_API dc_tensor *dc_predict_all(dc_model *model, dc_dataset *data) {
 DC_API dc_tensor *dc_predict(dc_model *model, dc_tensor *x) {
     dc__check("dc_predict", 1, x);
     dc_shape one = { .rank = x->shape.rank - 1 };
-    for (int i = 0; i < one.rank; i++) one.dim[i] = x->shape.dim[i + 1];
+    memcpy(one.dim, x->shape.dim + 1, sizeof one.dim - sizeof *one.dim);
     if (!dc__same_shape(one, model->input))
         dc_fail(model->ctx, "dc_predict: x is %s but the model takes samples of %s behind a batch "
                 "axis (for one sample: dc_unsqueeze(x, 0))", DC__SHAPE_TEXT(x->shape),
@@ -8441,7 +8355,7 @@ DC_API dc_tensor *dc_predict(dc_model *model, dc_tensor *x) {
 DC_API dc_tensor *dc_confusion(dc_model *model, dc_dataset *data) {
     dc_context *ctx = model->ctx;
     dc__check_samples(model, data, "dc_confusion");
-    int64_t outputs = model->output.dim[model->output.rank - 1], classes = dc_classes(data);
+    int64_t outputs = dc__outputs_of(model), classes = data->classes;
     if (classes != (outputs > 1 ? outputs : 2))
         dc_fail(ctx, "dc_confusion: the model has %lld outputs, but the set has %lld classes",
                 (long long)outputs, (long long)classes);
@@ -8464,7 +8378,6 @@ typedef struct dc__fit {
     dc_context    *ctx;
     dc_fit_options options;
     dc_dataset    *validation;             /* Or NULL. */
-    const int64_t *row;                    /* What the batches' rows are in data; NULL: the same. */
     dc_loader     *loader;
     dc_history    *history;
     dc_callback   *callback;               /* A copy of the options'. */
@@ -8493,25 +8406,27 @@ static dc_history *dc__new_history(dc_model *m, int epochs) {
     return h;
 }
 
-/* What an epoch is judged by. */
-static double dc__judged(const dc__fit *f) {
-    return f->validation ? f->validated.loss : f->trained.loss;
+/* What epochs are judged by. */
+static const double *dc__judged(const dc__fit *f, const dc_history *h) {
+    return f->validation ? h->validation_loss : h->loss;
+}
+
+static void dc__note(const dc_report *r, int epoch, double *loss, double *accuracy,
+                     double **metric) {
+    loss[epoch] = r->loss, accuracy[epoch] = r->accuracy;
+    for (int i = 0; i < r->metrics; i++) metric[i][epoch] = r->value[i];
 }
 
 static void dc__note_epoch(dc__fit *f) {
     dc_history *h = f->history;
-    int e = f->epoch;
+    int e = h->epochs++;
     h->rate[e] = dc_rate(f->model->optimizer);
-    h->loss[e] = f->trained.loss, h->accuracy[e] = f->trained.accuracy;
-    for (int i = 0; i < h->metrics; i++) h->metric[i][e] = f->trained.value[i];
-    if (f->validation) {
-        h->validation_loss[e] = f->validated.loss;
-        h->validation_accuracy[e] = f->validated.accuracy;
-        for (int i = 0; i < h->metrics; i++) h->validation_metric[i][e] = f->validated.value[i];
-    }
-    double best = (f->validation ? h->validation_loss : h->loss)[h->best_epoch];
-    if (dc__judged(f) < best || best != best) h->best_epoch = e;
-    h->epochs = e + 1;
+    dc__note(&f->trained, e, h->loss, h->accuracy, h->metric);
+    if (f->validation)
+        dc__note(&f->validated, e, h->validation_loss, h->validation_accuracy,
+                 h->validation_metric);
+    double judged = dc__judged(f, h)[e], best = dc__judged(f, h)[h->best_epoch];
+    if (judged < best || best != best) h->best_epoch = e;
 }
 
 /* How the numbers of an epoch are written: as the head or a line of a table, or for people. */
@@ -8534,8 +8449,12 @@ static void dc__write_numbers(const dc__fit *f, FILE *out, dc__style style, bool
     }
 }
 
-static void dc__complain(dc__fit *f, const char *what, const char *why) {
-    snprintf(f->trouble, sizeof f->trouble, "dc_fit: %.200s: %.256s", what, why);
+__attribute__((format(printf, 2, 3)))
+static void dc__complain(dc__fit *f, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(f->trouble, sizeof f->trouble, format, arguments);
+    va_end(arguments);
     fprintf(stderr, "%s%s\n", f->on_terminal ? "\n" : "", f->trouble);
 }
 
@@ -8555,7 +8474,7 @@ static int64_t dc__copy_weights(dc_model *m, dc_real *values, bool back) {
 /* deepc's own callbacks are written as a program writes its own; dc_fit gives itself as `user`. */
 static bool dc__stop_early(dc_model *m, int epoch, const dc_history *history, void *user) {
     const dc__fit *f = user;
-    const double *loss = f->validation ? history->validation_loss : history->loss;
+    const double *loss = dc__judged(f, history);
     double best = (double)INFINITY;
     int best_epoch = -1;
     for (int e = 0; e <= epoch; e++)
@@ -8567,22 +8486,20 @@ static bool dc__stop_early(dc_model *m, int epoch, const dc_history *history, vo
 
 /* Training goes on without a file that cannot be written, and does not try again. */
 static bool dc__lose_file(dc__fit *f) {
-    dc__complain(f, f->running->name, dc_error(f->ctx));
-    f->running->path = NULL;
+    dc__complain(f, "dc_fit: %.200s: %.256s", f->running->name, dc_error(f->ctx));
+    f->running->on_epoch_end = NULL;
     return true;
 }
 
 static bool dc__save_best(dc_model *m, int epoch, const dc_history *history, void *user) {
     dc__fit *f = user;
-    bool is_best = history->best_epoch == epoch && dc__judged(f) < (double)INFINITY;
-    if (!f->running->path || !is_best) return true;
-    return dc_save(m, f->running->path) || dc__lose_file(f);
+    bool is_best = history->best_epoch == epoch && dc__judged(f, history)[epoch] < (double)INFINITY;
+    return !is_best || dc_save(m, f->running->path) || dc__lose_file(f);
 }
 
 /* The file is opened for each line, so that the log is complete whenever the program ends. */
 static bool dc__log_epoch(dc_model *m, int epoch, const dc_history *history, void *user) {
     dc__fit *f = user;
-    if (!f->running->path) return true;
     dc__file *file = dc__open(m->ctx, f->running->path, epoch ? "ab" : "wb");
     if (!file) return dc__lose_file(f);
     if (epoch == 0) {
@@ -8633,19 +8550,12 @@ static double dc__seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-#ifdef DC__POSIX
-#include <unistd.h>
-static bool dc__is_terminal(void) { return isatty(2); }
-#else
-static bool dc__is_terminal(void) { return false; }
-#endif
-
 /* "9s" */
 static dc__words dc__time_words(double seconds) {
+    dc__words w;
     double scale = seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
     const char *unit = seconds < 1e-3 ? "us" : seconds < 1 ? "ms" : "s";
-    dc__words w;
-    snprintf(w.text, sizeof w.text, "%lld%s", (long long)(scale * seconds + 0.5), unit);
+    snprintf(w.text, sizeof w.text, "%.0f%s", scale * seconds, unit);
     return w;
 }
 
@@ -8655,6 +8565,7 @@ static void dc__draw(dc__fit *f, int64_t step, bool done) {
     static const char bar[] = "==============================>.............................";
     double now = dc__seconds(), spent = now - f->started, each = spent / (double)(step ? step : 1);
     if (f->options.quiet || (!done && (!f->on_terminal || now - f->drawn < 0.1))) return;
+    f->drawn = now;
     if (!f->on_terminal) fprintf(stderr, "Epoch %d/%d", f->epoch + 1, f->options.epochs);
     else fprintf(stderr, "\r%lld/%lld [%.*s]", (long long)step, (long long)f->batches, WIDTH,
                  bar + WIDTH - step * WIDTH / f->batches);
@@ -8664,12 +8575,6 @@ static void dc__draw(dc__fit *f, int64_t step, bool done) {
     if (!done) f->trained = dc__report_of(&f->tally, false);
     dc__write_numbers(f, stderr, DC__BOTH, done && f->validation);
     fprintf(stderr, "%s%s", f->on_terminal ? "\033[K" : "", done ? "\n" : "");   /* K: clear. */
-    f->drawn = now;
-}
-
-/* Which sample of the set given to dc_fit is sample i of the batch? */
-static int64_t dc__row_of(const dc__fit *f, const dc_batch *b, int64_t i) {
-    return f->row ? f->row[b->rows[i]] : b->rows[i];
 }
 
 /* Weights for the samples of a batch, [n]; NULL when all count the same. */
@@ -8679,7 +8584,7 @@ static dc_tensor *dc__batch_weights(const dc__fit *f, const dc_batch *b) {
     dc_tensor *w = dc_full(f->ctx, DC_SHAPE(b->size), 1);
     for (int64_t i = 0; i < b->size; i++) {
         if (by_class) w->data[i] *= by_class[(int64_t)b->y->data[i]];
-        if (by_sample) w->data[i] *= by_sample[dc__row_of(f, b, i)];
+        if (by_sample) w->data[i] *= by_sample[b->rows[i]];
     }
     return w;
 }
@@ -8707,24 +8612,24 @@ DC_API dc_tensor *dc_find_nan(dc_model *model) {
  * an op made. The tensors since `mark` are chained, the newest first. */
 static void dc__stop_at_nan(dc__fit *f, const dc_batch *b, int64_t batch, dc_mark mark,
                             const dc_tensor *loss) {
-    char what[128], where[256];
     const dc_tensor *first = loss, *weight = dc_find_nan(f->model);
     for (const dc_tensor *t = f->ctx->last; t && t != mark.last; t = t->made_before)
         if (dc__has_nan(t)) first = t;
     if (weight) first = weight;
     if (dc__has_nan(b->y)) first = b->y;
     if (dc__has_nan(b->x)) first = b->x;
+    bool in_sample = first == b->x || first == b->y;
     int64_t place = dc__first_nan(first->data, first->size);
-    if (first == b->x || first == b->y)
-        snprintf(where, sizeof where, "the %s of sample %lld holds a NaN or infinity",
-                 first == b->x ? "x" : "target",
-                 (long long)dc__row_of(f, b, place / (first->size / b->size)));
-    else snprintf(where, sizeof where, "%s%.150s holds a NaN or infinity (a smaller rate, or "
-                  "clip_norm, may help)", place == first->size ? "the gradient of "
-                  : first == weight ? "" : "the tensor ", dc__origin(first).text);
-    snprintf(what, sizeof what, "stopped before step %lld of epoch %d, where the loss is %.20s",
-             (long long)batch + 1, f->epoch + 1, DC__NUMBER((double)loss->data[0], 4));
-    dc__complain(f, what, where);
+    const char *kind = in_sample ? "the " : place == first->size ? "the gradient of "
+                     : first == weight ? "" : "the tensor ";
+    dc__words where = dc__origin(first);
+    if (in_sample)
+        snprintf(where.text, sizeof where.text, "%s of sample %lld", first == b->x ? "x" : "target",
+                 (long long)b->rows[place / (first->size / b->size)]);
+    dc__complain(f, "dc_fit: stopped before step %lld of epoch %d, where the loss is %.20s: "
+                 "%s%.150s holds a NaN or infinity%s", (long long)batch + 1, f->epoch + 1,
+                 DC__NUMBER((double)loss->data[0], 4), kind, where.text,
+                 in_sample ? "" : " (a smaller rate, or clip_norm, may help)");
     f->tally.loss += (double)loss->data[0];
     f->history->stopped_by = "nan";
 }
@@ -8733,13 +8638,11 @@ static void dc__stop_at_nan(dc__fit *f, const dc_batch *b, int64_t batch, dc_mar
 static void dc__tell(dc__fit *f, int64_t batch, double loss) {
     for (int i = 0; i < f->options.callback_count; i++) {
         dc_callback *c = f->running = &f->callback[i];
-        bool go_on = true;
-        if (batch >= 0 && c->on_batch_end)
-            go_on = c->on_batch_end(f->model, f->epoch, batch, loss, c->user);
-        if (batch < 0 && c->on_epoch_end)
-            go_on = c->on_epoch_end(f->model, f->epoch, f->history, c->user);
-        if (go_on || f->history->stopped_by) continue;
-        f->history->stopped_by = c->name ? c->name : "callback";
+        bool go_on = batch < 0
+            ? !c->on_epoch_end || c->on_epoch_end(f->model, f->epoch, f->history, c->user)
+            : !c->on_batch_end || c->on_batch_end(f->model, f->epoch, batch, loss, c->user);
+        if (!go_on && !f->history->stopped_by)
+            f->history->stopped_by = c->name ? c->name : "callback";
     }
 }
 
@@ -8772,14 +8675,14 @@ static void dc__fit_epoch(dc__fit *f) {
         dc__fit_batch(f, &b, batch);
     dc_set_training(f->ctx, training), dc_set_grad(f->ctx, grad);
     if (f->loader->failed) {
-        dc__complain(f, "stopped early", dc_error(f->ctx));
+        dc__complain(f, "dc_fit: stopped early: %.256s", dc_error(f->ctx));
         f->history->stopped_by = "data";
     }
     f->trained = dc__report_of(&f->tally, true);
     if (f->validation) f->validated = dc_evaluate(f->model, f->validation);
     dc__note_epoch(f);
     dc__draw(f, batch, true);
-    double judged = dc__judged(f);
+    double judged = dc__judged(f, f->history)[f->epoch];
     if (judged - judged == 0) dc_plateau(f->model->optimizer, judged);
     dc_mark mark = dc_begin(f->ctx);
     dc__tell(f, -1, 0);
@@ -8805,31 +8708,25 @@ static void dc__check_options(dc_model *m, dc_dataset *data, const dc_fit_option
                 DC__NUMBER((double)o->validation_split, 6), rule);
 }
 
-/* Takes part of the data for validation, and returns the rest. */
-static dc_dataset *dc__hold_back(dc__fit *f, dc_dataset *data) {
-    size_t size = (size_t)data->count * sizeof(int64_t);
-    int64_t *row = dc__temporary(f->ctx, size), *storage_row = dc__temporary(f->ctx, size);
-    dc_real kept = 1 - f->options.validation_split;
-    int64_t n = dc__split_rows(data, "dc_fit (validation_split)", kept, row);
-    memcpy(storage_row, row, size);
-    f->row = row, f->validation = dc__selected(data, data->count - n, storage_row + n);
-    return dc__selected(data, n, storage_row);
-}
-
 DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_options options) {
     dc_context *ctx = model->ctx;
     dc__check_options(model, data, &options);
     if (options.epochs == 0) options.epochs = 1;
     if (options.batch_size == 0) options.batch_size = 32;
     dc__fit f = { .model = model, .ctx = ctx, .options = options, .validation = options.validation,
-                  .on_terminal = !options.quiet && dc__is_terminal() };
+                  .on_terminal = !options.quiet && DC__ON_TERMINAL };
 
     dc_mark mark = dc_begin(ctx);          /* Batches and copies of weights are gone at the end. */
-    if (options.validation_split > 0) data = dc__hold_back(&f, data);
     f.loader = dc_batches(data, options.batch_size, !options.keep_order);
-    /* A second dc_fit goes on with other orders. */
-    f.loader->epoch = model->optimizer->epochs;
-    f.batches = (data->count + options.batch_size - 1) / options.batch_size;
+    if (options.validation_split > 0) {
+        int64_t *part = dc__temporary(ctx, (size_t)data->count * sizeof *part);
+        int64_t n = dc__split_rows(data, "dc_fit (validation_split)", 1 - options.validation_split,
+                                   part);
+        f.loader->part = part, f.loader->count = n;
+        f.validation = dc__selected(data, data->count - n, part + n);
+    }
+    f.loader->epoch = model->optimizer->epochs;        /* Another dc_fit has other orders. */
+    f.batches = (f.loader->count + options.batch_size - 1) / options.batch_size;
     f.tally = dc__new_tally(model, data, model->metrics > 0);
     f.history = dc__new_history(model, options.epochs);
     dc__copy_callbacks(&f);
