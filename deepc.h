@@ -3893,20 +3893,17 @@ DC_API dc_tensor *dc_named(dc_tensor *x, const char *name) {
  * 2.2). An element is the shortest decimal that reads back as itself, cut to 8 decimals; all share
  * one format. So the array is walked three times: to find the range of the elements shown, their
  * widths, and to print. */
-typedef struct dc__digits {            /* d.ddd 10^exponent */
-    char digit[32];
-    int  count, exponent;
-} dc__digits;
+typedef struct dc__digits { char digit[32]; int count, exponent; } dc__digits;   /* d.dd 10^e */
 
 /* |x| to so many significant digits, picked out of what printf wrote, without its point. */
 static dc__digits dc__round_digits(dc_real x, int count) {
     char text[64];
-    dc__digits d = { .count = 0 };
+    dc__digits d = { .count = count };
     snprintf(text, sizeof text, "%.*e", count - 1, fabs((double)x));
-    const char *p = text;
-    for (; *p != 'e'; p++)
-        if (*p >= '0' && *p <= '9') d.digit[d.count++] = *p;
-    d.exponent = (int)strtol(p + 1, NULL, 10);
+    const char *end = strchr(text, 'e');
+    *d.digit = *text;
+    memcpy(d.digit + 1, end - (count - 1), (size_t)count - 1);
+    d.exponent = (int)strtol(end + 1, NULL, 10);
     return d;
 }
 
@@ -3930,14 +3927,11 @@ static void dc__write_digits(const dc__digits *d, bool negative, int exponent_di
     int point = exponent_digits ? 0 : d->exponent;       /* It follows this digit. */
     if (negative) *out++ = '-';
     for (int i = point < 0 ? point : 0; i < d->count || i <= point; i++) {
-        *out++ = '0';
-        if (i >= 0 && i < d->count) out[-1] = d->digit[i];
+        *out++ = i >= 0 && i < d->count ? d->digit[i] : '0';
         if (i == point) *out++ = '.';
     }
     *out = 0;
-    if (exponent_digits)
-        snprintf(out, 16, "e%c%0*d", d->exponent < 0 ? '-' : '+', exponent_digits,
-                 abs(d->exponent));
+    if (exponent_digits) snprintf(out, 16, "e%+0*d", exponent_digits + 1, d->exponent);
 }
 
 static const char *dc__special(dc_real x) { return isnan(x) ? "nan" : x < 0 ? "-inf" : "inf"; }
@@ -3945,10 +3939,6 @@ static const char *dc__special(dc_real x) { return isnan(x) ? "nan" : x < 0 ? "-
 /* A single number: as many digits as it takes; 1.0 for 1, but 1e-05 without a point. */
 static void dc__write_scalar(dc_real x, char *out) {
     double size = fabs((double)x);
-    if (!isfinite(x)) {
-        strcpy(out, dc__special(x));
-        return;
-    }
     bool plain = size <= 0 || (size >= 1e-4 && size < 1e16);
     dc__digits d = dc__shortest_digits(x);
     dc__write_digits(&d, signbit(x), plain ? 0 : 2, out);
@@ -3963,14 +3953,31 @@ typedef struct dc__printer {
     const dc_tensor *x;
     dc__text text;
     size_t   line;                     /* Where in the text the last line begins. */
-    bool     scientific;
     double   smallest, largest;        /* Magnitudes of the elements shown, not of 0. */
-    int      left, right;              /* Widths before the point (with the sign) and behind it. */
-    int      decimals, exponent_digits;
+    int      left, decimals;           /* Widths before the point (with the sign) and behind it. */
+    int      exponent;                 /* Width of "e-05"; 0: none is written. */
     int      special;                  /* Width of nan, inf, -inf. */
 } dc__printer;
 
 static void dc__widen(int *width, int needed) { *width = needed > *width ? needed : *width; }
+
+static int dc__width(const dc__printer *p) { return p->left + 1 + p->decimals + p->exponent; }
+
+/* Decimals are cut to 8. Before an exponent they are filled up, as are digits before the point, but
+ * not with zeros. Returns the length. */
+static int dc__write_element(const dc__printer *p, dc_real x, char *out) {
+    if (!isfinite(x)) return sprintf(out, "%s", dc__special(x));
+    dc__digits d = dc__shortest_digits(x);
+    int most = 9 + (p->exponent ? 0 : d.exponent);
+    if (d.count > most) {
+        d = dc__round_digits(x, most);
+        while (d.count > 1 && d.digit[d.count - 1] == '0') d.count--;
+    }
+    int least = 1 + (p->exponent ? p->decimals : d.exponent);
+    if (d.count < least) d = dc__round_digits(x, least);
+    dc__write_digits(&d, signbit(x), p->exponent ? p->exponent - 2 : 0, out);
+    return (int)strlen(out);
+}
 
 static void dc__find_range(dc__printer *p, dc_real x) {
     double size = fabs((double)x);
@@ -3979,39 +3986,20 @@ static void dc__find_range(dc__printer *p, dc_real x) {
     p->largest  = fmax(p->largest, size);
 }
 
-static dc__digits dc__shown_digits(const dc__printer *p, dc_real x) {
-    dc__digits d = dc__shortest_digits(x);
-    int most = 8 + 1 + (p->scientific ? 0 : d.exponent);
-    if (d.count <= most) return d;
-    d = dc__round_digits(x, most);
-    while (d.count > 1 && d.digit[d.count - 1] == '0') d.count--;
-    return d;
-}
-
 static void dc__find_widths(dc__printer *p, dc_real x) {
-    if (!isfinite(x)) {
-        dc__widen(&p->special, (int)strlen(dc__special(x)));
-        return;
-    }
-    dc__digits d = dc__shown_digits(p, x);
-    int point = p->scientific ? 0 : d.exponent;
-    dc__widen(&p->left, (signbit(x) != 0) + 1 + (point > 0 ? point : 0));
-    dc__widen(&p->decimals, d.count - 1 - point);
-    if (p->scientific) dc__widen(&p->exponent_digits, abs(d.exponent) > 99 ? 3 : 2);
+    char text[64];
+    int length = dc__write_element(p, x, text), point = (int)strcspn(text, ".");
+    int end = (int)strcspn(text, "e");
+    dc__widen(point < length ? &p->left : &p->special, point);
+    dc__widen(&p->decimals, end - point - 1);
+    dc__widen(&p->exponent, length - end);
 }
 
 static void dc__print_element(dc__printer *p, dc_real x) {
     char text[64];
-    if (!isfinite(x)) {
-        dc__text_add(&p->text, "%*s", p->left + 1 + p->right, dc__special(x));
-        return;
-    }
-    dc__digits d = dc__shown_digits(p, x);
-    int least = 1 + (p->scientific ? p->decimals : d.exponent);   /* Filled up, not with zeros. */
-    if (d.count < least) d = dc__round_digits(x, least);
-    dc__write_digits(&d, signbit(x), p->exponent_digits, text);
-    int before = (int)strcspn(text, ".");
-    dc__text_add(&p->text, "%*.*s%-*s", p->left, before, text, 1 + p->right, text + before);
+    int length = dc__write_element(p, x, text), point = (int)strcspn(text, ".");
+    int left = point < length ? p->left : dc__width(p);  /* nan has no point, and stands right. */
+    dc__text_add(&p->text, "%*.*s%-*s", left, point, text, dc__width(p) - left, text + point);
 }
 
 /* What stands between two neighbours on an axis: a space, where the next one, so wide, still fits
@@ -4042,7 +4030,7 @@ static void dc__print_axis(dc__printer *p, int axis, int64_t at,
     dc__text_add(&p->text, "[");
     for (int64_t i = 0; i < n; i++) {
         bool left_out = summary && i == DC__EDGE;
-        if (i) dc__print_gap(p, axis, left_out ? 3 : p->left + 1 + p->right);
+        if (i) dc__print_gap(p, axis, left_out ? 3 : dc__width(p));
         if (left_out) dc__text_add(&p->text, "..."), i = n - DC__EDGE - 1;
         else dc__print_axis(p, axis + 1, at * n + i, visit);
     }
@@ -4054,19 +4042,17 @@ static void dc__print_axis(dc__printer *p, int axis, int64_t at,
 static dc__text dc__tensor_text(const char *function, const dc_tensor *x) {
     dc__check(function, 1, x);
     dc__printer p = { .x = x, .text.ctx = x->ctx, .smallest = (double)INFINITY };
+    char number[64];
     if (x->size == 0) dc__text_add(&p.text, "[]");
     else if (x->shape.rank == 0) {
-        char number[64];
-        dc__write_scalar(x->data[0], number);
-        dc__text_add(&p.text, "%s", number);
+        if (isfinite(*x->data)) dc__write_scalar(*x->data, number);
+        dc__text_add(&p.text, "%s", isfinite(*x->data) ? number : dc__special(*x->data));
     } else {
         dc__print_axis(&p, 0, 0, dc__find_range);
-        if (p.largest > 0)
-            p.scientific = p.largest >= 1e8 || p.smallest < (double)(dc_real)1e-4
-                        || (dc_real)p.largest / (dc_real)p.smallest > 1000;
+        if (p.largest >= 1e8 || p.smallest < (double)(dc_real)1e-4 ||
+            (p.largest > 0 && (dc_real)p.largest / (dc_real)p.smallest > 1000)) p.exponent = 4;
         dc__print_axis(&p, 0, 0, dc__find_widths);
-        p.right = p.decimals + (p.scientific ? 2 + p.exponent_digits : 0);
-        dc__widen(&p.left, p.special - 1 - p.right);
+        dc__widen(&p.left, p.left + p.special - dc__width(&p));
         p.text.used = p.line = 0;
         dc__print_axis(&p, 0, 0, dc__print_element);
     }
@@ -8756,54 +8742,47 @@ typedef struct dc__json {
     size_t span;                           /* Values in the list that belong to it, and itself. */
 } dc__json;
 
-typedef struct dc__json_reader {
-    char     *at, *stop;
-    dc__json *value;
-    size_t    values;
-} dc__json_reader;
-
 enum { DC__JSON_DEPTH = 256,
        DC__MOST_JSON = 100000000,          /* Bytes, as in the reference implementation. */
        DC__MOST_VALUES = 1 << 17 };        /* Names of layers are compared each with each. */
 
-/* Steps over one character of a set; over all that follow; over white space and then one. */
+/* The text, which ends in a zero, from where it is read; and where the next value goes. */
+typedef struct dc__json_reader { char *at; dc__json *next; } dc__json_reader;
+
+/* Steps over one character of a set; over all digits; over white space and then one of a set. */
 static bool dc__take_one(dc__json_reader *r, const char *set) {
-    return r->at < r->stop && memchr(set, *r->at, strlen(set)) ? r->at++, true : false;
+    return *r->at && strchr(set, *r->at) ? r->at++, true : false;
 }
 
-static size_t dc__take_all(dc__json_reader *r, const char *set) {
-    size_t taken = 0;
-    while (dc__take_one(r, set)) taken++;
-    return taken;
+static bool dc__take_digits(dc__json_reader *r) {
+    return dc__take_one(r, "0123456789") ? r->at += strspn(r->at, "0123456789"), true : false;
 }
 
 static bool dc__take_token(dc__json_reader *r, const char *set) {
-    dc__take_all(r, " \t\r\n");
+    r->at += strspn(r->at, " \t\r\n");
     return dc__take_one(r, set);
 }
 
-/* The four digits of \u0041; -1 when there are none. */
+/* The four digits behind \u; -1 when there are none. */
 static int32_t dc__take_hex(dc__json_reader *r) {
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    int32_t code = 0;
-    for (int i = 0; i < 4; i++) {
-        if (!dc__take_one(r, digits)) return -1;
-        code = code * 16 + (int32_t)(strchr(digits, r->at[-1]) - digits) % 16;
-    }
-    return code;
+    char digits[5] = { 0 };
+    if (strspn(r->at, "0123456789abcdefABCDEF") < 4) return -1;
+    memcpy(digits, r->at, 4);
+    r->at += 4;
+    return (int32_t)strtol(digits, NULL, 16);
 }
 
 /* What stands behind \u, written as UTF-8. Beyond 0xFFFF it is a pair: high and low surrogate. */
 static char *dc__take_unicode(dc__json_reader *r, char *out) {
-    int32_t code = dc__take_hex(r);
-    if (code >= 0xD800 && code < 0xDC00 && dc__take_one(r, "\\") && dc__take_one(r, "u")) {
-        int32_t low = dc__take_hex(r);
-        if (low < 0xDC00 || low > 0xDFFF) return NULL;
+    static const int mark[] = { 0, 0xC0, 0xE0, 0xF0 };
+    int32_t code = dc__take_hex(r), low = 0xDC00;
+    if (code >= 0xD800 && code < 0xDC00) {
+        low = dc__take_one(r, "\\") && dc__take_one(r, "u") ? dc__take_hex(r) : 0;
         code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     }
-    if (code <= 0 || (code >= 0xD800 && code <= 0xDFFF)) return NULL;   /* 0 would end the text. */
-    int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    static const int mark[] = { 0, 0xC0, 0xE0, 0xF0 };
+    bool is_half = low < 0xDC00 || low > 0xDFFF || (code >= 0xDC00 && code <= 0xDFFF);
+    if (code <= 0 || is_half) return NULL;               /* 0 would end the text. */
+    int more = (code >= 0x80) + (code >= 0x800) + (code >= 0x10000);
     *out++ = (char)(mark[more] | code >> 6 * more);
     while (more--) *out++ = (char)(0x80 | (code >> 6 * more & 0x3F));
     return out;
@@ -8813,93 +8792,76 @@ static char *dc__take_unicode(dc__json_reader *r, char *out) {
 static bool dc__take_string(dc__json_reader *r, dc__json *v) {
     static const char escape[] = "\"\\/bfnrt", meaning[] = "\"\\/\b\f\n\r\t";
     char *out = v->text = ++r->at;
-    while (r->at < r->stop && *r->at != '"') {
-        char c = *r->at++;
-        if (c >= 0 && c < ' ') return false;
-        if (c == '\\' && dc__take_one(r, "u")) {
-            if (!(out = dc__take_unicode(r, out))) return false;
-            continue;
-        }
-        if (c == '\\' && !dc__take_one(r, escape)) return false;
-        *out++ = c == '\\' ? meaning[strchr(escape, r->at[-1]) - escape] : c;
+    while (out && !dc__take_one(r, "\"")) {
+        if (*r->at >= 0 && *r->at < ' ') return false;   /* Also where the text ends. */
+        if (!dc__take_one(r, "\\")) *out++ = *r->at++;
+        else if (dc__take_one(r, "u")) out = dc__take_unicode(r, out);
+        else if (dc__take_one(r, escape)) *out++ = meaning[strchr(escape, r->at[-1]) - escape];
+        else return false;
     }
-    if (!dc__take_one(r, "\"")) return false;
-    *out = 0;
-    v->count = (size_t)(out - v->text);
-    return true;
+    if (out) *out = 0, v->count = (size_t)(out - v->text);
+    return out != NULL;
 }
 
 static bool dc__take_number(dc__json_reader *r, dc__json *v) {
-    static const char digits[] = "0123456789";
     dc__take_one(r, "-");
-    if (!dc__take_one(r, "0") && !dc__take_all(r, digits)) return false;
-    if (dc__take_one(r, ".") && !dc__take_all(r, digits)) return false;
-    if (dc__take_one(r, "eE") && (dc__take_one(r, "+-"), !dc__take_all(r, digits))) return false;
+    bool ok = (dc__take_one(r, "0") || dc__take_digits(r)) &&
+              (!dc__take_one(r, ".") || dc__take_digits(r)) &&
+              (!dc__take_one(r, "eE") || (dc__take_one(r, "+-"), dc__take_digits(r)));
     v->type = '0';
     v->count = (size_t)(r->at - v->text);
-    return true;
-}
-
-static bool dc__take_word(dc__json_reader *r, const char *word) {
-    while (*word && r->at < r->stop && *r->at == *word) r->at++, word++;
-    return !*word;
-}
-
-static bool dc__take_value(dc__json_reader *r, int depth);
-
-static bool dc__take_members(dc__json_reader *r, dc__json *v, int depth) {
-    const char *end = *r->at++ == '{' ? "}" : "]";
-    if (dc__take_token(r, end)) return true;
-    do {
-        const dc__json *key = &r->value[r->values];
-        if (!dc__take_value(r, depth)) return false;
-        bool is_key = *end == '}';
-        if (is_key && (key->type != '"' || !dc__take_token(r, ":") || !dc__take_value(r, depth)))
-            return false;
-        v->count++;
-    } while (dc__take_token(r, ","));
-    return dc__take_token(r, end);
-}
-
-static bool dc__take_value(dc__json_reader *r, int depth) {
-    dc__take_all(r, " \t\r\n");
-    if (r->at == r->stop || depth == DC__JSON_DEPTH) return false;
-    dc__json *v = &r->value[r->values++];
-    *v = (dc__json){ .type = *r->at, .text = r->at };
-    bool ok;
-    switch (v->type) {
-    case '{': case '[': ok = dc__take_members(r, v, depth + 1); break;
-    case '"':           ok = dc__take_string(r, v); break;
-    case 't':           ok = dc__take_word(r, "true"); break;
-    case 'f':           ok = dc__take_word(r, "false"); break;
-    case 'n':           ok = dc__take_word(r, "null"); break;
-    default:            ok = dc__take_number(r, v); break;
-    }
-    v->span = (size_t)(r->value + r->values - v);
     return ok;
 }
 
-/* Reads [start, stop), which it overwrites; the values point into it. A buffer, or NULL and
- * dc_error. Every value but the first follows one of [ { , : which says how much room is enough. */
-static dc__json *dc__read_json(dc_context *ctx, const char *what, char *start, char *stop) {
-    size_t most = 1;
+static bool dc__take_value(dc__json_reader *r, int depth) {
+    r->at += strspn(r->at, " \t\r\n");
+    dc__json *v = r->next++;
+    *v = (dc__json){ .type = *r->at, .text = r->at };
+    bool is_object = v->type == '{', ok = depth < DC__JSON_DEPTH;
+    const char *end = is_object ? "}" : "]";
+    const char *word = v->type == 't' ? "true" : v->type == 'f' ? "false" : "null";
+    if (v->type == '"') ok = dc__take_string(r, v);
+    else if (v->type == *word) ok = !strncmp(r->at, word, strlen(word)), r->at += ok * strlen(word);
+    else if (!is_object && v->type != '[') ok = dc__take_number(r, v);
+    else if (r->at++, !dc__take_token(r, end)) {
+        do {
+            const dc__json *key = r->next;
+            ok = ok && dc__take_value(r, depth + 1);
+            if (is_object && ok)
+                ok = key->type == '"' && dc__take_token(r, ":") && dc__take_value(r, depth + 1);
+            v->count++;
+        } while (ok && dc__take_token(r, ","));
+        ok = ok && dc__take_token(r, end);
+    }
+    v->span = (size_t)(r->next - v);
+    return ok;
+}
+
+/* The values of [start, stop) and behind them the text itself, as one buffer; or NULL and dc_error.
+ * Every value but the first follows one of [ { , : which says how much room is enough. */
+static dc__json *dc__read_json(dc_context *ctx, const char *what, const char *start,
+                               const char *stop) {
+    size_t most = 1, size = (size_t)(stop - start);
     for (const char *p = start; p < stop; p++) most += memchr("[{,:", *p, 4) != NULL;
-    dc__json_reader r = { .at = start, .stop = stop };
-    r.value = dc__buffer_new(ctx, most < DC__MOST_JSON ? most * sizeof *r.value : SIZE_MAX);
-    if (!r.value) return NULL;
-    bool ok = dc__take_value(&r, 0);
-    dc__take_all(&r, " \t\r\n");
-    if (ok && r.at == stop) return r.value;
-    dc__buffer_free(r.value);
-    dc__error(ctx, "%s is damaged at its byte %zu", what, (size_t)(r.at - start));
+    dc__json *value = dc__buffer_new(ctx, size > DC__MOST_JSON ? SIZE_MAX
+                                                               : most * sizeof *value + size + 1);
+    if (!value) return NULL;
+    char *text = memcpy(value + most, start, size);
+    text[size] = 0;
+    dc__json_reader r = { .at = text, .next = value };
+    if (dc__take_value(&r, 0)) {
+        r.at += strspn(r.at, " \t\r\n");
+        if (r.at == text + size) return value;
+    }
+    dc__buffer_free(value);
+    dc__error(ctx, "%s is damaged at its byte %zu", what, (size_t)(r.at - text));
     return NULL;
 }
 
 /* An object's member; NULL when it has none such, or is no object. */
 static const dc__json *dc__member(const dc__json *object, const char *key) {
     if (!object || object->type != '{') return NULL;
-    const dc__json *v = object + 1;
-    for (size_t i = 0; i < object->count; i++, v += 1 + v[1].span)
+    for (const dc__json *v = object + 1; v < object + object->span; v += 1 + v[1].span)
         if (!strcmp(v->text, key)) return v + 1;
     return NULL;
 }
@@ -8912,14 +8874,14 @@ static const char *dc__text_member(const dc__json *object, const char *key) {
 
 /* A whole number from 0 to most. */
 static bool dc__read_count(const dc__json *v, uint64_t most, uint64_t *count) {
-    *count = 0;
-    if (!v || v->type != '0') return false;
-    for (size_t i = 0; i < v->count; i++) {
-        uint64_t digit = (uint64_t)(unsigned char)v->text[i] - '0';
-        if (digit > 9 || digit > most || *count > (most - digit) / 10) return false;
-        *count = 10 * *count + digit;
-    }
-    return true;
+    bool is_whole = v && v->type == '0' && strspn(v->text, "0123456789") == v->count;
+    errno = 0;
+    *count = is_whole ? strtoull(v->text, NULL, 10) : 0;
+    return is_whole && !errno && *count <= most;
+}
+
+static bool dc__read_number(const dc__json *v, double *number) {
+    return v->type == '0' && dc__parse_number(v->text, v->text + v->count, number);
 }
 
 /* An array of sizes whose elements can be addressed; -1 where it may be left open. */
@@ -8937,7 +8899,7 @@ static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape)
     return true;
 }
 
-static void dc__add_json(dc__text *t, const char *text) {
+static void dc__add_escaped_json(dc__text *t, const char *text) {
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') dc__text_add(t, "\\%c", *text);
         else if (*text > 0 && *text < ' ') dc__text_add(t, "\\u%04x", (unsigned)*text);
@@ -8945,10 +8907,19 @@ static void dc__add_json(dc__text *t, const char *text) {
     }
 }
 
+/* The key of an object's next member, with a comma before it unless it is the first. */
+static void dc__add_key(dc__text *t, const char *key) {
+    bool is_first = t->used && t->data[t->used - 1] == '{';
+    dc__text_add(t, is_first ? "\"" : ", \"");
+    dc__add_escaped_json(t, key);
+    dc__text_add(t, "\": ");
+}
+
 /* "key": "text" */
 static void dc__add_string(dc__text *t, const char *key, const char *text) {
-    dc__text_add(t, "\"%s\": \"", key);
-    dc__add_json(t, text);
+    dc__add_key(t, key);
+    dc__text_add(t, "\"");
+    dc__add_escaped_json(t, text);
     dc__text_add(t, "\"");
 }
 
@@ -8959,8 +8930,8 @@ static void dc__add_number(dc__text *t, double value) {
 
 /* --- elements as bytes --- */
 
-/* 'f' float, 'i' and 'u' integers, 'b' bool. */
-typedef struct dc__format { char kind; int size; bool big_endian; } dc__format;
+/* 'f' float, 'i' and 'u' integers, 'b' bool; in Fortran's order the first index runs fastest. */
+typedef struct dc__format { char kind; int size; bool big_endian, is_fortran; } dc__format;
 
 typedef union dc__bits4 { uint32_t bits; float  value; } dc__bits4;
 typedef union dc__bits8 { uint64_t bits; double value; } dc__bits8;
@@ -8974,8 +8945,7 @@ static uint64_t dc__get_bits(const void *bytes, size_t size, bool big_endian) {
 
 /* The lowest byte first, on any machine. */
 static void dc__put_bits(void *bytes, uint64_t bits, size_t size) {
-    unsigned char *p = bytes;
-    for (size_t i = 0; i < size; i++) p[i] = (unsigned char)(bits >> 8 * i);
+    for (size_t i = 0; i < size; i++) ((unsigned char *)bytes)[i] = (unsigned char)(bits >> 8 * i);
 }
 
 static dc_real dc__element(const unsigned char *p, dc__format f) {
@@ -8988,33 +8958,49 @@ static dc_real dc__element(const unsigned char *p, dc__format f) {
     return (dc__bits4){ .bits = (uint32_t)bits }.value;
 }
 
-static void dc__put_element(unsigned char *p, dc_real x) {
+static void dc__put_element(void *p, dc_real x) {
     dc__put_bits(p, sizeof x == 8 ? (dc__bits8){ .value = (double)x }.bits
                                   : (dc__bits4){ .value = (float)x }.bits, sizeof x);
 }
 
-/* --- safetensors --- */
-
-/* A file of named tensors. What deepc says about the model stands in its metadata as JSON in a
- * string. */
+/* An array in a file. */
 typedef struct dc__entry {
     const char *name;
     dc__format  format;
     dc_shape    shape;
-    size_t      start, size;               /* In bytes, from the end of the header. */
-    bool        is_wanted;                 /* By a record, see dc__match. */
+    size_t      start, size;               /* In bytes, from where the data begin. */
+    dc_tensor  *tensor;                    /* Whose elements it holds. */
 } dc__entry;
 
-typedef struct dc__archive {
-    dc_context *ctx;
-    const char *path;
-    char       *file;
-    size_t      file_size;
-    const unsigned char *data;             /* Behind the header. */
-    dc__json   *header, *about;            /* What deepc noted. */
-    dc__entry  *entry;                     /* In the order of the data. */
-    size_t      entries;
-} dc__archive;
+/* Where element i, counted in row-major order, is stored. */
+static int64_t dc__stored_at(const dc__entry *e, int64_t i) {
+    int64_t index[DC_MAX_RANK], at = 0;
+    if (!e->format.is_fortran) return i;
+    for (int k = e->shape.rank - 1; k >= 0; i /= e->shape.dim[k--]) index[k] = i % e->shape.dim[k];
+    for (int k = e->shape.rank - 1; k >= 0; k--) at = at * e->shape.dim[k] + index[k];
+    return at;
+}
+
+static void dc__load_elements(const dc__entry *e, const void *data) {
+    const unsigned char *start = (const unsigned char *)data + e->start;
+    for (int64_t i = 0; i < e->tensor->size; i++)
+        e->tensor->data[i] = dc__element(start + dc__stored_at(e, i) * e->format.size, e->format);
+    e->tensor->version++;
+}
+
+/* Writes a header, which it frees, and behind it the elements of all tensors. */
+static bool dc__write_tensors(const char *path, dc__text *head, dc_tensors list) {
+    size_t size = head->used;
+    for (int i = 0; i < list.count; i++) size += (size_t)list.tensor[i]->size * sizeof(dc_real);
+    char *bytes = head->failed ? NULL : dc__buffer_resize(head->ctx, head->data, size);
+    if (bytes) head->data = bytes, bytes += head->used;
+    for (int i = 0; bytes && i < list.count; i++)
+        for (int64_t k = 0; k < list.tensor[i]->size; k++, bytes += sizeof(dc_real))
+            dc__put_element(bytes, list.tensor[i]->data[k]);
+    bool ok = bytes && dc__write_file(head->ctx, path, head->data, size);
+    dc__text_free(head);
+    return ok;
+}
 
 /* Puts the path before what went wrong, unless it stands there already. */
 static void dc__blame(dc_context *ctx, const char *path) {
@@ -9023,62 +9009,66 @@ static void dc__blame(dc_context *ctx, const char *path) {
     if (strncmp(reason, path, strlen(path))) dc__error(ctx, "%.250s: %s", path, reason);
 }
 
+/* --- safetensors --- */
+
+/* A file of named tensors. What deepc says about the model stands in its metadata as JSON in a
+ * string. */
+typedef struct dc__archive {
+    dc_context *ctx;
+    const char *path;
+    char       *file;
+    const unsigned char *data;             /* Behind the header. */
+    size_t      file_size, entries;
+    dc__json   *header, *about;            /* What deepc noted. */
+    dc__entry  *entry;                     /* In the order of the data. */
+} dc__archive;
+
 /* Returns ok, and when it is false completes dc_error. */
 static bool dc__close_archive(dc__archive *a, bool ok) {
-    dc__buffer_free(a->file);
-    dc__buffer_free(a->header);
-    dc__buffer_free(a->about);
-    dc__buffer_free(a->entry);
+    void *const buffer[] = { a->file, a->header, a->about, a->entry };
+    for (int i = 0; i < 4; i++) dc__buffer_free(buffer[i]);
     if (!ok) dc__blame(a->ctx, a->path);
     return ok;
 }
 
-static size_t dc__bytes_of(dc_shape shape, int element) {
-    size_t size = (size_t)element;
-    for (int i = 0; i < shape.rank; i++) size *= (size_t)shape.dim[i];
-    return size;
-}
-
-static bool dc__read_entry(const dc__archive *a, const dc__json *key, size_t size, dc__entry *e) {
+static bool dc__read_entry(dc_context *ctx, const dc__json *key, size_t size, dc__entry *e) {
     const dc__json *range = dc__member(key + 1, "data_offsets");
     const char *type = dc__text_member(key + 1, "dtype");
     uint64_t start, stop;
     *e = (dc__entry){ .name = key->text, .format = { .kind = 'f' } };
     e->format.size = !type ? 0 : !strcmp(type, "F32") ? 4 : !strcmp(type, "F64") ? 8 : 0;
     if (!e->format.size)
-        return dc__error(a->ctx, "tensor %.80s has elements of type %.20s, not F32 or F64", e->name,
+        return dc__error(ctx, "tensor %.80s has elements of type %.20s, not F32 or F64", e->name,
                          type ? type : "(none)");
     if (!dc__read_shape(dc__member(key + 1, "shape"), false, &e->shape))
-        return dc__error(a->ctx, "tensor %.80s has no shape of up to %d sizes", e->name,
-                         DC_MAX_RANK);
+        return dc__error(ctx, "tensor %.80s has no shape of up to %d sizes", e->name, DC_MAX_RANK);
     if (!range || range->type != '[' || range->count != 2 ||
         !dc__read_count(range + 1, size, &start) || !dc__read_count(range + 2, size, &stop) ||
         start > stop)
-        return dc__error(a->ctx, "the data of tensor %.80s do not lie in the file", e->name);
-    e->start = (size_t)start, e->size = (size_t)(stop - start);
-    size_t wanted = dc__bytes_of(e->shape, e->format.size);
-    return e->size == wanted ||
-           dc__error(a->ctx, "tensor %.80s %s has %zu bytes instead of %zu", e->name,
-                     DC__SHAPE_TEXT(e->shape), e->size, wanted);
+        return dc__error(ctx, "the data of tensor %.80s do not lie in the file", e->name);
+    e->start = (size_t)start, e->size = (size_t)(dc__count(ctx, e->shape) * e->format.size);
+    return e->size == stop - start ||
+           dc__error(ctx, "tensor %.80s %s has %zu bytes instead of %zu", e->name,
+                     DC__SHAPE_TEXT(e->shape), (size_t)(stop - start), e->size);
 }
 
 static int dc__compare_entries(const void *left, const void *right) {
     const dc__entry *a = left, *b = right;
-    if (a->start != b->start) return a->start < b->start ? -1 : 1;
-    return (a->size > b->size) - (a->size < b->size);
+    return a->start != b->start ? (a->start > b->start) - (a->start < b->start)
+                                : (a->size > b->size) - (a->size < b->size);
 }
 
 /* All members of the header but the metadata; together they must cover the data without hole or
  * overlap. */
 static bool dc__read_entries(dc__archive *a, size_t data_size) {
     const dc__json *key = a->header + 1;
+    size_t end = 0;
     a->entry = dc__buffer_new(a->ctx, a->header->count * sizeof *a->entry);
     if (!a->entry) return false;
     for (size_t i = 0; i < a->header->count; i++, key += 1 + key[1].span)
         if (strcmp(key->text, "__metadata__") &&
-            !dc__read_entry(a, key, data_size, &a->entry[a->entries++])) return false;
+            !dc__read_entry(a->ctx, key, data_size, &a->entry[a->entries++])) return false;
     qsort(a->entry, a->entries, sizeof *a->entry, dc__compare_entries);
-    size_t end = 0;
     for (const dc__entry *e = a->entry; e < a->entry + a->entries; end += e++->size)
         if (e->start != end)
             return dc__error(a->ctx, "there is a hole or an overlap before the data of tensor "
@@ -9098,111 +9088,74 @@ static bool dc__open_archive(dc_context *ctx, const char *path, dc__archive *a) 
     if (length > a->file_size - 8)
         return dc__error(ctx, "cut short: the header has %llu bytes, and only %zu are there",
                          (unsigned long long)length, a->file_size - 8);
-    char *start = a->file + 8, *stop = start + length;
-    a->header = dc__read_json(ctx, "the header", start, stop);
+    const char *start = a->file + 8, *stop = start + length;
     a->data = (const unsigned char *)stop;
+    a->header = dc__read_json(ctx, "the header", start, stop);
     return a->header && dc__read_entries(a, a->file_size - 8 - (size_t)length);
 }
 
 /* What dc_save (subject "architecture") or dc_save_training ("training") noted in the metadata. */
 static bool dc__read_about(dc__archive *a, const char *subject) {
     const dc__json *metadata = dc__member(a->header, "__metadata__");
-    const dc__json *text = dc__member(metadata, subject);
     const char *format = dc__text_member(metadata, "format");
     const char *version = dc__text_member(metadata, "version");
-    if (!format || strcmp(format, "deepc") || !version || !text || text->type != '"')
+    const char *text = dc__text_member(metadata, subject);
+    if (!format || strcmp(format, "deepc") || !version || !text)
         return dc__error(a->ctx, "holds tensors, but not what deepc notes about the %s", subject);
     if (strcmp(version, "1"))
         return dc__error(a->ctx, "is of version %.20s, and this deepc reads version 1", version);
-    a->about = dc__read_json(a->ctx, subject, text->text, text->text + text->count);
+    a->about = dc__read_json(a->ctx, subject, text, text + strlen(text));
     return a->about && (a->about->span <= DC__MOST_VALUES ||
                         dc__error(a->ctx, "the %s is too large", subject));
 }
 
-/* What goes into a file or comes out of it: a tensor, or what an optimiser keeps for one. */
-typedef struct dc__record {
-    dc_tensor       *tensor;
-    const char      *suffix;               /* Of the tensor's name: "", ".state0", ... */
-    dc_real         *data;
-    const dc__entry *entry;                /* Where it was found. */
-} dc__record;
-
-static dc__entry *dc__find_entry(const dc__archive *a, const dc__record *r) {
-    size_t length = strlen(r->tensor->name);
+static dc__entry *dc__find_entry(const dc__archive *a, const char *name) {
     for (dc__entry *e = a->entry; e < a->entry + a->entries; e++)
-        if (!strncmp(e->name, r->tensor->name, length) && !strcmp(e->name + length, r->suffix))
-            return e;
+        if (!strcmp(e->name, name)) return e;
     return NULL;
 }
 
-/* Finds the entry of each record; the first that is missing, different or too many is an error. */
-static bool dc__match(const dc__archive *a, dc__record *record, size_t records) {
-    for (dc__record *r = record; r < record + records; r++) {
-        dc__entry *e = dc__find_entry(a, r);
+/* Reads all tensors, or none: one that is missing, different or too many is an error. */
+static bool dc__load_tensors(dc_context *ctx, const dc__archive *a, dc_tensors list) {
+    for (int i = 0; i < list.count; i++) {
+        dc_tensor *t = list.tensor[i];
+        dc__entry *e = dc__find_entry(a, t->name);
         if (!e)
-            return dc__error(a->ctx, "tensor %.80s%s %s of the model is not in the file",
-                             r->tensor->name, r->suffix, DC__SHAPE_TEXT(r->tensor->shape));
-        if (!dc__same_shape(e->shape, r->tensor->shape))
-            return dc__error(a->ctx, "tensor %.80s is %s in the file and %s in the model", e->name,
-                             DC__SHAPE_TEXT(e->shape), DC__SHAPE_TEXT(r->tensor->shape));
-        r->entry = e;
-        e->is_wanted = true;
+            return dc__error(ctx, "tensor %.80s %s of the model is not in the file", t->name,
+                             DC__SHAPE_TEXT(t->shape));
+        if (!dc__same_shape(e->shape, t->shape))
+            return dc__error(ctx, "tensor %.80s is %s in the file and %s in the model", t->name,
+                             DC__SHAPE_TEXT(e->shape), DC__SHAPE_TEXT(t->shape));
+        e->tensor = t;
     }
-    for (const dc__entry *e = a->entry; e < a->entry + a->entries; e++)
-        if (!e->is_wanted)
-            return dc__error(a->ctx, "tensor %.80s %s is not in the model, or twice in the file",
-                             e->name, DC__SHAPE_TEXT(e->shape));
+    for (size_t i = 0; i < a->entries; i++)
+        if (!a->entry[i].tensor)
+            return dc__error(ctx, "tensor %.80s %s is not in the model, or twice in the file",
+                             a->entry[i].name, DC__SHAPE_TEXT(a->entry[i].shape));
+    for (size_t i = 0; i < a->entries; i++) dc__load_elements(&a->entry[i], a->data);
     return true;
 }
 
-static void dc__copy_records(const dc__archive *a, const dc__record *record, size_t records) {
-    for (const dc__record *r = record; r < record + records; r++) {
-        const unsigned char *from = a->data + r->entry->start;
-        for (int64_t i = 0; i < r->tensor->size; i++, from += r->entry->format.size)
-            r->data[i] = dc__element(from, r->entry->format);
-        if (r->data == r->tensor->data) r->tensor->version++;
-    }
-}
-
-/* Writes a header, which it frees, and behind it the elements of all records. */
-static bool dc__write_records(const char *path, dc__text *head, const dc__record *record,
-                              size_t records) {
-    size_t size = head->used;
-    for (size_t i = 0; i < records; i++) size += (size_t)record[i].tensor->size * sizeof(dc_real);
-    unsigned char *bytes = head->failed ? NULL : dc__buffer_new(head->ctx, size), *at = bytes;
-    if (bytes) memcpy(at, head->data, head->used), at += head->used;
-    for (size_t i = 0; bytes && i < records; i++)
-        for (int64_t k = 0; k < record[i].tensor->size; k++, at += sizeof(dc_real))
-            dc__put_element(at, record[i].data[k]);
-    bool ok = bytes && dc__write_file(head->ctx, path, bytes, size);
-    dc__buffer_free(bytes);
-    dc__text_free(head);
-    return ok;
-}
-
-/* Frees the records and `about`, what is to be noted about the subject. */
+/* Frees `about`, what is to be noted about the subject. */
 static bool dc__write_archive(const char *path, const char *subject, dc__text *about,
-                              dc__record *record, size_t records) {
-    dc__text head = { .ctx = about->ctx, .failed = about->failed || !record };
-    size_t start = 0, stop;
-    dc__text_add(&head, "        {\"__metadata__\": {\"format\": \"deepc\", \"version\": \"1\", ");
+                              dc_tensors list) {
+    dc__text head = { .ctx = about->ctx, .failed = about->failed };
+    size_t start = 0;
+    dc__text_add(&head, "        {\"__metadata__\": {\"format\": \"deepc\", \"version\": \"1\"");
     if (!head.failed) dc__add_string(&head, subject, about->data);
     dc__text_free(about);
     dc__text_add(&head, "}");
-    for (const dc__record *r = record; !head.failed && r < record + records; r++, start = stop) {
-        stop = start + (size_t)r->tensor->size * sizeof(dc_real);
-        dc__text_add(&head, ", \"");
-        dc__add_json(&head, r->tensor->name);
-        dc__text_add(&head, "%s\": {\"dtype\": \"F%d\", \"shape\": %s, ", r->suffix,
-                     (int)sizeof(dc_real) * 8, DC__SHAPE_TEXT(r->tensor->shape));
-        dc__text_add(&head, "\"data_offsets\": [%zu, %zu]}", start, stop);
+    for (int i = 0; i < list.count; i++) {
+        size_t stop = start + (size_t)list.tensor[i]->size * sizeof(dc_real);
+        dc__add_key(&head, list.tensor[i]->name);
+        dc__text_add(&head, "{\"dtype\": \"F%d\", \"shape\": %s, \"data_offsets\": [%zu, %zu]}",
+                     (int)sizeof(dc_real) * 8, DC__SHAPE_TEXT(list.tensor[i]->shape), start, stop);
+        start = stop;
     }
     dc__text_add(&head, "}");
     while (!head.failed && head.used % 8) dc__text_add(&head, " ");
     if (!head.failed) dc__put_bits(head.data, head.used - 8, 8);
-    bool ok = dc__write_records(path, &head, record, records);
-    dc__buffer_free(record);
-    return ok;
+    return dc__write_tensors(path, &head, list);
 }
 
 /* --- structs as JSON objects --- */
@@ -9211,7 +9164,8 @@ static bool dc__write_archive(const char *path, const char *subject, dc__text *a
 typedef struct dc__field {
     const char *name;
     enum { DC__NUMBER_FIELD,               /* float or double, by size; */
-           DC__COUNT_FIELD,                /* bool, int or int64_t, not negative; */
+           DC__BOOL_FIELD,
+           DC__COUNT_FIELD,                /* int or int64_t, not negative; */
            DC__BITS_FIELD,                 /* uint32_t or uint64_t; */
            DC__NAME_FIELD,                 /* an enum, as the name in its row of the table; */
            DC__SHAPE_FIELD } type;
@@ -9223,7 +9177,7 @@ typedef struct dc__field {
 #define DC__FIELD(STRUCT, MEMBER)                                                                  \
     { .name = #MEMBER, .at = offsetof(STRUCT, MEMBER), .size = sizeof ((STRUCT *)0)->MEMBER,       \
       .type = _Generic(((STRUCT *)0)->MEMBER, float: DC__NUMBER_FIELD, double: DC__NUMBER_FIELD,   \
-                       dc_shape: DC__SHAPE_FIELD, uint32_t: DC__BITS_FIELD,                        \
+                       dc_shape: DC__SHAPE_FIELD, uint32_t: DC__BITS_FIELD, bool: DC__BOOL_FIELD,  \
                        uint64_t: DC__BITS_FIELD, default: DC__COUNT_FIELD) }
 #define DC__NAMED(STRUCT, MEMBER, TABLE)                                                           \
     { #MEMBER, DC__NAME_FIELD, offsetof(STRUCT, MEMBER), sizeof ((STRUCT *)0)->MEMBER,             \
@@ -9245,17 +9199,15 @@ static const dc__field dc__loss_fields[] = {
     DC__NAMED(dc_loss_options, reduction, dc__reduction_names),
     DC__FIELD(dc_loss_options, label_smoothing), DC__FIELD(dc_loss_options, delta), { 0 } };
 
+#define DC__ROW(MEMBER) DC__FIELD(dc_optimizer_spec, MEMBER)
 static const dc__field dc__optimizer_fields[] = {
-    DC__FIELD(dc_optimizer_spec, rate),            DC__FIELD(dc_optimizer_spec, momentum),
-    DC__FIELD(dc_optimizer_spec, nesterov),        DC__FIELD(dc_optimizer_spec, rho),
-    DC__FIELD(dc_optimizer_spec, beta1),           DC__FIELD(dc_optimizer_spec, beta2),
-    DC__FIELD(dc_optimizer_spec, epsilon),         DC__FIELD(dc_optimizer_spec, decoupled),
-    DC__FIELD(dc_optimizer_spec, weight_decay),    DC__FIELD(dc_optimizer_spec, clip_value),
-    DC__FIELD(dc_optimizer_spec, clip_norm),       DC__FIELD(dc_optimizer_spec, accumulate),
-    DC__FIELD(dc_optimizer_spec, schedule.steps),  DC__FIELD(dc_optimizer_spec, schedule.factor),
-    DC__FIELD(dc_optimizer_spec, schedule.power),  DC__FIELD(dc_optimizer_spec, schedule.final),
-    DC__FIELD(dc_optimizer_spec, schedule.warmup), DC__FIELD(dc_optimizer_spec, schedule.patience),
+    DC__ROW(rate), DC__ROW(momentum), DC__ROW(nesterov), DC__ROW(rho), DC__ROW(beta1),
+    DC__ROW(beta2), DC__ROW(epsilon), DC__ROW(decoupled), DC__ROW(weight_decay),
+    DC__ROW(clip_value), DC__ROW(clip_norm), DC__ROW(accumulate), DC__ROW(schedule.steps),
+    DC__ROW(schedule.factor), DC__ROW(schedule.power), DC__ROW(schedule.final),
+    DC__ROW(schedule.warmup), DC__ROW(schedule.patience),
     DC__NAMED(dc_optimizer_spec, schedule.kind, dc__schedule_names), { 0 } };
+#undef DC__ROW
 
 /* Where training stands: as a whole, for each parameter, and for what is random. */
 static const dc__field dc__progress_fields[] = {
@@ -9276,30 +9228,25 @@ static const char *dc__name_of(const dc__field *f, uint64_t value) {
     return *(const char *const *)(const void *)((const char *)f->table + value * f->row_size);
 }
 
-/* Adds members to an object that has one already. */
+/* Adds members to an object. */
 static void dc__add_fields(dc__text *t, const dc__field *f, const void *from) {
+    static const dc_shape zeros;           /* Nothing is larger. */
     for (; f->name; f++) {
         const void *at = (const char *)from + f->at;
-        double number = 0;
-        uint64_t count = 0;
+        if (!memcmp(at, &zeros, f->size)) continue;
+        bool is_short = f->size == 4;
+        dc__add_key(t, f->name);
         if (f->type == DC__NUMBER_FIELD)
-            number = f->size == 4 ? (double)*(const float *)at : *(const double *)at;
-        else if (f->type == DC__SHAPE_FIELD) count = (uint64_t)((const dc_shape *)at)->rank;
-        else if (f->size == 1) count = *(const bool *)at;
-        else count = f->size == 4 ? *(const uint32_t *)at : *(const uint64_t *)at;
-        if (count == 0 && number == 0) continue;
-        dc__text_add(t, ", \"%s\": ", f->name);
-        if (f->type == DC__NUMBER_FIELD) dc__add_number(t, number);
-        else if (f->type == DC__NAME_FIELD) dc__text_add(t, "\"%s\"", dc__name_of(f, count));
+            dc__add_number(t, is_short ? (double)*(const float *)at : *(const double *)at);
+        else if (f->type == DC__BOOL_FIELD) dc__text_add(t, "true");
         else if (f->type == DC__SHAPE_FIELD)
             dc__text_add(t, "%s", DC__SHAPE_TEXT(*(const dc_shape *)at));
-        else if (f->size == 1) dc__text_add(t, "true");
-        else dc__text_add(t, "%llu", (unsigned long long)count);
+        else {
+            uint64_t count = is_short ? *(const uint32_t *)at : *(const uint64_t *)at;
+            if (f->type == DC__NAME_FIELD) dc__text_add(t, "\"%s\"", dc__name_of(f, count));
+            else dc__text_add(t, "%llu", (unsigned long long)count);
+        }
     }
-}
-
-static bool dc__read_number(const dc__json *v, double *number) {
-    return v->type == '0' && dc__parse_number(v->text, v->text + v->count, number);
 }
 
 /* Whole numbers that will be counted up stay far from the largest. */
@@ -9310,6 +9257,7 @@ static bool dc__read_field(const dc__json *v, const dc__field *f, void *at) {
     memset(at, 0, f->size);
     if (!v) return true;
     if (f->type == DC__SHAPE_FIELD) return dc__read_shape(v, true, at);
+    if (f->type == DC__BOOL_FIELD) return *(bool *)at = v->type == 't', strchr("tf", v->type);
     if (f->type == DC__NUMBER_FIELD) {
         ok = dc__read_number(v, &number);
         if (f->size == 4) return *(float *)at = (float)number, ok;
@@ -9318,8 +9266,6 @@ static bool dc__read_field(const dc__json *v, const dc__field *f, void *at) {
     if (f->type == DC__NAME_FIELD) {
         while (count < f->rows && strcmp(dc__name_of(f, count), v->text)) count++;
         ok = v->type == '"' && count < f->rows;
-    } else if (f->size == 1) {
-        return *(bool *)at = v->type == 't', v->type == 't' || v->type == 'f';
     } else {
         ok = dc__read_count(v, f->type == DC__BITS_FIELD ? most : most >> 2, &count);
     }
@@ -9329,11 +9275,11 @@ static bool dc__read_field(const dc__json *v, const dc__field *f, void *at) {
 }
 
 /* who: what the object describes, for the message. */
-static bool dc__read_fields(const dc__archive *a, const char *who, const dc__json *object,
+static bool dc__read_fields(dc_context *ctx, const char *who, const dc__json *object,
                             const dc__field *f, void *to) {
     for (; f->name; f++)
         if (!dc__read_field(dc__member(object, f->name), f, (char *)to + f->at))
-            return dc__error(a->ctx, "the %s of %.80s makes no sense", f->name, who);
+            return dc__error(ctx, "the %s of %.80s makes no sense", f->name, who);
     return true;
 }
 
@@ -9341,18 +9287,17 @@ static bool dc__read_fields(const dc__archive *a, const char *who, const dc__jso
 
 static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count) {
     for (int i = 0; i < count; i++) {
-        const dc_layer *l = layer[i];
+        const dc_layer_spec *s = &layer[i]->spec;
         dc__text_add(t, i ? ", {" : "[{");
-        dc__add_string(t, "kind", l->spec.kind->name);
-        dc__text_add(t, ", ");
-        dc__add_string(t, "name", l->name);
-        dc__add_fields(t, dc__layer_fields, &l->spec);
-        if (l->spec.user) dc__text_add(t, ", \"user\": true");
-        for (int k = 0, first = 0; k < l->spec.list_count; first += l->spec.lists[k++].count) {
+        dc__add_string(t, "kind", s->kind->name);
+        dc__add_string(t, "name", s->name);
+        dc__add_fields(t, dc__layer_fields, s);
+        if (s->user) dc__text_add(t, ", \"user\": true");
+        for (int k = 0, first = 0; k < s->list_count; first += s->lists[k++].count) {
             dc__text_add(t, k ? ", " : ", \"inside\": [");
-            dc__add_layers(t, l->child + first, l->spec.lists[k].count);
+            dc__add_layers(t, layer[i]->child + first, s->lists[k].count);
         }
-        dc__text_add(t, l->spec.list_count ? "]}" : "}");
+        dc__text_add(t, s->list_count ? "]}" : "}");
     }
     dc__text_add(t, count ? "]" : "[]");
 }
@@ -9372,114 +9317,103 @@ static void dc__add_compilation(dc__text *t, const dc_loss *loss, const dc_optim
     dc__text_add(t, "}");
 }
 
-/* Every tensor of the model, as a buffer. */
-static dc__record *dc__model_records(dc_context *ctx, dc_model *model, size_t *records) {
-    size_t n = (size_t)dc__model_tensors(model, NULL);
-    dc__record *record = dc__buffer_new(ctx, n * sizeof *record), *r = record;
-    for (dc_layer *l = model->first; record && l; l = l->next)
-        for (int i = 0; i < l->tensors; i++)
-            *r++ = (dc__record){ l->tensor[i], "", l->tensor[i]->data, NULL };
-    *records = record ? n : 0;
-    return record;
+/* All tensors of a model, in a list that lives until dc_end. */
+static dc_tensors dc__tensors_of(dc_model *model) {
+    size_t count = (size_t)dc__model_tensors(model, NULL);
+    dc_tensor **list = dc__temporary(model->ctx, count * sizeof *list);
+    return dc_make_tensors(dc__model_tensors(model, list), list);
 }
 
 DC_API bool dc_save(dc_model *model, const char *path) {
     dc__text about = { .ctx = model->ctx };
-    size_t records;
-    dc__text_add(&about, "{\"input\": %s%s", DC__SHAPE_TEXT(model->input),
-                 model->chain_count ? ", \"layers\": " : "");
+    dc_mark m = dc_begin(model->ctx);
+    dc__text_add(&about, "{\"input\": %s", DC__SHAPE_TEXT(model->input));
+    if (model->chain_count) dc__add_key(&about, "layers");
     if (model->chain_count) dc__add_layers(&about, model->chain, model->chain_count);
     if (model->is_compiled) dc__add_compilation(&about, &model->loss, &model->optimizer_spec);
     dc__text_add(&about, "}");
-    dc__record *record = dc__model_records(model->ctx, model, &records);
-    return dc__write_archive(path, "architecture", &about, record, records);
+    bool ok = dc__write_archive(path, "architecture", &about, dc__tensors_of(model));
+    dc_end(model->ctx, m);
+    return ok;
 }
 
-/* The model is made in ctx; what is wrong with the file is noted in the archive's. */
-static bool dc__read_layers(dc_context *ctx, const dc__archive *a, const dc__json *list,
-                            dc_layer_list *out) {
+static bool dc__read_layers(dc_context *ctx, const dc__json *list, dc_layer_list *out) {
     if (list->type != '[' || !list->count)
-        return dc__error(a->ctx, "a list of layers is empty or none");
+        return dc__error(ctx, "a list of layers is empty or none");
     dc_layer_spec *spec = dc__permanent(ctx, list->count * sizeof *spec);
-    *out = (dc_layer_list){ (int)list->count, spec };
+    *out = dc_make_layers((int)list->count, spec);
     for (const dc__json *v = list + 1; v < list + list->span; v += v->span, spec++) {
         const char *kind = dc__text_member(v, "kind"), *name = dc__text_member(v, "name");
         const dc__json *inside = dc__member(v, "inside");
-        if (!kind || !name || !*name) return dc__error(a->ctx, "a layer without kind or name");
-        *spec = (dc_layer_spec){ .kind = dc__kind_named(ctx, kind), .init = DC_ZEROS };
+        if (!kind || !name || !*name) return dc__error(ctx, "a layer without kind or name");
+        *spec = (dc_layer_spec){ .kind = dc__kind_named(ctx, kind), .init = DC_ZEROS,
+                                 .name = dc__permanent_text(ctx, name) };
         if (!spec->kind)
-            return dc__error(a->ctx, "layer %.80s is of a kind \"%.80s\" that is not known; tell "
+            return dc__error(ctx, "layer %.80s is of a kind \"%.80s\" that is not known; tell "
                              "deepc with dc_register_layer", name, kind);
         if (dc__member(v, "user"))
-            return dc__error(a->ctx, "layer %.80s needs data that are not in the file (dc_custom's "
+            return dc__error(ctx, "layer %.80s needs data that are not in the file (dc_custom's "
                              "user); build the model in code and use dc_load_weights", name);
-        spec->name = dc__permanent_text(ctx, name);
-        if (!dc__read_fields(a, name, v, dc__layer_fields, spec)) return false;
+        if (!dc__read_fields(ctx, name, v, dc__layer_fields, spec)) return false;
         if (!inside) continue;
         if (inside->type != '[' || !inside->count)
-            return dc__error(a->ctx, "what is inside layer %.80s makes no sense", name);
+            return dc__error(ctx, "what is inside layer %.80s makes no sense", name);
         dc_layer_list *lists = dc__permanent(ctx, inside->count * sizeof *lists);
         spec->lists = lists, spec->list_count = (int)inside->count;
         for (const dc__json *i = inside + 1; i < inside + inside->span; i += i->span)
-            if (!dc__read_layers(ctx, a, i, lists++)) return false;
+            if (!dc__read_layers(ctx, i, lists++)) return false;
     }
     return true;
 }
 
-static bool dc__read_loss(dc_context *ctx, const dc__archive *a, const dc__json *v, dc_loss *loss) {
-    const dc__json *weights = dc__member(v, "class_weights");
-    double x;
-    if (!dc__read_fields(a, "the loss", v, dc__loss_fields, &loss->options)) return false;
-    if (!weights) return true;
-    if (weights->type != '[') return dc__error(a->ctx, "the class_weights are no list");
-    dc_tensor *w = dc__empty_permanent(ctx, DC_SHAPE((int64_t)weights->count));
-    for (int64_t i = 0; i < w->size; w->data[i++] = (dc_real)x)
-        if (!dc__read_number(++weights, &x))
-            return dc__error(a->ctx, "the class_weights are not all numbers");
-    loss->options.class_weights = w;
-    return true;
+/* How the model was compiled. The loss computes nothing when it was not, or when the loss was the
+ * program's own. */
+static bool dc__read_compilation(dc_context *ctx, const dc__json *about, dc_loss *loss,
+                                 dc_optimizer_spec *spec) {
+    const dc__json *l = dc__member(about, "loss"), *o = dc__member(about, "optimizer");
+    const dc__json *weights = dc__member(l, "class_weights");
+    const char *loss_name = dc__text_member(l, "name"), *name = dc__text_member(o, "name");
+    *loss = loss_name && name ? dc_loss_named(loss_name) : (dc_loss){ 0 };
+    if (!loss->compute) return true;
+    *spec = (dc_optimizer_spec){ .name = dc__permanent_text(ctx, name) };
+    bool ok = !weights || weights->type == '[';
+    if (weights && ok) {
+        dc_tensor *w = dc__empty_permanent(ctx, DC_SHAPE((int64_t)weights->count));
+        double x = 0;
+        for (int64_t i = 0; ok && i < w->size; w->data[i++] = (dc_real)x)
+            ok = dc__read_number(++weights, &x);
+        loss->options.class_weights = w;
+    }
+    if (!ok) return dc__error(ctx, "the class_weights are not all numbers");
+    return dc__read_fields(ctx, "the loss", l, dc__loss_fields, &loss->options) &&
+           dc__read_fields(ctx, "the optimizer", o, dc__optimizer_fields, spec);
 }
 
-/* Makes the model of the file in a context. NULL and the archive's dc_error when it cannot be; what
- * the layers or the optimiser have against it stops at dc_fail, which is right only if it cannot
- * happen. A loss of the program's own leaves the model uncompiled. */
+/* Makes the model of the file in ctx. NULL and dc_error when it cannot be; what the layers or the
+ * optimiser have against it stops at dc_fail, which is right only if it cannot happen. */
 static dc_model *dc__rebuild(dc_context *ctx, const dc__archive *a) {
     const dc__json *list = dc__member(a->about, "layers");
-    const dc__json *loss_object = dc__member(a->about, "loss");
-    const dc__json *optimizer_object = dc__member(a->about, "optimizer");
-    const char *loss_name = dc__text_member(loss_object, "name");
-    const char *optimizer = dc__text_member(optimizer_object, "name");
-    dc_loss loss = { 0 };
-    dc_optimizer_spec spec = { .name = optimizer ? dc__permanent_text(ctx, optimizer) : NULL };
     dc_layer_list layers;
+    dc_loss loss;
+    dc_optimizer_spec spec;
     if (!list)
-        return dc__error(a->ctx, "the model is a C function; build it in code (dc_functional) and "
+        return dc__error(ctx, "the model is a C function; build it in code (dc_functional) and "
                          "use dc_load_weights"), (dc_model *)NULL;
-    if (!dc__read_layers(ctx, a, list, &layers)) return NULL;
-    if (loss_name && optimizer) loss = dc_loss_named(loss_name);
-    if (loss.compute &&
-        !(dc__read_loss(ctx, a, loss_object, &loss) &&
-          dc__read_fields(a, "the optimizer", optimizer_object, dc__optimizer_fields, &spec)))
-        return NULL;
+    if (!dc__read_layers(ctx, list, &layers) ||
+        !dc__read_compilation(ctx, a->about, &loss, &spec)) return NULL;
     dc_model *model = dc_sequential(ctx, layers);
     if (loss.compute) dc_compile(model, loss, spec);
     return model;
 }
 
 static bool dc__load_weights(const dc__archive *a, dc_model *model) {
-    size_t records;
-    dc__record *record = dc__model_records(a->ctx, model, &records);
-    bool ok = record && dc__match(a, record, records);
-    if (ok) dc__copy_records(a, record, records);
-    dc__buffer_free(record);
+    dc_mark m = dc_begin(model->ctx);
+    bool ok = dc__load_tensors(model->ctx, a, dc__tensors_of(model));
+    dc_end(model->ctx, m);
     return ok;
 }
 
-typedef struct dc__rehearsal {
-    jmp_buf     stop;
-    dc_context *ctx;                       /* Which gets the error. */
-    const char *file;                      /* The message is about the file, not the program. */
-} dc__rehearsal;
+typedef struct dc__rehearsal { jmp_buf stop; dc_context *ctx; const char *file; } dc__rehearsal;
 
 static void dc__rehearsal_failed(const char *message, void *user) {
     dc__rehearsal *r = user;
@@ -9487,22 +9421,24 @@ static void dc__rehearsal_failed(const char *message, void *user) {
     longjmp(r->stop, 1);
 }
 
+/* Builds the model in a context that is thrown away. */
 static bool dc__rehearse(const dc__archive *a) {
-    dc__rehearsal r = { .ctx = a->ctx, .file = dc__here.file };
+    dc__rehearsal r = { .file = dc__here.file };
     dc_options options = { .on_error = dc__rehearsal_failed, .user = &r };
-    dc_context *scratch = dc_new_with(0, &options);
+    dc_context *scratch = r.ctx = dc_new_with(0, &options);
     volatile bool ok = false;
     if (!scratch) return dc__error(a->ctx, "out of memory");
     scratch->kernels = a->ctx->kernels;
     scratch->kind = a->ctx->kind, scratch->kinds = a->ctx->kinds;
     scratch->permanent.limit = scratch->step.limit = ((size_t)1 << 30) + 64 * a->file_size;
-    dc__here.file = NULL;
+    dc__here.file = NULL;                  /* A message is about the file, not the program. */
     if (!setjmp(r.stop)) {
         dc_model *model = dc__rebuild(scratch, a);
         ok = model && dc__load_weights(a, model);
     }
     dc__here.file = r.file;
-    dc_free(scratch);
+    if (!ok) dc__error(a->ctx, "%s", dc_error(r.ctx));
+    dc_free(r.ctx);
     return ok;
 }
 
@@ -9522,22 +9458,25 @@ DC_API dc_model *dc_load(dc_context *ctx, const char *path) {
 
 /* --- training --- */
 
-/* What the optimiser keeps; and the gradients that wait for more to accumulate: those that there
- * are, or that are in the archive when it is given. */
-static dc__record *dc__training_records(dc_optimizer *o, const dc__archive *a, size_t *records) {
-    static const char *const suffix[] = { ".state0", ".state1", ".state2", ".gradient" };
-    dc__record *record = dc__buffer_new(o->ctx, 4 * (size_t)o->count * sizeof *record);
-    *records = 0;
-    for (int i = 0; record && i < 4 * o->count; i++) {
+/* What the optimiser keeps, as tensors; and the gradients that wait for more to accumulate: those
+ * that there are, or that are in the archive when it is given. The list lives until dc_end. */
+static dc_tensors dc__state_of(const dc_optimizer *o, const dc__archive *a) {
+    static const char *const part[] = { "state0", "state1", "state2", "gradient" };
+    dc_tensor **list = dc__temporary(o->ctx, 4 * (size_t)o->count * sizeof *list), **end = list;
+    for (int i = 0; i < 4 * o->count; i++) {
         dc__slot *s = &o->slot[i / 4];
         bool is_gradient = i % 4 == 3;
-        dc__record r = { .tensor = s->param, .suffix = suffix[i % 4] };
-        r.data = is_gradient ? s->param->grad : s->state[i % 4];
-        bool is_there = !is_gradient ? r.data != NULL
-                      : a ? dc__find_entry(a, &r) != NULL : s->param->pass != 0;
-        if (is_there) record[(*records)++] = r;
+        size_t room = strlen(s->param->name) + 16;
+        char *name = dc__temporary(o->ctx, room);
+        snprintf(name, room, "%s.%s", s->param->name, part[i % 4]);
+        dc_real *data = is_gradient ? s->param->grad : s->state[i % 4];
+        bool is_waiting = a ? dc__find_entry(a, name) != NULL : s->param->pass != 0;
+        if (!data || (is_gradient && !is_waiting)) continue;
+        dc_tensor *t = *end++ = dc__new_tensor(o->ctx);
+        t->name = name, t->data = data, t->base = s->param;
+        dc__set_shape(t, s->param->shape);
     }
-    return record;
+    return dc_make_tensors((int)(end - list), list);
 }
 
 static dc_optimizer *dc__optimizer(dc_model *model, const char *who) {
@@ -9547,9 +9486,9 @@ static dc_optimizer *dc__optimizer(dc_model *model, const char *who) {
 }
 
 DC_API bool dc_save_training(dc_model *model, const char *path) {
-    dc_optimizer *o = dc__optimizer(model, "dc_save_training");
+    const dc_optimizer *o = dc__optimizer(model, "dc_save_training");
     dc__text about = { .ctx = o->ctx };
-    size_t records;
+    dc_mark m = dc_begin(o->ctx);
     dc__text_add(&about, "{");
     dc__add_string(&about, "optimizer", o->spec.name);
     dc__add_fields(&about, dc__progress_fields, o);
@@ -9562,67 +9501,56 @@ DC_API bool dc_save_training(dc_model *model, const char *path) {
         dc__add_fields(&about, dc__slot_fields, &o->slot[i]);
     }
     dc__text_add(&about, "}]}");
-    dc__record *record = dc__training_records(o, NULL, &records);
-    return dc__write_archive(path, "training", &about, record, records);
+    bool ok = dc__write_archive(path, "training", &about, dc__state_of(o, NULL));
+    dc_end(o->ctx, m);
+    return ok;
 }
 
-static bool dc__read_slots(const dc__archive *a, dc_optimizer *o) {
-    const dc__json *list = dc__member(a->about, "parameters"), *v = list ? list + 1 : NULL;
-    if (!list || list->type != '[' || list->count != (size_t)o->count)
-        return dc__error(a->ctx, "the optimizer does not step as many parameters as the model's");
-    for (dc__slot *s = o->slot; s < o->slot + o->count; s++, v += v->span) {
-        const char *name = dc__text_member(v, "name");
-        if (!name || strcmp(name, s->param->name))
-            return dc__error(a->ctx, "the optimizer steps %.80s where the model's steps %.80s",
-                             name ? name : "(none)", s->param->name);
-        if (!dc__read_fields(a, name, v, dc__slot_fields, s)) return false;
-        if (!(s->power1 >= 0 && s->power1 <= 1 && s->power2 >= 0 && s->power2 <= 1 &&
-              s->mu_product >= 0 && s->mu_product <= 1))
-            return dc__error(a->ctx, "the powers of beta of %.80s are not in [0, 1]", name);
-    }
-    return true;
-}
-
-/* Reads the numbers into copies. */
-static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context *random) {
+/* Reads the numbers into o and random; into o's slots only if they are to be kept. */
+static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context *random,
+                              bool keep) {
+    dc_context *ctx = o->ctx;
     const char *name = dc__text_member(a->about, "optimizer");
+    const dc__json *list = dc__member(a->about, "parameters"), *v = list ? list + 1 : NULL;
     if (!name || strcmp(name, o->spec.name))
-        return dc__error(a->ctx, "is the state of optimizer %.40s; the model is compiled with %s",
+        return dc__error(ctx, "is the state of optimizer %.40s; the model is compiled with %s",
                          name ? name : "(none)", o->spec.name);
-    return dc__read_fields(a, "the training", a->about, dc__progress_fields, o) &&
-           dc__read_fields(a, "the random numbers", dc__member(a->about, "random"),
+    if (!list || list->type != '[' || list->count != (size_t)o->count)
+        return dc__error(ctx, "the optimizer does not step as many parameters as the model's");
+    for (int i = 0; i < o->count; i++, v += v->span) {
+        dc__slot s = o->slot[i];
+        name = dc__text_member(v, "name");
+        if (!name || strcmp(name, s.param->name))
+            return dc__error(ctx, "the optimizer steps %.80s where the model's steps %.80s",
+                             name ? name : "(none)", s.param->name);
+        if (!dc__read_fields(ctx, name, v, dc__slot_fields, &s)) return false;
+        if (keep) o->slot[i] = s;
+    }
+    return dc__read_fields(ctx, "the training", a->about, dc__progress_fields, o) &&
+           dc__read_fields(ctx, "the random numbers", dc__member(a->about, "random"),
                            dc__random_fields, random) &&
-           ((o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0 &&
-             o->plateau_bad <= o->spec.schedule.patience) ||
-            dc__error(a->ctx, "the rate or what lowers it makes no sense"));
+           ((o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0) ||
+            dc__error(ctx, "the rate or what lowers it makes no sense"));
 }
 
+/* The numbers are read into copies first, which shows whether they make sense. */
 DC_API bool dc_load_training(dc_model *model, const char *path) {
-    dc_optimizer *o = dc__optimizer(model, "dc_load_training"), after = *o;
+    dc_optimizer *o = dc__optimizer(model, "dc_load_training"), trial = *o;
     dc_context *ctx = o->ctx, random = *ctx;
-    dc__slot *const slot = o->slot;
-    size_t records = 0, slots = (size_t)o->count * sizeof *slot;
-    dc__record *record = NULL;
     dc__archive a;
-    bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "training");
-    after.slot = ok ? dc__buffer_new(ctx, slots) : NULL;
-    ok = after.slot && memcpy(after.slot, slot, slots) && dc__read_progress(&a, &after, &random) &&
-         dc__read_slots(&a, &after) && (record = dc__training_records(o, &a, &records)) &&
-         dc__match(&a, record, records);
-    if (ok) {
-        memcpy(slot, after.slot, slots);
-        dc__buffer_free(after.slot);
-        *o = after, o->slot = slot;
-        ctx->seed = random.seed, ctx->steps = random.steps, ctx->calls = random.calls;
-        ctx->creations = random.creations;
-        for (int i = 0; i < o->count; i++) dc_zero_grad(slot[i].param);
-        if (!ctx->pass) ctx->pass = 1;
-        for (size_t i = 0; i < records; i++)   /* A gradient counts when a pass has reached it. */
-            if (record[i].data == record[i].tensor->grad) record[i].tensor->pass = ctx->pass;
-        dc__copy_records(&a, record, records);
+    dc_mark m = dc_begin(ctx);
+    dc_tensors list = { 0 };
+    bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "training") &&
+              dc__read_progress(&a, &trial, &random, false);
+    if (ok) list = dc__state_of(o, &a);
+    ok = ok && dc__load_tensors(ctx, &a, list) && dc__read_progress(&a, o, ctx, true);
+    if (ok && !ctx->pass) ctx->pass = 1;
+    for (int i = 0; ok && i < o->count; i++) dc_zero_grad(o->slot[i].param);
+    for (int i = 0; ok && i < list.count; i++) {         /* A gradient counts when a pass has */
+        dc_tensor *param = list.tensor[i]->base;         /* reached it. */
+        if (list.tensor[i]->data == param->grad) param->pass = ctx->pass;
     }
-    if (!ok) dc__buffer_free(after.slot);
-    dc__buffer_free(record);
+    dc_end(ctx, m);
     return dc__close_archive(&a, ok);
 }
 
@@ -9641,7 +9569,7 @@ DC_API bool dc_save_npy(dc_tensor *x, const char *path) {
     while (!head.failed && head.used % 64 != 63) dc__text_add(&head, " ");
     dc__text_add(&head, "\n");
     if (!head.failed) head.data[7] = 0, dc__put_bits(head.data + 8, head.used - 10, 2);
-    return dc__write_records(path, &head, &(dc__record){ .tensor = x, .data = x->data }, 1);
+    return dc__write_tensors(path, &head, dc_make_tensors(1, &x));
 }
 
 /* A few characters make JSON of that dictionary. */
@@ -9656,21 +9584,15 @@ static void dc__python_to_json(char *p, char *stop) {
     }
 }
 
-typedef struct dc__array {
-    dc__format format;
-    dc_shape   shape;
-    bool       is_fortran;                 /* The first index runs fastest. */
-    const unsigned char *data;
-} dc__array;
-
-static bool dc__read_header(dc_context *ctx, const dc__json *header, dc__array *x) {
+static bool dc__read_dictionary(dc_context *ctx, const dc__json *header, dc__entry *x) {
     static const char types[] = "f4 f8 b1 i1 i2 i4 i8 u1 u2 u4 u8";
     const char *type = dc__text_member(header, "descr");
     const dc__json *shape = dc__member(header, "shape");
     const dc__json *order = dc__member(header, "fortran_order");
-    *x = (dc__array){ .is_fortran = order && order->type == 't' };
+    *x = (dc__entry){ .size = 0 };
     if (type && strlen(type) == 3 && strchr("<>|", *type) && strstr(types, type + 1))
-        x->format = (dc__format){ type[1], type[2] - '0', *type == '>' };
+        x->format = (dc__format){ type[1], type[2] - '0', *type == '>',
+                                  order && order->type == 't' };
     if (!x->format.size || (*type == '|' && x->format.size > 1))
         return dc__error(ctx, "elements of type %.40s; f4, f8, i1 to i8, u1 to u8 and b1 can be "
                          "read", type ? type : "(structured)");
@@ -9680,7 +9602,7 @@ static bool dc__read_header(dc_context *ctx, const dc__json *header, dc__array *
            dc__error(ctx, "the header makes no sense");
 }
 
-static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *x) {
+static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__entry *x) {
     if (size < 12 || memcmp(file, "\x93NUMPY", 6) || file[6] < 1 || file[6] > 3 || file[7])
         return dc__error(ctx, "not a .npy file of version 1, 2 or 3");
     size_t start = file[6] == 1 ? 10 : 12;
@@ -9689,41 +9611,32 @@ static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *
     char *stop = file + start + length;
     dc__python_to_json(file + start, stop);
     dc__json *header = dc__read_json(ctx, "the header", file + start, stop);
-    bool ok = header && dc__read_header(ctx, header, x);
+    bool ok = header && dc__read_dictionary(ctx, header, x);
     dc__buffer_free(header);
     if (!ok) return false;
-    size_t wanted = dc__bytes_of(x->shape, x->format.size), there = size - start - length;
-    const char *how = wanted > there ? "cut short" : "too long";
-    x->data = (const unsigned char *)stop;
-    return wanted == there || dc__error(ctx, "%s: %s has %zu bytes of elements, and %zu are there",
-                                        how, DC__SHAPE_TEXT(x->shape), wanted, there);
-}
-
-/* Where element i, counted in row-major order, is stored. */
-static int64_t dc__stored_at(const dc__array *x, int64_t i) {
-    int64_t index[DC_MAX_RANK], at = 0;
-    if (!x->is_fortran) return i;
-    for (int k = x->shape.rank - 1; k >= 0; i /= x->shape.dim[k--]) index[k] = i % x->shape.dim[k];
-    for (int k = x->shape.rank - 1; k >= 0; k--) at = at * x->shape.dim[k] + index[k];
-    return at;
+    x->start = start + length, x->size = (size_t)(dc__count(ctx, x->shape) * x->format.size);
+    const char *how = x->size > size - x->start ? "cut short" : "too long";
+    return x->size == size - x->start ||
+           dc__error(ctx, "%s: %s has %zu bytes of elements, and %zu are there", how,
+                     DC__SHAPE_TEXT(x->shape), x->size, size - x->start);
 }
 
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path) {
     size_t size;
-    dc__array x;
+    dc__entry x;
     char *file = dc__read_file(ctx, path, &size);
-    dc_tensor *t = NULL;
-    if (file && dc__read_array(ctx, file, size, &x)) {
-        size = dc__bytes_of(x.shape, sizeof(dc_real));
-        dc_real *data = dc__take(ctx->depth ? &ctx->step : &ctx->permanent, size);
-        if (data) t = dc__new_tensor(ctx), dc__set_shape(t, x.shape), t->data = data;
-        else dc__error(ctx, "no memory for %zu bytes", size);
-        for (int64_t i = 0; t && i < t->size; i++)
-            data[i] = dc__element(x.data + dc__stored_at(&x, i) * x.format.size, x.format);
+    bool ok = file && dc__read_array(ctx, file, size, &x);
+    if (ok) {
+        dc_tensor *t = x.tensor = dc__new_tensor(ctx);
+        dc__set_shape(t, x.shape);
+        size = (size_t)t->size * sizeof(dc_real);
+        t->data = dc__take(ctx->depth ? &ctx->step : &ctx->permanent, size);
+        ok = t->data || dc__error(ctx, "out of memory asking for %zu bytes", size);
     }
-    if (!t) dc__blame(ctx, path);
+    if (ok) dc__load_elements(&x, file);
+    else dc__blame(ctx, path);
     dc__buffer_free(file);
-    return t;
+    return ok ? x.tensor : NULL;
 }
 
 /* @impl-pictures ------------------------------------------------------------------------------- */
@@ -9734,18 +9647,17 @@ DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path) {
 
 enum { DC__COLORS = 8, DC__CLASSES_SHOWN = 100, DC__SHADES = 13 };
 
-/* Colours that colour-blind readers can tell apart (Okabe & Ito 2008); the yellow and the black of
- * that list are changed to be seen on white and beside lines. */
-static const int dc__palette[DC__COLORS] = {
-    0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9, 0x5a5a5a, 0xa89000 };
-
-/* A colour of the palette, mixed with white unless its strength is 1: "#0072b2". */
+/* A colour, mixed with white unless its strength is 1: "#0072b2". The palette is one that
+ * colour-blind readers can tell apart (Okabe & Ito 2008); the yellow and the black of that list are
+ * changed to be seen on white and beside lines. */
 static dc__words dc__color(int index, double strength) {
-    int color = dc__palette[index % DC__COLORS], part[3];
-    for (int i = 0; i < 3; i++)
-        part[i] = (int)(255 + strength * ((color >> (16 - 8 * i) & 255) - 255) + 0.5);
+    static const int palette[DC__COLORS] = {
+        0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9, 0x5a5a5a, 0xa89000 };
+    int color = palette[index % DC__COLORS], mixed = 0;
+    for (int shift = 16; shift >= 0; shift -= 8)
+        mixed = mixed << 8 | (int)(255 + strength * ((color >> shift & 255) - 255) + 0.5);
     dc__words w;
-    snprintf(w.text, sizeof w.text, "#%02x%02x%02x", part[0], part[1], part[2]);
+    snprintf(w.text, sizeof w.text, "#%06x", (unsigned)mixed);
     return w;
 }
 
@@ -9779,13 +9691,14 @@ static double dc__along(const dc__axis *a, double x) {
     return fmax(-9, fmin(9, (dc__scaled(a, x) - a->low) / (a->high - a->low)));
 }
 
-/* Leaves a margin around the data, which may be none at all or all the same. */
-static void dc__widen_axis(dc__axis *a, double margin) {
+/* Leaves a margin around the data, which may be none at all or all the same; or takes the ends that
+ * the program asks for. */
+static void dc__finish_axis(dc__axis *a, double margin, dc_real low, dc_real high) {
     if (a->low > a->high) a->low = 0, a->high = 1;
     double size = fmax(fabs(a->low), fabs(a->high)), range = a->high - a->low;
     if (range <= 1e-6 * size || range <= 0) margin = 1, range = size > 0 ? size / 4 : 1;
-    a->low  -= margin * range;
-    a->high += margin * range;
+    a->low  = low < high ? dc__scaled(a, (double)low) : a->low - margin * range;
+    a->high = low < high ? dc__scaled(a, (double)high) : a->high + margin * range;
 }
 
 /* --- SVG --- */
@@ -9797,27 +9710,28 @@ typedef struct dc__canvas {
     double         left, top, width, height;             /* The area inside the axes. */
 } dc__canvas;
 
-static void dc__add_escaped(dc__text *t, const char *text) {
-    for (; *text; text++)
-        if (*text == '&') dc__text_add(t, "&amp;");
-        else if (*text == '<') dc__text_add(t, "&lt;");
-        else if (*text == '>') dc__text_add(t, "&gt;");
-        else dc__text_add(t, "%c", (unsigned char)*text < 0x20 ? ' ' : *text);
-}
-
 /* Writes SVG. In the format @ stands for a double, $ for a text, ' for ". */
 static void dc__svg(dc__canvas *c, const char *format, ...) {
+    static const char special[] = "&<>", *const escape[] = { "&amp;", "&lt;", "&gt;" };
     va_list arguments;
     va_start(arguments, format);
     for (; *format; format++)
         if (*format == '@') dc__text_add(&c->svg, "%s", DC__NUMBER(va_arg(arguments, double), 5));
-        else if (*format == '$') dc__add_escaped(&c->svg, va_arg(arguments, const char *));
-        else dc__text_add(&c->svg, "%c", *format == '\'' ? '"' : *format);
+        else if (*format != '$') dc__text_add(&c->svg, "%c", *format == '\'' ? '"' : *format);
+        else for (const char *p = va_arg(arguments, const char *); *p; p++) {
+            const char *found = strchr(special, *p);
+            if (found) dc__text_add(&c->svg, "%s", escape[found - special]);
+            else dc__text_add(&c->svg, "%c", (unsigned char)*p < 0x20 ? ' ' : *p);
+        }
     va_end(arguments);
 }
 
 static double dc__series_x(const dc_series *s, int64_t i) {
     return s->x ? (double)s->x[i] : (double)i;
+}
+
+static dc__words dc__series_color(const dc_plot *plot, int i) {
+    return dc__color(plot->series[i].color > 0 ? plot->series[i].color - 1 : i, 1);
 }
 
 /* The axes that the plot asks for, or that its series need. */
@@ -9829,26 +9743,22 @@ static void dc__choose_axes(const dc_plot *p, dc__axis *x, dc__axis *y) {
             dc__include(x, dc__series_x(&p->series[i], k));
             dc__include(y, (double)p->series[i].y[k]);
         }
-    dc__widen_axis(x, 0.05);
-    dc__widen_axis(y, 0.05);
-    if (p->x_min < p->x_max) x->low = (double)p->x_min, x->high = (double)p->x_max;
-    if (p->y_min < p->y_max)
-        y->low = dc__scaled(y, (double)p->y_min), y->high = dc__scaled(y, (double)p->y_max);
+    dc__finish_axis(x, 0.05, p->x_min, p->x_max);
+    dc__finish_axis(y, 0.05, p->y_min, p->y_max);
 }
 
 /* Who wins a cell of the field, and how surely: 1 in the middle of its class, 0 at the border. */
 static int dc__winner(const dc__canvas *c, int row, int column, double *sure) {
     double value = (double)c->plot->field[(int64_t)row * c->plot->field_columns + column];
     value = fmin(fmax(value, 0), DC__CLASSES_SHOWN - 1);
-    int winner = (int)(value + 0.5);
-    *sure = 1 - 2 * fabs(value - winner);
-    return winner;
+    *sure = 1 - 2 * fabs(value - (int)(value + 0.5));
+    return (int)(value + 0.5);
 }
 
 static int dc__shade(const dc__canvas *c, int row, int column) {
     double sure;
-    int shade = DC__SHADES * dc__winner(c, row, column, &sure);
-    return shade + (int)(sure * (DC__SHADES - 1) + 0.5);
+    int winner = dc__winner(c, row, column, &sure);
+    return DC__SHADES * winner + (int)(sure * (DC__SHADES - 1) + 0.5);
 }
 
 /* The field: one path a shade, of rectangles that run along the rows, in units of a cell. */
@@ -9910,10 +9820,6 @@ static void dc__draw_series(dc__canvas *c, const dc_series *s, const char *color
     dc__svg(c, s->points ? "</g>\n" : "'/>\n");
 }
 
-static dc__words dc__series_color(const dc_plot *plot, int i) {
-    return dc__color(plot->series[i].color > 0 ? plot->series[i].color - 1 : i, 1);
-}
-
 /* The names of the series, in rows from `top` down. Returns where they end. */
 static double dc__draw_legend(dc__canvas *c, double top) {
     double x = c->left, bottom = top;
@@ -9937,13 +9843,12 @@ static void dc__draw_tick(dc__canvas *c, const dc__axis *a, double at, const cha
     double t = (at - a->low) / (a->high - a->low), bottom = c->top + c->height;
     double x = c->left + t * c->width, y = bottom - t * c->height;
     if (t < -1e-6 || t > 1 + 1e-6) return;
-    if (a == &c->x) {
-        dc__svg(c, "<path d='M@ @V@' stroke='#e4e4e4'/>\n", x, c->top, bottom + 5);
-        dc__svg(c, "<text x='@' y='@' text-anchor='middle'>$", x, bottom + 18, label);
-    } else {
-        dc__svg(c, "<path d='M@ @h@' stroke='#e4e4e4'/>\n", c->left - 5, y, c->width + 5);
-        dc__svg(c, "<text x='@' y='@' text-anchor='end'>$", c->left - 9, y + 4, label);
-    }
+    if (a == &c->x)
+        dc__svg(c, "<path d='M@ @V@' stroke='#e4e4e4'/>\n<text x='@' y='@' text-anchor='middle'>$",
+                x, c->top, bottom + 5, x, bottom + 18, label);
+    else
+        dc__svg(c, "<path d='M@ @h@' stroke='#e4e4e4'/>\n<text x='@' y='@' text-anchor='end'>$",
+                c->left - 5, y, c->width + 5, c->left - 9, y + 4, label);
     if (power) dc__svg(c, "<tspan dy='-5' font-size='9'>$</tspan>", power);
     dc__svg(c, "</text>\n");
 }
@@ -9958,8 +9863,8 @@ static void dc__draw_ticks(dc__canvas *c, const dc__axis *a, int count) {
         return;
     }
     double about = (a->high - a->low) / count, power = pow(10, floor(log10(about)));
-    double step = about <= power ? power : about <= 2 * power ? 2 * power
-                : about <= 5 * power ? 5 * power : 10 * power;
+    double times = about / power;
+    double step = power * (times <= 1 ? 1 : times <= 2 ? 2 : times <= 5 ? 5 : 10);
     if ((a->log || a->whole) && step < 1) step = 1;
     int decimals = step < 1 ? (int)-floor(log10(step) + 1e-6) : 0;
     bool plain = decimals < 5 && fmax(fabs(a->low), fabs(a->high)) < 1e6;
@@ -10005,17 +9910,17 @@ static void dc__check_plot(dc_context *ctx, const dc_plot *p) {
             dc_fail(ctx, "dc_write_svg: series %d has values, but its y is NULL", i);
 }
 
+/* An svg inside an svg clips what it holds. */
 DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot) {
     dc__check_plot(ctx, plot);
     int width = plot->width ? plot->width : 640, height = plot->height ? plot->height : 400;
     dc__canvas c = { .svg.ctx = ctx, .plot = plot };
     dc__choose_axes(plot, &c.x, &c.y);
     dc__text_add(&c.svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-                 "viewBox=\"0 0 %d %d\" font-family=\"Helvetica, Arial, sans-serif\" "
-                 "font-size=\"12\" fill=\"#444\">\n", width, height, width, height);
-    dc__svg(&c, "<rect width='100%' height='100%' fill='#fff'/>\n");
+                 "viewBox=\"0 0 %d %d\" ", width, height, width, height);
+    dc__svg(&c, "font-family='Helvetica, Arial, sans-serif' font-size='12' fill='#444'>\n"
+                "<rect width='100%' height='100%' fill='#fff'/>\n");
     dc__draw_frame(&c, width, height);
-    /* An svg inside an svg clips what it holds. */
     dc__svg(&c, "<svg x='@' y='@' width='@' height='@'>\n", c.left, c.top, c.width, c.height);
     if (plot->field) dc__draw_field(&c), dc__draw_borders(&c);
     for (int i = 0; i < plot->series_count; i++)
@@ -10028,6 +9933,10 @@ DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot)
 
 /* --- histories --- */
 
+static bool dc__is_validated(const dc_history *history) {
+    return history->epochs > 0 && isfinite(history->validation_loss[0]);
+}
+
 /* The axis of both losses, logarithmic when they fall far. */
 static dc__axis dc__loss_axis(const dc_history *history) {
     dc__axis a = dc__empty_axis;
@@ -10037,14 +9946,14 @@ static dc__axis dc__loss_axis(const dc_history *history) {
     }
     a.log = a.low > 0 && a.high > 100 * a.low;
     if (a.log) a.low = log10(a.low), a.high = log10(a.high);
-    dc__widen_axis(&a, 0);
+    dc__finish_axis(&a, 0, 0, 0);
     return a;
 }
 
 /* Both losses against the epoch, from 1, with a mark at the best. */
 DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history) {
     int n = history->epochs, best = history->best_epoch;
-    bool validated = n > 0 && isfinite(history->validation_loss[0]);
+    bool validated = dc__is_validated(history);
     dc_real *x = dc__buffer_new(ctx, 3 * sizeof(dc_real) * (size_t)(n + 1));
     if (!x) return false;
     dc_real *loss = x + n, *validation = loss + n;
@@ -10072,7 +9981,7 @@ static void dc__draw_curve(uint8_t cell[DC__ROWS][DC__COLUMNS], const dc__axis *
                            const double *value, bool dashed) {
     static const uint8_t dot[4][2] = { { 1, 8 }, { 2, 16 }, { 4, 32 }, { 64, 128 } };
     const int wide = 2 * DC__COLUMNS, high = 4 * DC__ROWS;
-    for (int i = 0, before = -1; i < wide; i++) {
+    for (int i = 0, before = -1; n > 0 && i < wide; i++) {
         double at = (double)i * (n - 1) / (wide - 1), part = at - floor(at);
         int epoch = (int)at, next = epoch + 1 < n ? epoch + 1 : epoch;
         double v = value[epoch] + part * (value[next] - value[epoch]);
@@ -10088,10 +9997,10 @@ static void dc__draw_curve(uint8_t cell[DC__ROWS][DC__COLUMNS], const dc__axis *
 DC_API void dc_print_history(const dc_history *history) {
     uint8_t cell[DC__ROWS][DC__COLUMNS] = { { 0 } };
     int n = history->epochs;
-    bool validated = n > 0 && isfinite(history->validation_loss[0]);
+    bool validated = dc__is_validated(history);
     dc__axis axis = dc__loss_axis(history);
-    if (n > 0) dc__draw_curve(cell, &axis, n, history->loss, false);
-    if (n > 0 && validated) dc__draw_curve(cell, &axis, n, history->validation_loss, true);
+    dc__draw_curve(cell, &axis, n, history->loss, false);
+    if (validated) dc__draw_curve(cell, &axis, n, history->validation_loss, true);
 
     for (int r = 0; r < DC__ROWS; r++) {
         double value = axis.high - (axis.high - axis.low) * r / (DC__ROWS - 1);
@@ -10157,6 +10066,22 @@ static bool dc__class_series(dc_dataset *data, int classes, dc_series *series) {
     return true;
 }
 
+/* Asks the model about the middle of each cell of a grid, over the area of the series. */
+static void dc__add_field(dc_plot *plot, dc_model *model) {
+    dc__axis x, y;
+    dc__choose_axes(plot, &x, &y);
+    plot->x_min = (dc_real)x.low, plot->x_max = (dc_real)x.high;
+    plot->y_min = (dc_real)y.low, plot->y_max = (dc_real)y.high;
+    double wide = (x.high - x.low) / DC__GRID, high = (y.high - y.low) / DC__GRID;
+    dc_tensor *grid = dc_zeros(model->ctx, DC_SHAPE(DC__POINTS, 2));
+    for (int i = 0; i < DC__POINTS; i++) {
+        grid->data[2 * i]     = (dc_real)(x.low + wide * (i % DC__GRID + 0.5));
+        grid->data[2 * i + 1] = (dc_real)(y.high - high * (i / DC__GRID + 0.5));
+    }
+    plot->field = dc__judge(model, dc_predict(model, grid));
+    plot->field_columns = plot->field_rows = DC__GRID;
+}
+
 DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path) {
     dc_context *ctx = model->ctx;
     dc__need_data(data, "dc_plot_boundary");
@@ -10171,21 +10096,8 @@ DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path
                      .series = series, .series_count = data->classes ? data->classes : 2,
                      .width = 520, .height = 520 };
     bool ok = dc__class_series(data, plot.series_count, series);
-    if (ok) {
-        dc__axis x, y;
-        dc__choose_axes(&plot, &x, &y);
-        plot.x_min = (dc_real)x.low, plot.x_max = (dc_real)x.high;
-        plot.y_min = (dc_real)y.low, plot.y_max = (dc_real)y.high;
-        dc_tensor *grid = dc_zeros(ctx, DC_SHAPE(DC__POINTS, 2));
-        double wide = (x.high - x.low) / DC__GRID, high = (y.high - y.low) / DC__GRID;
-        for (int i = 0; i < DC__POINTS; i++) {           /* The middle of each cell. */
-            grid->data[2 * i]     = (dc_real)(x.low + wide * (i % DC__GRID + 0.5));
-            grid->data[2 * i + 1] = (dc_real)(y.high - high * (i / DC__GRID + 0.5));
-        }
-        plot.field = dc__judge(model, dc_predict(model, grid));
-        plot.field_columns = plot.field_rows = DC__GRID;
-        ok = dc_write_svg(ctx, path, &plot);
-    }
+    if (ok) dc__add_field(&plot, model);
+    ok = ok && dc_write_svg(ctx, path, &plot);
     dc_end(ctx, m);
     return ok;
 }
@@ -10221,11 +10133,7 @@ DC_API void dc_print_image(const dc_tensor *image) {
     }
 }
 
-typedef struct dc__png {
-    dc_context *ctx;
-    const char *path;
-    bool        written;
-} dc__png;
+typedef struct dc__png { dc_context *ctx; const char *path; bool written; } dc__png;
 
 #ifdef DC__HAS_STB_IMAGE_WRITE
 static void dc__receive_png(void *user, void *bytes, int size) {
@@ -10247,14 +10155,13 @@ static bool dc__write_tiles(dc_tensor *x, dc_shape s, int64_t across, const char
     uint8_t *bytes = dc__buffer_new(x->ctx, size);
     if (!bytes) return false;
     memset(bytes, 255, size);
-    for (int64_t n = 0; n < count; n++)
-        for (int64_t i = 0; i < high; i++) {
-            int64_t row = n / across * (high + gap) + i, column = n % across * (wide + gap);
-            const dc_real *from = x->data + (n * high + i) * wide * channels;
-            uint8_t *to = bytes + (row * all_wide + column) * channels;
-            for (int64_t k = 0; k < wide * channels; k++)
-                to[k] = (uint8_t)(255 * dc__unit(from[k]) + 0.5);
-        }
+    const dc_real *from = x->data;
+    for (int64_t i = 0; i < count * high; i++) {         /* Row i % high of image i / high. */
+        int64_t row = i / high / across * (high + gap) + i % high;
+        uint8_t *to = bytes + (row * all_wide + i / high % across * (wide + gap)) * channels;
+        for (int64_t k = 0; k < wide * channels; k++)
+            *to++ = (uint8_t)(255 * dc__unit(*from++) + 0.5);
+    }
     dc__png png = { .ctx = x->ctx, .path = path };
 #ifdef DC__HAS_STB_IMAGE_WRITE
     dc__error(x->ctx, "%s: out of memory writing a PNG", path);   /* Unless it comes to receive. */
@@ -10269,8 +10176,7 @@ static bool dc__write_tiles(dc_tensor *x, dc_shape s, int64_t across, const char
 }
 
 DC_API bool dc_write_png(dc_tensor *image, const char *path) {
-    dc_shape s = dc__image_shape("dc_write_png", image, 3, 4);
-    return dc__write_tiles(image, s, 1, path);
+    return dc__write_tiles(image, dc__image_shape("dc_write_png", image, 3, 4), 1, path);
 }
 
 DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path) {
