@@ -9,7 +9,7 @@ VERSION := 0.1.0
 
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/%,$(wildcard examples/*.c))
 
-.PHONY: all help mnist mnist-seeds test test-exhaustive examples-check gradcheck coverage \
+.PHONY: all help mnist mnist-seeds test test-exhaustive examples-check bits gradcheck coverage \
         cheatsheet golden install uninstall format-check clean
 
 all: $(EXAMPLES)                 ## build every example into build/
@@ -54,6 +54,9 @@ test-exhaustive:                 ## every float through every function, other pr
 
 examples-check: | $(MNIST)       ## run every example and hold its RESULT lines to its "expected:" lines
 	@tests/run.sh examples
+
+bits:                            ## the same bits: a table of compilers, processors and numbers of threads
+	@tests/run.sh bits-table
 
 gradcheck: | $(BUILD)               ## op by op the worst error of the gradient, in double precision
 	$(CC) $(CFLAGS) $(CPPFLAGS) -DDEEPC_DOUBLE -I. -Itests tests/test_gradcheck.c -o $(BUILD)/gradcheck \

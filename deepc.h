@@ -7360,6 +7360,22 @@ static void dc__refilled(dc_tensor *t, int64_t n, int64_t size) {
     t->shape.dim[0] = n, t->size = n * size, t->version++;
 }
 
+/* Samples start to stop of the batch at hand. They lie all over the memory, so one is asked for while
+ * another is read. */
+static void dc__read_samples(void *loader, int64_t start, int64_t stop) {
+    enum { AHEAD = 4, LINE = 64 };
+    const dc_loader *l = loader;
+    const dc_dataset *d = l->data;
+    const int64_t *rows = l->rows + l->position;
+    for (int64_t i = start; i < stop; i++) {
+        if (d->x_bytes && i + AHEAD < stop) {
+            const uint8_t *next = d->x_bytes + dc__storage_row(d, rows[i + AHEAD]) * d->x_size;
+            for (int64_t k = 0; k < d->x_size; k += LINE) __builtin_prefetch(next + k);
+        }
+        dc__read_sample(d, rows[i], l->x->data + i * d->x_size, l->y->data + i * d->y_size);
+    }
+}
+
 DC_API bool dc_next(dc_loader *l, dc_batch *batch) {
     const dc_dataset *d = l->data;
     if (l->position == 0) {
@@ -7371,7 +7387,12 @@ DC_API bool dc_next(dc_loader *l, dc_batch *batch) {
     const int64_t *rows = l->rows + l->position;
     int64_t left = l->count - l->position, n = left < l->batch_size ? left : l->batch_size, i = 0;
     dc_real *x = l->x->data, *y = l->y->data;
-    while (i < n && dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size)) i++;
+    if (d->fetch) {
+        while (i < n && dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size)) i++;
+    } else {
+        dc__parallel(n, 1, DC__EACH / d->x_size + 1, dc__read_samples, l);
+        i = n;
+    }
     if (i < n || n == 0) {                         /* A stream failed, or the epoch is over. */
         if (n == 0) d->ctx->error[0] = 0;
         l->position = 0, l->epoch++, l->failed = n > 0;
@@ -9524,6 +9545,8 @@ static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context 
             return dc__error(ctx, "the optimizer steps %.80s where the model's steps %.80s",
                              name ? name : "(none)", s.param->name);
         if (!dc__read_fields(ctx, name, v, dc__slot_fields, &s)) return false;
+        if (!(s.power1 >= 0 && s.power1 <= 1 && s.power2 >= 0 && s.power2 <= 1))
+            return dc__error(ctx, "%.80s: the powers of beta must be from 0 to 1", name);
         if (keep) o->slot[i] = s;
     }
     return dc__read_fields(ctx, "the training", a->about, dc__progress_fields, o) &&

@@ -1,10 +1,14 @@
 /* Prints fingerprints of short seeded runs that touch every kind of kernel. run.sh builds this with every
- * compiler and optimisation and runs it on every device: the text must be the same each time. */
+ * compiler and optimisation and runs it on every device, with 1, 2 and 3 threads: the text must be the same each
+ * time. */
 #define DEEPC_IMPLEMENTATION
 #include "deepc.h"
 
+static uint64_t all = 0xCBF29CE484222325;                /* Of everything that was shown. */
+
 static void show(const char *what, uint64_t fingerprint)
 {
+    all = (all ^ fingerprint) * 0x100000001B3;
     printf("%-24s %016llx\n", what, (unsigned long long)fingerprint);
 }
 
@@ -93,6 +97,17 @@ static void a_training(dc_context *ctx, dc_dataset *data, dc_optimizer_spec opti
     show_tensor("predictions", dc_predict_all(model, data));
 }
 
+/* Large enough for several threads to share the work. */
+static void a_wide_training(dc_context *ctx)
+{
+    dc_model *model = dc_sequential(ctx, DC_LAYERS(
+        dc_input(28, 28, 1), dc_flatten(), dc_dense(200, DC_RELU), dc_dropout((dc_real)0.25), dc_dense(130, DC_TANH),
+        dc_dense(10, DC_LINEAR)));
+    dc_compile(model, DC_CROSS_ENTROPY, dc_adam(1e-3));
+    dc_fit(model, dc_make_digits(ctx, 200), (dc_fit_options){ .epochs = 2, .batch_size = 100, .quiet = true });
+    show("wide training", dc_fingerprint(model));
+}
+
 static void regression(dc_context *ctx)
 {
     dc_model *model = dc_sequential(ctx, DC_LAYERS(
@@ -136,6 +151,8 @@ int main(void)
     dc_dataset *spirals = dc_make_spirals(ctx, 240, 3, (dc_real)0.05);
     for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) a_training(ctx, spirals, spec[i], spec[i].name);
     a_training(ctx, dc_make_digits(ctx, 200), dc_adam(1e-3), "digits");
+    a_wide_training(ctx);
+    printf("all %016llx\n", (unsigned long long)all);
     dc_free(ctx);
     return 0;
 }

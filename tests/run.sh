@@ -4,6 +4,7 @@
 #     tests/run.sh                  everything (`make test`)
 #     tests/run.sh tidy bits        these jobs only: the functions job_... below
 #     tests/run.sh exhaustive       what takes hours (`make test-exhaustive`)
+#     tests/run.sh bits-table       the job bits, and its results as a table (`make bits`)
 #
 # A job's output goes to build/test/log/JOB; what failed is repeated at the end. Test programs say themselves
 # how many tests passed (check.h); everything else is a `try`, one test each.
@@ -41,7 +42,6 @@ missing() # Debian's names of what the tests would like to have and do not find
     has cmake || echo cmake
     has xmllint || echo libxml2-utils
     finds stb/stb_image.h || finds stb_image.h || echo libstb-dev
-    [ "$1" = exhaustive ] || return
     has qemu-aarch64 || echo qemu-user
     has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 }
@@ -292,7 +292,7 @@ job_compilers()
     for compiler in gcc clang; do
         has $compiler || { skip "$compiler: not found"; continue; }
         source=$(source_of plain.c "$define" "$include")
-        for switch in -O2 "-O2 -DDEEPC_DOUBLE" -DDEEPC_NO_STB -DDEEPC_NO_FAST; do
+        for switch in -O2 "-O2 -DDEEPC_DOUBLE" -DDEEPC_NO_STB -DDEEPC_NO_FAST -DDEEPC_NO_THREADS; do
             try "$compiler -std=c11 $switch: no warning" \
                 $compiler -std=c11 $switch $WARN -I. -c "$source" -o "$object" || continue
             try "$compiler $switch: only dc_... symbols" only_symbols "$object"
@@ -343,14 +343,24 @@ job_cxx()
     done
 }
 
+# The pool of threads under ThreadSanitizer, which reports what two threads touch without an order.
+job_threads()
+{
+    links gcc -fsanitize=thread || { skip "threads: no ThreadSanitizer"; return; }
+    programs_one test_threads "$OUT/threads" tests/test_threads.c gcc -g -O1 -fsanitize=thread
+}
+
 # --- the same bits -----------------------------------------------------------------------------------------
 
-same_bits() # WHAT PROGRAM: prints what the first one printed
+same_bits() # WHAT COMMAND...: prints what the first one printed
 {
-    "$2" > "$DEEPC_TEST_FOLDER/bits.now" || return 1
+    shift
+    "$@" > "$DEEPC_TEST_FOLDER/bits.now" || return 1
     [ -s "$DEEPC_TEST_FOLDER/bits.first" ] || cp "$DEEPC_TEST_FOLDER/bits.now" "$DEEPC_TEST_FOLDER/bits.first"
     diff "$DEEPC_TEST_FOLDER/bits.first" "$DEEPC_TEST_FOLDER/bits.now"
 }
+
+version() { $1 -dumpfullversion 2>/dev/null || $1 -dumpversion; }
 
 devices() # of this processor
 {
@@ -359,20 +369,65 @@ devices() # of this processor
     grep -q '^flags.* avx512f' /proc/cpuinfo 2>/dev/null && echo avx512
 }
 
+# Runs a program on each device with 1, 2 and 3 threads, and notes what came out for the table of `make bits`.
+bits_of() # COMPILER PROGRAM DEVICE... [-- RUNNER...]
+{
+    local compiler=$1 program=$2 device threads devices=() counts="1 2 3" status
+    [[ $compiler = *-O0 ]] && counts=2                    # It takes long.
+    shift 2
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do devices+=("$1"); shift; done
+    [ $# = 0 ] || shift
+    for device in "${devices[@]}"; do
+        for threads in $counts; do
+            DEEPC_DEVICE=$device DEEPC_THREADS=$threads \
+                try "same bits: $compiler, $device, $threads threads" same_bits "$compiler" "$@" "$program"
+            status=$?
+            printf '%s\t%s\t%d\t%s\n' "$compiler" "$device" $threads \
+                "$([ $status = 0 ] && sed -n 's/^all //p' "$DEEPC_TEST_FOLDER/bits.now")" >> "$OUT/bits.tsv"
+        done
+    done
+}
+
+# The results of job_bits as the README shows them; a difference would stand there in words.
+bits_table()
+{
+    awk -F '\t' '
+        BEGIN { column["reference"] = 1; column["avx2"] = 2; column["avx512"] = 3; column["neon"] = 4
+                print "| compiler | plain loops | AVX2 | AVX-512 | NEON |"
+                print "|---|---|---|---|---|" }
+        !($1 in row) { row[$1] = ++rows; name[rows] = $1 }
+        { i = row[$1] SUBSEP column[$2]
+          if (first == "") first = $4
+          threads[i] = threads[i] (threads[i] == "" ? "" : ", ") $3
+          if ($4 != first) differs[i] = 1 }
+        END { for (r = 1; r <= rows; r++) {
+                  line = "| " name[r] " |"
+                  for (c = 1; c <= 4; c++) {
+                      i = r SUBSEP c
+                      line = line " " (i in differs ? "DIFFERS" : i in threads ? "same, threads " threads[i] : "-") " |"
+                  }
+                  print line
+              }
+              print "\nEverywhere `" first "`, a hash of all that `tests/bits.c` computes." }' "$OUT/bits.tsv"
+}
+
 job_bits()
 {
-    local compiler flags device program=$DEEPC_TEST_FOLDER/bits
+    local compiler flags program=$DEEPC_TEST_FOLDER/bits arm=aarch64-linux-gnu
+    : > "$OUT/bits.tsv"
     for compiler in gcc clang; do
         has $compiler || { skip "bits: no $compiler"; continue; }
-        for flags in -O0 "-O2 -std=c11" -O3 "-O2 -march=native"; do
+        for flags in -O0 -O2 -O3 "-O2 -std=c11 -march=native"; do
             try "bits.c builds with $compiler $flags" \
                 $compiler $flags -I. tests/bits.c -o "$program" -lm || continue
-            for device in $(devices); do
-                DEEPC_DEVICE=$device try "same bits: $compiler $flags, $device" same_bits "$flags" "$program"
-            done
+            bits_of "$compiler $(version $compiler) $flags" "$program" $(devices)
         done
         try "same bits a second time" same_bits again "$program"
     done
+    if has $arm-gcc && has qemu-aarch64; then
+        try "bits.c builds for AArch64" $arm-gcc -O2 -static -DDEEPC_NO_STB -I. tests/bits.c -o "$program" -lm &&
+            bits_of "$arm-gcc $(version $arm-gcc) -O2, emulated" "$program" reference neon -- qemu-aarch64
+    else skip "bits on AArch64: apt-get install gcc-$arm qemu-user"; fi
     cat "$DEEPC_TEST_FOLDER/bits.first"
 }
 
@@ -579,7 +634,7 @@ job_emulated()
                 "exec qemu-x86_64 -cpu $cpu $program" && chmod +x "$DEEPC_TEST_FOLDER/run")"
         done
     else skip "emulation: apt-get install qemu-user"; fi
-    for triple in aarch64-linux-gnu arm-linux-gnueabihf riscv64-linux-gnu; do
+    for triple in arm-linux-gnueabihf riscv64-linux-gnu; do
         has $triple-gcc && has "qemu-${triple%%-*}" ||
             { skip "$triple: apt-get install gcc-$triple qemu-user"; continue; }
         try "bits.c builds for $triple" $triple-gcc -O2 -static -I. tests/bits.c -o "$program.$triple" -lm
@@ -602,9 +657,10 @@ job_every_float()
 
 mkdir -p "$OUT/log" "$OUT/count" "$OUT/work"
 ALL="sanitize_float coverage tests_float tests_double sanitize_double bits examples compilers cxx leak fuzz
-     readme install tidy"
+     threads readme install tidy"
 case $1 in
     '')         install_missing; run_jobs $ALL ;;
+    bits-table) install_missing; run_jobs bits && bits_table | tee "$OUT/bits.md" ;;
     exhaustive) install_missing exhaustive; FUZZ_SECONDS=600 run_jobs every_float fuzz emulated seeds ;;
     *)          run_jobs "$@" ;;
 esac
