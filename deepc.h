@@ -1892,22 +1892,6 @@ static uint64_t dc__below_at(const dc__random *r, uint64_t i, uint64_t n) {
     return (high * n + (low * n >> 32)) >> 32;
 }
 
-/* What an optimiser tells its kernel (@impl-kernels) about one step of one parameter. */
-typedef struct dc__step_numbers {
-    dc_real scale, limit;      /* The gradient counts as scale g, cut to [-limit, limit] ... */
-    dc_real l2, keep;          /* ... plus l2 w; and w becomes keep w first (decoupled decay). */
-    dc_real rate, rate_of_g;   /* w -= rate * direction; Nadam has another rate for g itself. */
-    dc_real beta1, rest1;      /* Decay of the first moment, or the momentum; rest = 1 - beta. */
-    dc_real beta2, rest2;      /* Decay of the second moment, or rho. */
-    dc_real unbias;            /* 1 / sqrt(1 - beta2^t) */
-    dc_real epsilon;
-    bool    nesterov;
-} dc__step_numbers;
-
-/* w [n] changes, as do the states [n] that the optimiser keeps for it. */
-typedef void (*dc__step_kernel)(int64_t n, dc_real *w, const dc_real *g, dc_real *const *state,
-                                const dc__step_numbers *s);
-
 /* @impl-arithmetic ----------------------------------------------------------------------------- */
 
 /* Floating-point addition is not associative: (a + b) + c and a + (b + c) differ in the last bit,
@@ -1945,25 +1929,47 @@ typedef void (*dc__step_kernel)(int64_t n, dc_real *w, const dc_real *g, dc_real
 
 enum { DC__CHUNK = 256, DC__LANES = 16, DC__LONG_CHUNK = 4096 };   /* The contract's lengths. */
 
-/* The kernels: all arithmetic on arrays goes through this table, and every op is written in
- * terms of it. Another device is another instance of the table. Arrays do not overlap unless
- * said so. */
-typedef struct dc__unary_kernel {
-    void (*forward) (int64_t n, const dc_real *x, dc_real *y, dc_real a, dc_real b);  /* y = f(x) */
-    void (*backward)(int64_t n, const dc_real *x, const dc_real *y, const dc_real *dy, dc_real *dx,
-                     dc_real a, dc_real b);                                     /* dx += dy f'(x) */
+/* The kernels: all arithmetic on arrays goes through this table, and every op is written in terms
+ * of it. Another device is another instance of the table. What a kernel writes overlaps with
+ * nothing else. */
+typedef const dc_real *restrict dc__in;      /* An array that a kernel reads, */
+typedef dc_real *restrict       dc__out;     /* and one that it writes or adds to. */
+
+typedef struct dc__unary_kernel {            /* y = f(x);  dx += dy f'(x) */
+    void (*forward) (int64_t n, dc__in x, dc__out y, dc_real a, dc_real b);
+    void (*backward)(int64_t n, dc__in x, dc__in y, dc__in dy, dc__out dx, dc_real a, dc_real b);
 } dc__unary_kernel;
 
-typedef struct dc__binary_kernel {
-    /* z = f(x, y) */
-    void (*forward)(int64_t n, const dc_real *x, const dc_real *y, dc_real *z, dc_real a);
-    void (*slope_x)(int64_t n, const dc_real *x, const dc_real *y, const dc_real *z,
-                    const dc_real *dz,
-                    dc_real *g, dc_real a);                                       /* g = dz df/dx */
-    void (*slope_y)(int64_t n, const dc_real *x, const dc_real *y, const dc_real *z,
-                    const dc_real *dz,
-                    dc_real *g, dc_real a);                                       /* g = dz df/dy */
+typedef struct dc__binary_kernel {           /* z = f(x, y);  g = dz df/dx, or dz df/dy */
+    void (*forward) (int64_t n, dc__in x, dc__in y, dc__out z, dc_real a);
+    void (*slope[2])(int64_t n, dc__in x, dc__in y, dc__in z, dc__in dz, dc__out g, dc_real a);
 } dc__binary_kernel;
+
+/* Over the middle axis: x [outer, n, inner] -> y [outer, inner]; backward adds to dx. */
+typedef struct dc__middle {
+    int64_t outer, n, inner;
+    dc_real divisor;                         /* Of a sum. */
+} dc__middle;
+
+typedef struct dc__reduction_kernel {
+    void (*forward) (const dc__middle *r, dc__in x, dc__out y);
+    void (*backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy, dc__out dx);
+} dc__reduction_kernel;
+
+/* One step of one parameter w, as an optimiser tells it to its kernel. */
+typedef struct dc__step {
+    dc_real *state[2];         /* What it remembers for each weight, or NULL. Changes, as w does. */
+    dc_real scale, limit;      /* The gradient counts as scale g, cut to [-limit, limit] ... */
+    dc_real l2, keep;          /* ... plus l2 w; and w becomes keep w first (decoupled decay). */
+    dc_real rate, rate_of_g;   /* w -= rate * direction; Nadam has another rate for g itself. */
+    dc_real beta1, rest1;      /* Decay of the first moment, or the momentum; rest = 1 - beta. */
+    dc_real beta2, rest2;      /* Decay of the second moment, or rho. */
+    dc_real unbias;            /* 1 / sqrt(1 - beta2^t) */
+    dc_real epsilon;
+    bool    nesterov;
+} dc__step;
+
+typedef void (*dc__step_kernel)(int64_t n, dc__out w, dc__in g, const dc__step *step);
 
 /* A matrix in memory: element (i, j) stands at data[i * row + j * column]. */
 typedef struct dc__matrix {
@@ -1971,11 +1977,23 @@ typedef struct dc__matrix {
     int64_t        row, column;
 } dc__matrix;
 
-/* A loop over `rank` axes for two arrays, outermost axis first; a stride of 0 repeats. */
+/* A loop over `rank` axes, at least 1, for two arrays, outermost axis first; a stride of 0
+ * repeats. */
 typedef struct dc__walk {
     int     rank;
     int64_t dim[DC_MAX_RANK], x_stride[DC_MAX_RANK], y_stride[DC_MAX_RANK];
 } dc__walk;
+
+/* Walks all but the last axis: x, y are moved to the next row; false after the last one. */
+static inline bool dc__next_row(const dc__walk *w, int64_t *index, int64_t *x, int64_t *y) {
+    for (int axis = w->rank - 2; axis >= 0; axis--) {
+        *x += w->x_stride[axis], *y += w->y_stride[axis];
+        if (++index[axis] < w->dim[axis]) return true;
+        *x -= w->dim[axis] * w->x_stride[axis], *y -= w->dim[axis] * w->y_stride[axis];
+        index[axis] = 0;
+    }
+    return false;
+}
 
 /* Losses element by element: private rows of the binary table, with a = Huber's delta.
  *
@@ -1994,87 +2012,75 @@ typedef struct dc__walk {
     X( hinge_error,    DC__FN(hinge)(x, y),           DC__FN(hinge_slope)(x, y),                   \
                                                       DC__FN(hinge_slope)(y, x) )
 
+/* Reductions. A sum is divided by r->divisor; y of cumsum is as large as x.
+ *
+ *     NAME     dx, for dc_explain */
+#define DC__REDUCTION_OPS(X)                                                                       \
+    X( sum,    "dx_i = dy" )                                                                       \
+    X( max,    "dx_i = dy where x_i is the largest" )                                              \
+    X( prod,   "dx_i = dy prod_(j != i) x_j" )                                                     \
+    X( cumsum, "dx_i = dy_i + ... + dy_(n-1)" )
+
+/* The others, once: the table's fields and its rows are stamped out of this list.
+ *
+ *     NAME           ARGUMENTS */
+#define DC__OTHER_KERNELS(X)                                                                       \
+    X( fill,          (int64_t n, dc_real value, dc__out y) )                                      \
+    X( accumulate,    (int64_t n, dc__in x, dc__out y) )             /* y += x */                  \
+    X( axpy,          (int64_t n, dc_real a, dc__in x, dc__out y) )  /* y += a x, fused */         \
+    X( choose,        (int64_t n, dc__in c, dc__in x, dc__in y, dc__out z) )  /* z = c ? x : y */  \
+    /* y [...] = x [...], or +=, each with strides of its own: copies, slices, permutes. */        \
+    X( move,          (const dc__walk *walk, dc__in x, dc__out y, bool accumulate) )               \
+    X( argmax,        (const dc__middle *r, dc__in x, dc__out y) )                              \
+    /* The end of a linear layer, y [m, n] = f(y + bias), for those f whose slope is seen from     \
+     * y; rows are `row` apart, bias may be NULL. Backward: dz = dy f'(z), db += dz's rows; if f   \
+     * is linear, dz is dy. */                                                                     \
+    X( finish,        (int64_t m, int64_t n, int64_t row, dc__in bias, dc_activation f,            \
+                       dc__out y) )                                                                \
+    X( finish_backward, (int64_t m, int64_t n, int64_t row, dc_activation f, dc__in y, dc__in dy,  \
+                         dc__out dz, dc__out db) )                                                 \
+    /* y [outer, m, inner] = x [outer, index[o, i, j], inner]; put adds dy back to dx. And whole   \
+     * rows of a table. */                                                                         \
+    X( take,          (const dc__middle *r, int64_t m, dc__in x, dc__in index, dc__out y) )     \
+    X( put,           (const dc__middle *r, int64_t m, dc__in dy, dc__in index, dc__out dx) )   \
+    X( gather,        (int64_t count, int64_t width, dc__in table, dc__in rows, dc__out y) )       \
+    X( scatter,       (int64_t count, int64_t width, dc__in dy, dc__in rows, dc__out dtable) )     \
+    /* Over the last axis: x [rows, n]. The backward ones add to dx. */                            \
+    X( softmax,              (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
+    X( softmax_backward,     (int64_t rows, int64_t n, dc__in y, dc__in dy, dc__out dx) )          \
+    X( log_softmax,          (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
+    X( log_softmax_backward, (int64_t rows, int64_t n, dc__in y, dc__in dy, dc__out dx) )          \
+    X( logsumexp,            (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
+    X( layer_norm,           (int64_t rows, int64_t n, dc__in x, dc__out y, dc__out scale,         \
+                              dc_real epsilon) )                     /* y = (x - mean) scale */    \
+    X( layer_norm_backward,  (int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,          \
+                              dc__out dx) )                                                        \
+    X( batch_norm_backward,  (int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,          \
+                              dc__in dy_mean, dc__in dyy_mean, dc__out dx) )                       \
+    /* keep = 0 or 1 / (1 - rate), y = keep x, for elements first, first + 1, ... */               \
+    X( dropout,              (int64_t first, int64_t n, const dc__random *random, dc_real rate,    \
+                              dc__in x, dc__out y, dc__out keep) )                                 \
+    X( dropout_backward,     (int64_t n, dc__in keep, dc__in dy, dc__out dx) )
+
 typedef struct dc__kernels {
     const char *name;
-
-    /* Element by element: one row for each line of the tables of @ops. */
-#define DC__ROW(NAME, F, DF, LO, HI) dc__unary_kernel NAME;
+#define DC__ROW(NAME, ...) dc__unary_kernel NAME;
     DC_UNARY_OPS(DC__ROW)
-#undef DC__ROW
-#define DC__ROW(NAME, ARGUMENTS, F, DF, LO, HI) dc__unary_kernel NAME;
     DC_UNARY_OPS_WITH(DC__ROW)
 #undef DC__ROW
 #define DC__ROW(NAME, F, DFX, DFY) dc__binary_kernel NAME;
     DC_BINARY_OPS(DC__ROW)
     DC__LOSS_OPS(DC__ROW)
 #undef DC__ROW
-    void (*fill)      (int64_t n, dc_real value, dc_real *y);
-    void (*accumulate)(int64_t n, const dc_real *x, dc_real *y);                     /* y += x */
-    void (*axpy)      (int64_t n, dc_real a, const dc_real *x, dc_real *y);   /* y += a x, fused */
-    /* z = c ? x : y */
-    void (*choose)    (int64_t n, const dc_real *c, const dc_real *x, const dc_real *y, dc_real *z);
-
+#define DC__ROW(NAME, ARGUMENTS) void (*NAME) ARGUMENTS;
+    DC__OTHER_KERNELS(DC__ROW)
+#undef DC__ROW
+#define DC__ROW(NAME, FORMULA) dc__reduction_kernel NAME;
+    DC__REDUCTION_OPS(DC__ROW)
+#undef DC__ROW
     /* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. */
     void (*gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
                  int64_t c_row, bool accumulate);
-    /* The end of a linear layer, y [m, n] = f(y + bias), for those f whose slope is seen from y;
-     * bias may be NULL. Backward: dz = dy f'(z), db += dz's rows; if f is linear, dz is dy. */
-    void (*finish)         (int64_t m, int64_t n, int64_t row, const dc_real *bias,
-                            dc_activation f, dc_real *y);
-    void (*finish_backward)(int64_t m, int64_t n, int64_t row, dc_activation f, const dc_real *y,
-                            const dc_real *dy, dc_real *dz, dc_real *db);
-
-    /* y [...] = x [...], or +=, each with strides of its own: copies, slices, permutes,
-     * broadcasts. */
-    void (*move)(const dc__walk *walk, const dc_real *x, dc_real *y, bool accumulate);
-
-    /* Over the middle axis: x [outer, n, inner] -> y [outer, inner]. The backward ones add to
-     * dx. */
-    void (*sum)          (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y,
-                          dc_real divisor);                          /* y = sum / divisor         */
-    void (*spread)       (int64_t outer, int64_t n, int64_t inner, const dc_real *dy, dc_real *dx,
-                          dc_real divisor);                          /* dx += dy / divisor        */
-    void (*max)          (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y);
-    void (*max_backward) (int64_t outer, int64_t n, int64_t inner, const dc_real *x,
-                          const dc_real *y, const dc_real *dy, dc_real *dx);
-    void (*argmax)       (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y);
-    void (*prod)         (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y);
-    void (*prod_backward)(int64_t outer, int64_t n, int64_t inner, const dc_real *x,
-                          const dc_real *dy, dc_real *dx);
-    void (*cumsum)       (int64_t outer, int64_t n, int64_t inner, const dc_real *x, dc_real *y,
-                          /* y = running sums of x; backward: y += those from the end */
-                          bool backward);
-
-    /* y [outer, m, inner] = x [outer, index[o, i, j], inner]; put adds dy back to dx. */
-    void (*take)(int64_t outer, int64_t n, int64_t m, int64_t inner, const dc_real *x,
-                 const dc_real *index, dc_real *y);
-    void (*put) (int64_t outer, int64_t n, int64_t m, int64_t inner, const dc_real *dy,
-                 const dc_real *index, dc_real *dx);
-    void (*gather) (int64_t count, int64_t width, const dc_real *table, const dc_real *rows,
-                    dc_real *y);
-    void (*scatter)(int64_t count, int64_t width, const dc_real *dy, const dc_real *rows,
-                    dc_real *dtable);
-
-    /* Over the last axis: x [rows, n]. The backward ones add to dx. */
-    void (*softmax)             (int64_t rows, int64_t n, const dc_real *x, dc_real *y);
-    void (*softmax_backward) (int64_t rows, int64_t n, const dc_real *y, const dc_real *dy,
-                              dc_real *dx);
-    void (*log_softmax)         (int64_t rows, int64_t n, const dc_real *x, dc_real *y);
-    void (*log_softmax_backward)(int64_t rows, int64_t n, const dc_real *y, const dc_real *dy,
-                                 dc_real *dx);
-    void (*logsumexp)           (int64_t rows, int64_t n, const dc_real *x, dc_real *y);
-    void (*layer_norm)        (int64_t rows, int64_t n, const dc_real *x, dc_real *y, dc_real *mean,
-                                 dc_real *scale, dc_real epsilon);   /* y = (x - mean) scale      */
-    void (*layer_norm_backward) (int64_t rows, int64_t n, const dc_real *y, const dc_real *scale,
-                                 const dc_real *dy, dc_real *dx);
-    void (*batch_norm_backward) (int64_t rows, int64_t n, const dc_real *y, const dc_real *scale,
-                                 const dc_real *dy, const dc_real *dy_mean, const dc_real *dyy_mean,
-                                 dc_real *dx);
-    /* keep = 0 or 1 / (1 - rate), y = keep x, for elements first, first + 1, ...; dx += keep dy */
-    void (*dropout)             (int64_t first, int64_t n, const dc__random *random, dc_real rate,
-                                 const dc_real *x, dc_real *y, dc_real *keep);
-    void (*dropout_backward)    (int64_t n, const dc_real *keep, const dc_real *dy, dc_real *dx);
-
     dc__step_kernel sgd, rmsprop, adadelta, adam, nadam, lion;   /* An optimiser's step. */
 } dc__kernels;
 
@@ -2568,20 +2574,15 @@ DC__MATH dc_real DC__FN(hinge_slope)(dc_real y, dc_real t) { return y * t >= 1 ?
 /* --- element by element, stamped out of the tables of @ops --- */
 
 #define DC__STAMP(NAME, F, DF)                                                                     \
-    static void DC__FN(NAME##_forward)(int64_t n, const dc_real *restrict xs,                      \
-                                       dc_real *restrict ys,                                       \
-                                       dc_real a, dc_real b)                                       \
-    {                                                                                              \
+    static void DC__FN(NAME##_forward)(int64_t n, dc__in xs, dc__out ys, dc_real a, dc_real b) {   \
         (void)a, (void)b;                                                                          \
         for (int64_t i = 0; i < n; i++) {                                                          \
             dc_real x = xs[i];                                                                     \
             ys[i] = (dc_real)(F);                                                                  \
         }                                                                                          \
     }                                                                                              \
-    static void DC__FN(NAME##_backward)(int64_t n, const dc_real *restrict xs,                     \
-                                        const dc_real *restrict ys, const dc_real *restrict dy,    \
-                                        dc_real *restrict dx, dc_real a, dc_real b)                \
-    {                                                                                              \
+    static void DC__FN(NAME##_backward)(int64_t n, dc__in xs, dc__in ys, dc__in dy, dc__out dx,    \
+                                        dc_real a, dc_real b) {                                    \
         (void)a, (void)b;                                                                          \
         for (int64_t i = 0; i < n; i++) {                                                          \
             dc_real x = xs[i], y = ys[i];                                                          \
@@ -2598,23 +2599,18 @@ DC_UNARY_OPS_WITH(DC__STAMP_WITH)
 #undef DC__STAMP_WITH
 
 #define DC__STAMP(NAME, F, DFX, DFY)                                                               \
-    static void DC__FN(NAME##_forward)(int64_t n, const dc_real *restrict xs,                      \
-                                       const dc_real *restrict ys, dc_real *restrict zs,           \
-                                           dc_real a)                                              \
-    {                                                                                              \
+    static void DC__FN(NAME##_forward)(int64_t n, dc__in xs, dc__in ys, dc__out zs, dc_real a) {   \
         (void)a;                                                                                   \
         for (int64_t i = 0; i < n; i++) {                                                          \
             dc_real x = xs[i], y = ys[i];                                                          \
             zs[i] = (dc_real)(F);                                                                  \
         }                                                                                          \
     }                                                                                              \
-    DC__STAMP_SLOPE(NAME, slope_x, DFX)                                                            \
-    DC__STAMP_SLOPE(NAME, slope_y, DFY)
-#define DC__STAMP_SLOPE(NAME, SIDE, DF)                                                            \
-    static void DC__FN(NAME##_##SIDE)(int64_t n, const dc_real *restrict xs,                       \
-                                      const dc_real *restrict ys, const dc_real *restrict zs,      \
-                                      const dc_real *restrict dz, dc_real *restrict g, dc_real a)  \
-    {                                                                                              \
+    DC__STAMP_SLOPE(NAME##_slope_x, DFX)                                                           \
+    DC__STAMP_SLOPE(NAME##_slope_y, DFY)
+#define DC__STAMP_SLOPE(NAME, DF)                                                                  \
+    static void DC__FN(NAME)(int64_t n, dc__in xs, dc__in ys, dc__in zs, dc__in dz, dc__out g,     \
+                             dc_real a) {                                                          \
         (void)a;                                                                                   \
         for (int64_t i = 0; i < n; i++) {                                                          \
             dc_real x = xs[i], y = ys[i], z = zs[i];                                               \
@@ -2627,20 +2623,19 @@ DC__LOSS_OPS(DC__STAMP)
 #undef DC__STAMP
 #undef DC__STAMP_SLOPE
 
-static void DC__FN(fill)(int64_t n, dc_real value, dc_real *restrict y) {
+static void DC__FN(fill)(int64_t n, dc_real value, dc__out y) {
     for (int64_t i = 0; i < n; i++) y[i] = value;
 }
 
-static void DC__FN(accumulate)(int64_t n, const dc_real *restrict x, dc_real *restrict y) {
+static void DC__FN(accumulate)(int64_t n, dc__in x, dc__out y) {
     for (int64_t i = 0; i < n; i++) y[i] += x[i];
 }
 
-static void DC__FN(axpy)(int64_t n, dc_real a, const dc_real *restrict x, dc_real *restrict y) {
+static void DC__FN(axpy)(int64_t n, dc_real a, dc__in x, dc__out y) {
     for (int64_t i = 0; i < n; i++) y[i] = DC__FMA(a, x[i], y[i]);
 }
 
-static void DC__FN(choose)(int64_t n, const dc_real *restrict c, const dc_real *restrict x,
-                           const dc_real *restrict y, dc_real *restrict z) {
+static void DC__FN(choose)(int64_t n, dc__in c, dc__in x, dc__in y, dc__out z) {
     for (int64_t i = 0; i < n; i++) z[i] = c[i] != 0 ? x[i] : y[i];
 }
 
@@ -2648,7 +2643,7 @@ static void DC__FN(choose)(int64_t n, const dc_real *restrict c, const dc_real *
 
 #ifndef DC__VECTOR                               /* The appendix has its own. */
 /* Sixteen columns of B, `depth` rows of them, side by side and padded with zeros. */
-static void DC__FN(pack)(int64_t depth, int64_t columns, dc__matrix b, dc_real *restrict packed) {
+static void DC__FN(pack)(int64_t depth, int64_t columns, dc__matrix b, dc__out packed) {
     for (int64_t p = 0; p < depth; p++)
         for (int64_t j = 0; j < DC__LANES; j++)
             packed[p * DC__LANES + j] = j < columns ? b.data[p * b.row + j * b.column] : 0;
@@ -2657,8 +2652,8 @@ static void DC__FN(pack)(int64_t depth, int64_t columns, dc__matrix b, dc_real *
 /* The contract of @impl-arithmetic, sixteen columns and 256 steps of k at a time: each element
  * of C is one chain of fused multiply-adds a chunk. The lanes are independent, so the compiler
  * may run them at once. */
-static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b,
-                               dc_real *restrict c, int64_t c_row, bool accumulate) {
+static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc__out c,
+                         int64_t c_row, bool accumulate) {
     dc_real packed[DC__CHUNK * DC__LANES], sum[DC__LANES];
     for (int64_t j0 = 0; j0 < n; j0 += DC__LANES) {
         int64_t columns = n - j0 < DC__LANES ? n - j0 : DC__LANES;
@@ -2709,8 +2704,7 @@ static dc_real DC__FN(dot_row)(int64_t n, const dc_real *x, const dc_real *y) {
 
 /* Column sums of x [n, inner], in chunks of 256 rows: 64 columns at a time, so that they stay in
  * registers and in the first cache. */
-static void DC__FN(sum_columns)(int64_t n, int64_t inner, const dc_real *restrict x,
-                                dc_real *restrict y) {
+static void DC__FN(sum_columns)(int64_t n, int64_t inner, dc__in x, dc__out y) {
     enum { DC__STRIP = 64 };
     dc_real part[DC__STRIP];
     for (int64_t j0 = 0; j0 < inner; j0 += DC__STRIP) {
@@ -2728,25 +2722,26 @@ static void DC__FN(sum_columns)(int64_t n, int64_t inner, const dc_real *restric
     }
 }
 
-static void DC__FN(sum)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
-                        dc_real *restrict y, dc_real divisor) {
-    for (int64_t o = 0; o < outer; o++)
+static void DC__FN(sum_forward)(const dc__middle *r, dc__in x, dc__out y) {
+    const int64_t n = r->n, inner = r->inner;
+    for (int64_t o = 0; o < r->outer; o++)
         if (inner == 1) y[o] = DC__FN(sum_row)(n, x + o * n);
         else DC__FN(sum_columns)(n, inner, x + o * n * inner, y + o * inner);
-    for (int64_t i = 0; i < outer * inner; i++) y[i] /= divisor;
+    for (int64_t i = 0; i < r->outer * inner; i++) y[i] /= r->divisor;
 }
 
-static void DC__FN(spread)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict dy,
-                           dc_real *restrict dx, dc_real divisor) {
-    for (int64_t o = 0; o < outer; o++, dy += inner)
-        for (int64_t i = 0; i < n; i++, dx += inner)
-            for (int64_t j = 0; j < inner; j++) dx[j] += dy[j] / divisor;
+static void DC__FN(sum_backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy, dc__out dx) {
+    const int64_t inner = r->inner;
+    (void)x, (void)y;
+    for (int64_t o = 0; o < r->outer; o++, dy += inner)
+        for (int64_t i = 0; i < r->n; i++, dx += inner)
+            for (int64_t j = 0; j < inner; j++) dx[j] += dy[j] / r->divisor;
 }
 
 /* A NaN wins. */
-static void DC__FN(max)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
-                        dc_real *restrict y) {
-    for (int64_t o = 0; o < outer; o++, x += n * inner, y += inner) {
+static void DC__FN(max_forward)(const dc__middle *r, dc__in x, dc__out y) {
+    const int64_t n = r->n, inner = r->inner;
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner, y += inner) {
         for (int64_t j = 0; j < inner; j++) y[j] = x[j];
         for (int64_t i = 1; i < n; i++)
             for (int64_t j = 0; j < inner; j++) {
@@ -2757,10 +2752,9 @@ static void DC__FN(max)(int64_t outer, int64_t n, int64_t inner, const dc_real *
 }
 
 /* All elements that equal the maximum share its gradient. */
-static void DC__FN(max_backward)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
-                                 const dc_real *restrict y, const dc_real *restrict dy,
-                                 dc_real *restrict dx) {
-    for (int64_t o = 0; o < outer; o++, x += n * inner, dx += n * inner, y += inner, dy += inner)
+static void DC__FN(max_backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy, dc__out dx) {
+    const int64_t n = r->n, inner = r->inner;
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner, dx += n * inner, y += inner, dy += inner)
         for (int64_t j = 0; j < inner; j++) {
             int64_t ties = 0;
             for (int64_t i = 0; i < n; i++) ties += x[i * inner + j] == y[j];
@@ -2769,9 +2763,9 @@ static void DC__FN(max_backward)(int64_t outer, int64_t n, int64_t inner, const 
         }
 }
 
-static void DC__FN(argmax)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
-                           dc_real *restrict y) {
-    for (int64_t o = 0; o < outer; o++, x += n * inner, y += inner)
+static void DC__FN(argmax)(const dc__middle *r, dc__in x, dc__out y) {
+    const int64_t n = r->n, inner = r->inner;
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner, y += inner)
         for (int64_t j = 0; j < inner; j++) {
             dc_real best = x[j];
             y[j] = 0;
@@ -2782,20 +2776,20 @@ static void DC__FN(argmax)(int64_t outer, int64_t n, int64_t inner, const dc_rea
         }
 }
 
-static void DC__FN(prod)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
-                         dc_real *restrict y) {
-    for (int64_t o = 0; o < outer; o++, y += inner) {
+static void DC__FN(prod_forward)(const dc__middle *r, dc__in x, dc__out y) {
+    const int64_t inner = r->inner;
+    for (int64_t o = 0; o < r->outer; o++, y += inner) {
         for (int64_t j = 0; j < inner; j++) y[j] = 1;
-        for (int64_t i = 0; i < n; i++, x += inner)
+        for (int64_t i = 0; i < r->n; i++, x += inner)
             for (int64_t j = 0; j < inner; j++) y[j] *= x[j];
     }
 }
 
 /* The slope for x_i is the product of the others, computed as such since x_i may be 0. */
-static void DC__FN(prod_backward)(int64_t outer, int64_t n, int64_t inner,
-                                  const dc_real *restrict x,
-                                  const dc_real *restrict dy, dc_real *restrict dx) {
-    for (int64_t o = 0; o < outer; o++, x += n * inner, dx += n * inner, dy += inner)
+static void DC__FN(prod_backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy, dc__out dx) {
+    const int64_t n = r->n, inner = r->inner;
+    (void)y;
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner, dx += n * inner, dy += inner)
         for (int64_t j = 0; j < inner; j++)
             for (int64_t i = 0; i < n; i++) {
                 dc_real others = 1;
@@ -2804,23 +2798,30 @@ static void DC__FN(prod_backward)(int64_t outer, int64_t n, int64_t inner,
             }
 }
 
-static void DC__FN(cumsum)(int64_t outer, int64_t n, int64_t inner, const dc_real *restrict x,
-                           dc_real *restrict y, bool backward) {
-    for (int64_t o = 0; o < outer; o++, x += n * inner, y += n * inner)
+static void DC__FN(cumsum_forward)(const dc__middle *r, dc__in x, dc__out y) {
+    const int64_t n = r->n, inner = r->inner;
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner, y += n * inner)
         for (int64_t j = 0; j < inner; j++) {
             dc_real sum = 0;
-            for (int64_t i = 0; i < n; i++) {
-                int64_t at = (backward ? n - 1 - i : i) * inner + j;
-                sum += x[at];
-                y[at] = backward ? y[at] + sum : sum;
-            }
+            for (int64_t i = j; i < n * inner; i += inner) y[i] = sum += x[i];
+        }
+}
+
+static void DC__FN(cumsum_backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy,
+                                    dc__out dx) {
+    const int64_t n = r->n, inner = r->inner;
+    (void)x, (void)y;
+    for (int64_t o = 0; o < r->outer; o++, dx += n * inner, dy += n * inner)
+        for (int64_t j = 0; j < inner; j++) {
+            dc_real sum = 0;
+            for (int64_t i = j + (n - 1) * inner; i >= 0; i -= inner) dx[i] += sum += dy[i];
         }
 }
 
 /* --- the end of a linear layer --- */
 
-static void DC__FN(finish)(int64_t m, int64_t n, int64_t row, const dc_real *restrict bias,
-                           dc_activation f, dc_real *restrict y) {
+static void DC__FN(finish)(int64_t m, int64_t n, int64_t row, dc__in bias, dc_activation f,
+                           dc__out y) {
     for (int64_t i = 0; i < m && bias && n > 1; i++)
         for (int64_t j = 0; j < n; j++) y[i * row + j] += bias[j];
     for (int64_t i = 0; i < m && bias && n == 1; i++) y[i * row] += bias[0];
@@ -2831,9 +2832,8 @@ static void DC__FN(finish)(int64_t m, int64_t n, int64_t row, const dc_real *res
         else if (f == DC_SIGMOID) for (int64_t j = 0; j < n; j++) y[j] = DC__FN(sigmoid)(y[j]);
 }
 
-static void DC__FN(finish_backward)(int64_t m, int64_t n, int64_t row, dc_activation f,
-                                    const dc_real *restrict y, const dc_real *restrict dy,
-                                    dc_real *restrict dz, dc_real *restrict db) {
+static void DC__FN(finish_backward)(int64_t m, int64_t n, int64_t row, dc_activation f, dc__in y,
+                                    dc__in dy, dc__out dz, dc__out db) {
     for (int64_t i = 0; i < m && f != DC_LINEAR; i++) {
         const dc_real *restrict v = y + i * row, *restrict g = dy + i * row;
         dc_real *restrict d = dz + i * row;
@@ -2851,54 +2851,42 @@ static void DC__FN(finish_backward)(int64_t m, int64_t n, int64_t row, dc_activa
 
 /* --- moving elements --- */
 
-static void DC__FN(move)(const dc__walk *walk, const dc_real *restrict x, dc_real *restrict y,
-                         bool accumulate) {
-    int last = walk->rank - 1;
-    int64_t n = last < 0 ? 1 : walk->dim[last], xs = last < 0 ? 1 : walk->x_stride[last];
-    int64_t ys = last < 0 ? 1 : walk->y_stride[last], index[DC_MAX_RANK] = { 0 };
+static void DC__FN(move)(const dc__walk *walk, dc__in xs, dc__out ys, bool accumulate) {
+    const int last = walk->rank - 1;
+    int64_t n = walk->dim[last], sx = walk->x_stride[last], sy = walk->y_stride[last];
+    int64_t x_at = 0, y_at = 0, index[DC_MAX_RANK] = { 0 };
     for (int i = 0; i <= last; i++)
         if (!walk->dim[i]) return;
-    for (;;) {
-        if (!accumulate && xs == 1 && ys == 1) memcpy(y, x, (size_t)n * sizeof *y);
-        else if (!accumulate) for (int64_t i = 0; i < n; i++) y[i * ys] = x[i * xs];
-        else if (xs == 1 && ys == 1) for (int64_t i = 0; i < n; i++) y[i] += x[i];
-        else for (int64_t i = 0; i < n; i++) y[i * ys] += x[i * xs];
-        int axis = last - 1;
-        for (; axis >= 0; axis--) {
-            x += walk->x_stride[axis], y += walk->y_stride[axis];
-            if (++index[axis] < walk->dim[axis]) break;
-            x -= walk->dim[axis] * walk->x_stride[axis];
-            y -= walk->dim[axis] * walk->y_stride[axis];
-            index[axis] = 0;
-        }
-        if (axis < 0) return;
-    }
+    do {
+        const dc_real *x = xs + x_at;
+        dc_real *y = ys + y_at;
+        if (!accumulate && sx == 1 && sy == 1) memcpy(y, x, (size_t)n * sizeof *y);
+        else if (!accumulate) for (int64_t i = 0; i < n; i++) y[i * sy] = x[i * sx];
+        else if (sx == 1 && sy == 1) for (int64_t i = 0; i < n; i++) y[i] += x[i];
+        else for (int64_t i = 0; i < n; i++) y[i * sy] += x[i * sx];
+    } while (dc__next_row(walk, index, &x_at, &y_at));
 }
 
-static void DC__FN(take)(int64_t outer, int64_t n, int64_t m, int64_t inner,
-                         const dc_real *restrict x,
-                         const dc_real *restrict index, dc_real *restrict y) {
-    for (int64_t o = 0; o < outer; o++, x += n * inner)
+static void DC__FN(take)(const dc__middle *r, int64_t m, dc__in x, dc__in index, dc__out y) {
+    const int64_t inner = r->inner;
+    for (int64_t o = 0; o < r->outer; o++, x += r->n * inner)
         for (int64_t i = 0; i < m; i++, index += inner, y += inner)
             for (int64_t j = 0; j < inner; j++) y[j] = x[(int64_t)index[j] * inner + j];
 }
 
-static void DC__FN(put)(int64_t outer, int64_t n, int64_t m, int64_t inner,
-                        const dc_real *restrict dy,
-                        const dc_real *restrict index, dc_real *restrict dx) {
-    for (int64_t o = 0; o < outer; o++, dx += n * inner)
+static void DC__FN(put)(const dc__middle *r, int64_t m, dc__in dy, dc__in index, dc__out dx) {
+    const int64_t inner = r->inner;
+    for (int64_t o = 0; o < r->outer; o++, dx += r->n * inner)
         for (int64_t i = 0; i < m; i++, index += inner, dy += inner)
             for (int64_t j = 0; j < inner; j++) dx[(int64_t)index[j] * inner + j] += dy[j];
 }
 
-static void DC__FN(gather)(int64_t count, int64_t width, const dc_real *restrict table,
-                           const dc_real *restrict rows, dc_real *restrict y) {
+static void DC__FN(gather)(int64_t count, int64_t width, dc__in table, dc__in rows, dc__out y) {
     for (int64_t i = 0; i < count; i++)
         memcpy(y + i * width, table + (int64_t)rows[i] * width, (size_t)width * sizeof *y);
 }
 
-static void DC__FN(scatter)(int64_t count, int64_t width, const dc_real *restrict dy,
-                            const dc_real *restrict rows, dc_real *restrict dtable) {
+static void DC__FN(scatter)(int64_t count, int64_t width, dc__in dy, dc__in rows, dc__out dtable) {
     for (int64_t i = 0; i < count; i++, dy += width) {
         dc_real *row = dtable + (int64_t)rows[i] * width;
         for (int64_t j = 0; j < width; j++) row[j] += dy[j];
@@ -2907,22 +2895,20 @@ static void DC__FN(scatter)(int64_t count, int64_t width, const dc_real *restric
 
 /* --- rows: softmax and its family --- */
 
-static dc_real DC__FN(max_row)(int64_t n, const dc_real *restrict x) {
+static dc_real DC__FN(max_row)(int64_t n, dc__in x) {
     dc_real best;
-    DC__FN(max)(1, n, 1, x, &best);
+    DC__FN(max_forward)(&(dc__middle){ 1, n, 1, 1 }, x, &best);
     return best;
 }
 
 /* y_i = e^(x_i - m), m the largest; returns their sum. The largest term is 1, so nothing
  * overflows. */
-static dc_real DC__FN(exp_row)(int64_t n, const dc_real *restrict x, dc_real largest,
-                               dc_real *restrict y) {
+static dc_real DC__FN(exp_row)(int64_t n, dc__in x, dc_real largest, dc__out y) {
     for (int64_t i = 0; i < n; i++) y[i] = DC__FN(exp)(x[i] - largest);
     return DC__FN(sum_row)(n, y);
 }
 
-static void DC__FN(softmax)(int64_t rows, int64_t n, const dc_real *restrict x, dc_real *restrict y)
-{
+static void DC__FN(softmax)(int64_t rows, int64_t n, dc__in x, dc__out y) {
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {
         dc_real sum = DC__FN(exp_row)(n, x, DC__FN(max_row)(n, x), y);
         for (int64_t i = 0; i < n; i++) y[i] /= sum;
@@ -2930,8 +2916,7 @@ static void DC__FN(softmax)(int64_t rows, int64_t n, const dc_real *restrict x, 
 }
 
 /* dx_i = y_i (dy_i - sum_j dy_j y_j) */
-static void DC__FN(softmax_backward)(int64_t rows, int64_t n, const dc_real *restrict y,
-                                     const dc_real *restrict dy, dc_real *restrict dx) {
+static void DC__FN(softmax_backward)(int64_t rows, int64_t n, dc__in y, dc__in dy, dc__out dx) {
     for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
         dc_real mean = DC__FN(dot_row)(n, dy, y);
         for (int64_t i = 0; i < n; i++) dx[i] += y[i] * (dy[i] - mean);
@@ -2940,7 +2925,7 @@ static void DC__FN(softmax_backward)(int64_t rows, int64_t n, const dc_real *res
 
 /* sum_i e^(x_i - m) with its terms in blocks on the stack, in the order of sum_row; for the
  * logarithms. */
-static dc_real DC__FN(log_sum)(int64_t n, const dc_real *restrict x) {
+static dc_real DC__FN(log_sum)(int64_t n, dc__in x) {
     dc_real largest = DC__FN(max_row)(n, x), block[DC__LONG_CHUNK], sum = 0;
     for (int64_t start = 0; start < n; start += DC__LONG_CHUNK) {
         int64_t length = n - start < DC__LONG_CHUNK ? n - start : DC__LONG_CHUNK;
@@ -2950,14 +2935,12 @@ static dc_real DC__FN(log_sum)(int64_t n, const dc_real *restrict x) {
          : largest + DC__FN(log)(sum);
 }
 
-static void DC__FN(logsumexp)(int64_t rows, int64_t n, const dc_real *restrict x,
-                              dc_real *restrict y) {
+static void DC__FN(logsumexp)(int64_t rows, int64_t n, dc__in x, dc__out y) {
     for (int64_t r = 0; r < rows; r++) y[r] = DC__FN(log_sum)(n, x + r * n);
 }
 
 /* x_i - m - log sum_j e^(x_j - m): subtracting m first keeps the difference exact for large x. */
-static void DC__FN(log_softmax)(int64_t rows, int64_t n, const dc_real *restrict x,
-                                dc_real *restrict y) {
+static void DC__FN(log_softmax)(int64_t rows, int64_t n, dc__in x, dc__out y) {
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {
         dc_real largest = DC__FN(max_row)(n, x);
         dc_real log_sum = DC__FN(log)(DC__FN(exp_row)(n, x, largest, y));
@@ -2966,8 +2949,7 @@ static void DC__FN(log_softmax)(int64_t rows, int64_t n, const dc_real *restrict
 }
 
 /* dx_i = dy_i - e^y_i sum_j dy_j */
-static void DC__FN(log_softmax_backward)(int64_t rows, int64_t n, const dc_real *restrict y,
-                                         const dc_real *restrict dy, dc_real *restrict dx) {
+static void DC__FN(log_softmax_backward)(int64_t rows, int64_t n, dc__in y, dc__in dy, dc__out dx) {
     for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
         dc_real sum = DC__FN(sum_row)(n, dy);
         for (int64_t i = 0; i < n; i++) dx[i] += dy[i] - DC__FN(exp)(y[i]) * sum;
@@ -2977,12 +2959,11 @@ static void DC__FN(log_softmax_backward)(int64_t rows, int64_t n, const dc_real 
 /* --- normalisation --- */
 
 /* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), for each row. */
-static void DC__FN(layer_norm)(int64_t rows, int64_t n, const dc_real *restrict x,
-                               dc_real *restrict y,
-                               dc_real *restrict mean, dc_real *restrict scale, dc_real epsilon) {
+static void DC__FN(layer_norm)(int64_t rows, int64_t n, dc__in x, dc__out y, dc__out scale,
+                               dc_real epsilon) {
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {
-        mean[r] = DC__FN(sum_row)(n, x) / (dc_real)n;
-        for (int64_t i = 0; i < n; i++) y[i] = x[i] - mean[r];
+        dc_real mean = DC__FN(sum_row)(n, x) / (dc_real)n;
+        for (int64_t i = 0; i < n; i++) y[i] = x[i] - mean;
         scale[r] = 1 / DC__SQRT(DC__FN(dot_row)(n, y, y) / (dc_real)n + epsilon);
         for (int64_t i = 0; i < n; i++) y[i] *= scale[r];
     }
@@ -2990,9 +2971,8 @@ static void DC__FN(layer_norm)(int64_t rows, int64_t n, const dc_real *restrict 
 
 /* With y normalised, mean(dy) and mean(dy y) are what the mean and the variance take away:
  * dx = scale (dy - mean(dy) - y mean(dy y)) */
-static void DC__FN(layer_norm_backward)(int64_t rows, int64_t n, const dc_real *restrict y,
-                                        const dc_real *restrict scale, const dc_real *restrict dy,
-                                        dc_real *restrict dx) {
+static void DC__FN(layer_norm_backward)(int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,
+                                        dc__out dx) {
     for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
         dc_real mean = DC__FN(sum_row)(n, dy) / (dc_real)n;
         dc_real along = DC__FN(dot_row)(n, dy, y) / (dc_real)n;
@@ -3001,10 +2981,8 @@ static void DC__FN(layer_norm_backward)(int64_t rows, int64_t n, const dc_real *
 }
 
 /* The same by column: batch norm's statistics are over the rows. */
-static void DC__FN(batch_norm_backward)(int64_t rows, int64_t n, const dc_real *restrict y,
-                                        const dc_real *restrict scale, const dc_real *restrict dy,
-                                        const dc_real *restrict mean, const dc_real *restrict along,
-                                        dc_real *restrict dx) {
+static void DC__FN(batch_norm_backward)(int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,
+                                        dc__in mean, dc__in along, dc__out dx) {
     for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n)
         for (int64_t i = 0; i < n; i++) dx[i] += scale[i] * (dy[i] - mean[i] - y[i] * along[i]);
 }
@@ -3031,8 +3009,7 @@ static void DC__FN(philox16)(const dc__random *random, uint32_t block, uint32_t 
 
 /* Element i is dropped when word i, as a fraction, is below rate; `first` is a multiple of 64. */
 static void DC__FN(dropout)(int64_t first, int64_t n, const dc__random *random, dc_real rate,
-                            const dc_real *restrict x, dc_real *restrict y,
-                            dc_real *restrict keep) {
+                            dc__in x, dc__out y, dc__out keep) {
     enum { DC__WORDS = 4 * DC__LANES };
     uint32_t word[DC__WORDS];
     dc_real scale = 1 / (1 - rate);
@@ -3047,8 +3024,7 @@ static void DC__FN(dropout)(int64_t first, int64_t n, const dc__random *random, 
     }
 }
 
-static void DC__FN(dropout_backward)(int64_t n, const dc_real *restrict keep,
-                                     const dc_real *restrict dy, dc_real *restrict dx) {
+static void DC__FN(dropout_backward)(int64_t n, dc__in keep, dc__in dy, dc__out dx) {
     for (int64_t i = 0; i < n; i++) dx[i] += keep[i] == 0 ? 0 : dy[i] * keep[i];
 }
 
@@ -3064,17 +3040,16 @@ DC__MATH dc_real DC__FN(settle)(dc_real x) {
 }
 
 /* The gradient as the optimiser means it: scaled, clipped, with weight decay of the L2 kind. */
-DC__MATH dc_real DC__FN(gradient)(dc_real g, dc_real w, const dc__step_numbers *s) {
+DC__MATH dc_real DC__FN(gradient)(dc_real g, dc_real w, const dc__step *s) {
     dc_real scaled = s->scale * g;
     dc_real above = scaled < -s->limit ? -s->limit : scaled;
     return (above > s->limit ? s->limit : above) + s->l2 * w;
 }
 
 /* v = beta1 v + g;  w -= rate v, or rate (g + beta1 v) by Nesterov, or rate g without momentum */
-static void DC__FN(sgd_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                             dc_real *const *state, const dc__step_numbers *numbers) {
-    const dc__step_numbers s = *numbers;
-    dc_real *restrict v = state[0];
+static void DC__FN(sgd)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+    const dc__step s = *step;
+    dc__out v = s.state[0];
     if (!v)
         for (int64_t i = 0; i < n; i++)
             w[i] = s.keep * w[i] - s.rate * DC__FN(gradient)(g[i], w[i], &s);
@@ -3104,10 +3079,10 @@ static inline void DC__FN(roots)(int64_t n, dc_real *x) {
 
 /* q = beta2 q + rest2 g^2;  d = g / (sqrt q + epsilon);  w -= rate d, or with momentum
  * v = beta1 v + d;  w -= rate v */
-static void DC__FN(rmsprop_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                                 dc_real *const *state, const dc__step_numbers *numbers) {
-    const dc__step_numbers s = *numbers;
-    dc_real *restrict q = state[0], *restrict v = state[1], root[DC__CHUNK];
+static void DC__FN(rmsprop)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+    const dc__step s = *step;
+    dc__out q = s.state[0], v = s.state[1];
+    dc_real root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
         stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
         for (int64_t i = at; i < stop; i++) {
@@ -3131,10 +3106,10 @@ static void DC__FN(rmsprop_step)(int64_t n, dc_real *restrict w, const dc_real *
 
 /* q = beta2 q + rest2 g^2;  d = g sqrt((u + epsilon) / (q + epsilon));  u = beta2 u + rest2 d^2;
  * w -= rate d */
-static void DC__FN(adadelta_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                                  dc_real *const *state, const dc__step_numbers *numbers) {
-    const dc__step_numbers s = *numbers;
-    dc_real *restrict q = state[0], *restrict u = state[1], root[DC__CHUNK];
+static void DC__FN(adadelta)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+    const dc__step s = *step;
+    dc__out q = s.state[0], u = s.state[1];
+    dc_real root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
         stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
         for (int64_t i = at; i < stop; i++) {
@@ -3152,10 +3127,8 @@ static void DC__FN(adadelta_step)(int64_t n, dc_real *restrict w, const dc_real 
 }
 
 /* m = beta1 m + rest1 g;  v = beta2 v + rest2 g^2;  root = sqrt v, for weights [at, stop). */
-static inline void DC__FN(moments)(int64_t at, int64_t stop, const dc_real *restrict w,
-                                   const dc_real *restrict g, dc_real *restrict m,
-                                   dc_real *restrict v, dc_real *restrict root, dc__step_numbers s)
-{
+static inline void DC__FN(moments)(int64_t at, int64_t stop, dc__in w, dc__in g, dc__out m,
+                                   dc__out v, dc__out root, dc__step s) {
     for (int64_t i = at; i < stop; i++) {
         dc_real d = DC__FN(gradient)(g[i], w[i], &s);
         m[i] = DC__FN(settle)(s.beta1 * m[i] + s.rest1 * d);
@@ -3165,26 +3138,26 @@ static inline void DC__FN(moments)(int64_t at, int64_t stop, const dc_real *rest
 }
 
 /* w -= rate m / (unbias sqrt v + epsilon) */
-static void DC__FN(adam_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                              dc_real *const *state, const dc__step_numbers *numbers) {
-    const dc__step_numbers s = *numbers;
-    dc_real *restrict m = state[0], root[DC__CHUNK];
+static void DC__FN(adam)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+    const dc__step s = *step;
+    dc__out m = s.state[0];
+    dc_real root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
         stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
-        DC__FN(moments)(at, stop, w, g, m, state[1], root, s);
+        DC__FN(moments)(at, stop, w, g, m, s.state[1], root, s);
         for (int64_t i = at; i < stop; i++)
             w[i] = s.keep * w[i] - s.rate * (m[i] / (s.unbias * root[i - at] + s.epsilon));
     }
 }
 
 /* w -= (rate m + rate_of_g g) / (unbias sqrt v + epsilon) */
-static void DC__FN(nadam_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                               dc_real *const *state, const dc__step_numbers *numbers) {
-    const dc__step_numbers s = *numbers;
-    dc_real *restrict m = state[0], root[DC__CHUNK];
+static void DC__FN(nadam)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+    const dc__step s = *step;
+    dc__out m = s.state[0];
+    dc_real root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
         stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
-        DC__FN(moments)(at, stop, w, g, m, state[1], root, s);
+        DC__FN(moments)(at, stop, w, g, m, s.state[1], root, s);
         for (int64_t i = at; i < stop; i++) {
             dc_real d = s.rate * m[i] + s.rate_of_g * DC__FN(gradient)(g[i], w[i], &s);
             w[i] = s.keep * w[i] - d / (s.unbias * root[i - at] + s.epsilon);
@@ -3193,10 +3166,9 @@ static void DC__FN(nadam_step)(int64_t n, dc_real *restrict w, const dc_real *re
 }
 
 /* w -= rate sign(beta1 m + rest1 g);  m = beta2 m + rest2 g */
-static void DC__FN(lion_step)(int64_t n, dc_real *restrict w, const dc_real *restrict g,
-                              dc_real *const *state, const dc__step_numbers *numbers) {
-    const dc__step_numbers s = *numbers;
-    dc_real *restrict m = state[0];
+static void DC__FN(lion)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+    const dc__step s = *step;
+    dc__out m = s.state[0];
     for (int64_t i = 0; i < n; i++) {
         dc_real d = DC__FN(gradient)(g[i], w[i], &s);
         dc_real c = s.beta1 * m[i] + s.rest1 * d;
@@ -3219,37 +3191,22 @@ static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matr
 
 static const dc__kernels DC__FN(kernels) = {
     .name = DC__TEXT1(DC__SUFFIX),
-#define DC__ROW(NAME, F, DF, LO, HI)                                                               \
-    .NAME = { DC__LOOP(NAME##_forward), DC__LOOP(NAME##_backward) },
+#define DC__ROW(NAME, ...) .NAME = { DC__LOOP(NAME##_forward), DC__LOOP(NAME##_backward) },
     DC_UNARY_OPS(DC__ROW)
-#undef DC__ROW
-#define DC__ROW(NAME, ARGUMENTS, F, DF, LO, HI)                                                    \
-    .NAME = { DC__LOOP(NAME##_forward), DC__LOOP(NAME##_backward) },
     DC_UNARY_OPS_WITH(DC__ROW)
+    DC__REDUCTION_OPS(DC__ROW)
 #undef DC__ROW
 #define DC__ROW(NAME, F, DFX, DFY)                                                                 \
-    .NAME = { DC__LOOP(NAME##_forward), DC__LOOP(NAME##_slope_x), DC__LOOP(NAME##_slope_y) },
+    .NAME = { DC__LOOP(NAME##_forward), { DC__LOOP(NAME##_slope_x), DC__LOOP(NAME##_slope_y) } },
     DC_BINARY_OPS(DC__ROW)
     DC__LOSS_OPS(DC__ROW)
 #undef DC__ROW
-    .fill = DC__LOOP(fill), .accumulate = DC__LOOP(accumulate), .axpy = DC__LOOP(axpy),
-    .choose = DC__LOOP(choose),
+#define DC__ROW(NAME, ARGUMENTS) .NAME = DC__LOOP(NAME),
+    DC__OTHER_KERNELS(DC__ROW)
+#undef DC__ROW
     .gemm = DC__FN(gemm),
-    .finish = DC__LOOP(finish), .finish_backward = DC__LOOP(finish_backward),
-    .move = DC__LOOP(move), .sum = DC__LOOP(sum), .spread = DC__LOOP(spread),
-    .max = DC__LOOP(max), .max_backward = DC__LOOP(max_backward), .argmax = DC__LOOP(argmax),
-    .prod = DC__LOOP(prod), .prod_backward = DC__LOOP(prod_backward), .cumsum = DC__LOOP(cumsum),
-    .take = DC__LOOP(take), .put = DC__LOOP(put),
-    .gather = DC__LOOP(gather), .scatter = DC__LOOP(scatter),
-    .softmax = DC__LOOP(softmax), .softmax_backward = DC__LOOP(softmax_backward),
-    .log_softmax = DC__LOOP(log_softmax), .log_softmax_backward = DC__LOOP(log_softmax_backward),
-    .logsumexp = DC__LOOP(logsumexp),
-    .layer_norm = DC__LOOP(layer_norm), .layer_norm_backward = DC__LOOP(layer_norm_backward),
-    .batch_norm_backward = DC__LOOP(batch_norm_backward), .dropout = DC__LOOP(dropout),
-    .dropout_backward = DC__LOOP(dropout_backward),
-    .sgd = DC__LOOP(sgd_step), .rmsprop = DC__LOOP(rmsprop_step),
-    .adadelta = DC__LOOP(adadelta_step), .adam = DC__LOOP(adam_step), .nadam = DC__LOOP(nadam_step),
-    .lion = DC__LOOP(lion_step),
+    .sgd = DC__LOOP(sgd), .rmsprop = DC__LOOP(rmsprop), .adadelta = DC__LOOP(adadelta),
+    .adam = DC__LOOP(adam), .nadam = DC__LOOP(nadam), .lion = DC__LOOP(lion),
 };
 #endif /* DC__SUFFIX: the chapters that are compiled once for each instruction set */
 
@@ -4087,10 +4044,8 @@ static dc_context *dc__context_of(const char *function, dc_tensors in) {
     for (int i = 0; i < in.count; i++) {
         dc__check(function, i + 1, in.tensor[i]);
         if (ctx && in.tensor[i]->ctx != ctx)
-            dc_fail(ctx,
-                    "%s%s: operand %d belongs to another context; both must come from the same "
-                    "dc_new",
-                    dc__prefix(function), function, i + 1);
+            dc_fail(ctx, "%s%s: operand %d belongs to another context; both must come from the "
+                    "same dc_new", dc__prefix(function), function, i + 1);
         ctx = in.tensor[i]->ctx;
     }
     if (!ctx) dc_fail(NULL, "%s%s: needs at least one operand", dc__prefix(function), function);
@@ -4154,10 +4109,9 @@ static void dc__check_versions(const dc_tensor *y) {
     uint32_t versions = 0;
     for (int i = 0; i < y->inputs; i++) versions += y->in[i]->base->version;
     if (versions != y->seen_versions)
-        dc_fail(y->ctx,
-                "dc_backward: an operand of dc_%s (%s:%d) was overwritten, by dc_write or dc_step, "
-                "after it was used; its old value is needed for the gradient", y->op->name,
-                y->file ? y->file : "?", y->line);
+        dc_fail(y->ctx, "dc_backward: an operand of dc_%s (%s:%d) was overwritten, by dc_write or "
+                "dc_step, after it was used; its old value is needed for the gradient",
+                y->op->name, y->file ? y->file : "?", y->line);
 }
 
 DC_API void dc_backward(dc_tensor *loss) {
@@ -4199,8 +4153,7 @@ DC_API dc_tensor *dc_require_grad(dc_tensor *x) {
     dc__check("dc_require_grad", 1, x);
     if (x->inputs)
         dc_fail(x->ctx, "dc_require_grad: this tensor is computed from others (dc_%s) and gets its "
-                "gradient "
-                "from dc_backward; only an input can be made a leaf", x->op->name);
+                "gradient from dc_backward; only an input can be made a leaf", x->op->name);
     if (!x->grad) x->grad = dc__memory_with(x, (size_t)x->size * sizeof(dc_real));
     x->needs_grad = true;
     return x;
@@ -4220,12 +4173,13 @@ DC_API dc_tensor *dc_detach(dc_tensor *x) {
  * the call. What can be said with ops that are already there is composed of them. */
 
 /* The record of an op; and of one whose functions are named after it. */
-#define DC__RECORD(NAME, FORMULA, SHAPE, FORWARD, BACKWARD, IS_VIEW) static const dc_op            \
-    dc__##NAME##_op = { #NAME, FORMULA, SHAPE, FORWARD, BACKWARD, IS_VIEW }
+#define DC__RECORD(NAME, FORMULA, SHAPE, FORWARD, BACKWARD)                                        \
+    static const dc_op dc__##NAME##_op = { #NAME, FORMULA, SHAPE, FORWARD, BACKWARD, false }
 #define DC__OP(NAME, FORMULA, SHAPE) \
-    DC__RECORD(NAME, FORMULA, SHAPE, dc__##NAME##_forward, dc__##NAME##_backward, false)
+    DC__RECORD(NAME, FORMULA, SHAPE, dc__##NAME##_forward, dc__##NAME##_backward)
 
 static dc_shape dc__same_shape_as_x(const dc_tensor *y) { return y->in[0]->shape; }
+static dc_shape dc__shape_in_state(const dc_tensor *y) { return *(const dc_shape *)y->state; }
 
 /* --- element by element: the tables of @ops --- */
 
@@ -4262,8 +4216,7 @@ static void dc__unary(dc_tensor *y, const dc__unary_kernel *kernel, dc_real *dx)
     static void dc__##NAME##_backward(dc_tensor *y) {                                              \
         dc__unary(y, &y->ctx->kernels->NAME, dc_grad_data(y->in[0]));                              \
     }                                                                                              \
-    static const dc_op dc__##NAME##_op = { #NAME, "dx = dy (" FORMULA ")", dc__same_shape_as_x,    \
-                                           dc__##NAME##_forward, dc__##NAME##_backward, false };
+    DC__OP(NAME, "dx = dy (" FORMULA ")", dc__same_shape_as_x);
 #define DC__DEFINE_PLAIN(NAME, F, DF, LO, HI)                                                      \
     DC__DEFINE(NAME, #DF)                                                                          \
     DC_API dc_tensor *dc_##NAME(dc_tensor *x) { return dc__apply1(&dc__##NAME##_op, x, NULL, 0); }
@@ -4302,18 +4255,21 @@ DC_API dc_tensor *dc_clip(dc_tensor *x, dc_real low, dc_real high) {
 
 /* Broadcasting reads a smaller tensor as if it were repeated: a repeated axis gets the stride 0. */
 
-static dc_shape dc__broadcast_shape(const dc_tensor *z) {
-    dc_shape x = z->in[0]->shape, y = z->in[1]->shape, s = { 0 };
-    s.rank = x.rank > y.rank ? x.rank : y.rank;
+static dc_shape dc__common_shape(dc_context *ctx, const char *op, dc_shape x, dc_shape y) {
+    dc_shape s = { .rank = x.rank > y.rank ? x.rank : y.rank };
     for (int i = 1; i <= s.rank; i++) {
         int64_t a = i <= x.rank ? x.dim[x.rank - i] : 1, b = i <= y.rank ? y.dim[y.rank - i] : 1;
         if (a != b && a != 1 && b != 1)
-            dc_fail(z->ctx, "dc_%s: cannot broadcast %s with %s; aligned at the last axis, sizes "
-                    "must be equal or 1 (%lld and %lld are not)", z->op->name, DC__SHAPE_TEXT(x),
+            dc_fail(ctx, "dc_%s: cannot broadcast %s with %s; aligned at the last axis, sizes must "
+                    "be equal or 1 (%lld and %lld are not)", op, DC__SHAPE_TEXT(x),
                     DC__SHAPE_TEXT(y), (long long)a, (long long)b);
         s.dim[s.rank - i] = a == 1 ? b : a;
     }
     return s;
+}
+
+static dc_shape dc__broadcast_shape(const dc_tensor *z) {
+    return dc__common_shape(z->ctx, z->op->name, z->in[0]->shape, z->in[1]->shape);
 }
 
 /* Strides that read a tensor of shape x as if it had shape z. */
@@ -4326,7 +4282,8 @@ static void dc__strides(dc_shape z, dc_shape x, int64_t *stride) {
     }
 }
 
-/* Adjacent axes that both arrays cross with one step are one longer axis; axes of 1 are none. */
+/* Adjacent axes that both arrays cross with one step are one longer axis; axes of 1 are none, but
+ * where there is no other. */
 static dc__walk dc__merge(const dc__walk *w) {
     dc__walk m = { 0 };
     for (int i = 0; i < w->rank; i++) {
@@ -4341,6 +4298,7 @@ static dc__walk dc__merge(const dc__walk *w) {
         }
         m.x_stride[p] = w->x_stride[i], m.y_stride[p] = w->y_stride[i];
     }
+    if (!m.rank) m.rank = 1, m.dim[0] = m.x_stride[0] = m.y_stride[0] = 1;
     return m;
 }
 
@@ -4350,17 +4308,6 @@ static dc__walk dc__broadcast(const dc_tensor *z) {
     dc__strides(z->shape, z->in[0]->shape, w.x_stride);
     dc__strides(z->shape, z->in[1]->shape, w.y_stride);
     return dc__merge(&w);
-}
-
-/* Walks all but the last axis: x, y are moved to the next row; false after the last one. */
-static bool dc__next_row(const dc__walk *w, int64_t *index, int64_t *x, int64_t *y) {
-    for (int axis = w->rank - 2; axis >= 0; axis--) {
-        *x += w->x_stride[axis], *y += w->y_stride[axis];
-        if (++index[axis] < w->dim[axis]) return true;
-        *x -= w->dim[axis] * w->x_stride[axis], *y -= w->dim[axis] * w->y_stride[axis];
-        index[axis] = 0;
-    }
-    return false;
 }
 
 /* A piece of at most 256 elements of an operand: in place, or repeated into `room`. */
@@ -4390,96 +4337,67 @@ static void dc__binary_part(void *work, int64_t start, int64_t stop) {
         for (int64_t at = start, n; b->grad[side] && at < stop; at += n) {
             dc_real room[DC__CHUNK], *g = b->is_fresh[side] ? b->grad[side] + at : room;
             n = stop - at < DC__CHUNK || b->is_fresh[side] ? stop - at : DC__CHUNK;
-            (side ? b->kernel->slope_y : b->kernel->slope_x)
-                (n, x + at - start, y + at - start, z->data + at, z->grad + at, g, b->a);
+            b->kernel->slope[side](n, x + at - start, y + at - start, z->data + at, z->grad + at,
+                                   g, b->a);
             if (g == room) z->ctx->kernels->accumulate(n, g, b->grad[side] + at);
         }
 }
 
-static void dc__binary_forward(dc_tensor *z, const dc__binary_kernel *kernel) {
-    const dc__ab *s = z->state;
-    if (dc__same_shape(z->in[0]->shape, z->in[1]->shape)) {
-        dc__binary_work b = { kernel, z, { NULL }, { false }, s ? s->a : 0 };
-        dc__parallel(z->size, DC__LANES, DC__EACH, dc__binary_part, &b);
-        return;
-    }
-    dc__walk w = dc__broadcast(z);
-    const dc_real *xs = z->in[0]->data, *ys = z->in[1]->data;
-    dc_real *out = z->data, a = s ? s->a : 0, x_room[DC__CHUNK], y_room[DC__CHUNK];
-    int last = w.rank - 1;
-    int64_t n = w.rank ? w.dim[last] : 1, xs1 = w.rank ? w.x_stride[last] : 1;
-    int64_t ys1 = w.rank ? w.y_stride[last] : 1, x = 0, y = 0, index[DC_MAX_RANK] = { 0 };
+/* The same row by row where one is repeated. It collects the gradients of all its copies: along
+ * the last axis as a sum over each 256 elements, along the others row by row. */
+static void dc__binary_rows(const dc__binary_work *b) {
+    const dc_tensor *z = b->z;
+    const dc__walk w = dc__broadcast(z);
+    const bool forward = !b->grad[0] && !b->grad[1];
+    const int64_t n = w.dim[w.rank - 1];
+    const int64_t stride[2] = { w.x_stride[w.rank - 1], w.y_stride[w.rank - 1] };
+    const int64_t most = forward && stride[0] && stride[1] ? n : DC__CHUNK;
+    int64_t at = 0, row[2] = { 0 }, index[DC_MAX_RANK] = { 0 };
+    dc_real room[2][DC__CHUNK], g[DC__CHUNK], sum;
     if (!z->size) return;
-    do {
-        int64_t step = xs1 && ys1 ? n : DC__CHUNK;
-        for (int64_t start = 0; start < n; start += step) {
-            int64_t length = n - start < step ? n - start : step;
-            kernel->forward(length, dc__piece(xs + x, xs1, start, length, x_room),
-                            dc__piece(ys + y, ys1, start, length, y_room), out + start, a);
+    do for (int64_t start = 0, length; start < n; start += length, at += length) {
+        length = n - start < most ? n - start : most;
+        const dc_real *x = dc__piece(z->in[0]->data + row[0], stride[0], start, length, room[0]);
+        const dc_real *y = dc__piece(z->in[1]->data + row[1], stride[1], start, length, room[1]);
+        if (forward) b->kernel->forward(length, x, y, z->data + at, b->a);
+        for (int side = 0; side < 2; side++) {
+            dc_real *grad = b->grad[side];
+            if (!grad) continue;
+            grad += row[side];
+            b->kernel->slope[side](length, x, y, z->data + at, z->grad + at, g, b->a);
+            if (stride[side]) z->ctx->kernels->accumulate(length, g, grad + start);
+            else z->ctx->kernels->sum.forward(&(dc__middle){ 1, length, 1, 1 }, g, &sum),
+                 grad[0] += sum;
         }
-        out += n;
-    } while (dc__next_row(&w, index, &x, &y));
+    } while (dc__next_row(&w, index, &row[0], &row[1]));
 }
 
-/* A repeated operand collects the gradients of all its copies: along the last axis as a sum over
- * each 256 elements, along the others row by row. */
-static void dc__binary_backward(dc_tensor *z, const dc__binary_kernel *kernel) {
+static void dc__binary(dc_tensor *z, const dc__binary_kernel *kernel, bool backward) {
+    const bool same = dc__same_shape(z->in[0]->shape, z->in[1]->shape);
     const dc__ab *s = z->state;
-    dc_tensor *in[2] = { z->in[0], z->in[1] };
-    if (dc__same_shape(in[0]->shape, in[1]->shape)) {
-        dc__binary_work b = { kernel, z, { NULL }, { false }, s ? s->a : 0 };
-        for (int i = 0; i < 2; i++) b.grad[i] = dc__grad_room(in[i], &b.is_fresh[i]);
-        dc__parallel(z->size, DC__LANES, DC__EACH, dc__binary_part, &b);
-        return;
-    }
-    dc__walk w = dc__broadcast(z);
-    dc_real *grad[2] = { dc_grad_data(in[0]), dc_grad_data(in[1]) };
-    dc_real a = s ? s->a : 0, room[2][DC__CHUNK], g[DC__CHUNK], sum;
-    int last = w.rank - 1;
-    int64_t n = w.rank ? w.dim[last] : 1, at = 0, index[DC_MAX_RANK] = { 0 };
-    int64_t stride[2] = { w.rank ? w.x_stride[last] : 1, w.rank ? w.y_stride[last] : 1 };
-    int64_t base[2] = { 0, 0 };
-    const dc__kernels *kernels = z->ctx->kernels;
-    if (!z->size) return;
-    do {
-        for (int64_t start = 0; start < n; start += DC__CHUNK) {
-            int64_t length = n - start < DC__CHUNK ? n - start : DC__CHUNK;
-            const dc_real *x = dc__piece(in[0]->data + base[0], stride[0], start, length, room[0]);
-            const dc_real *y = dc__piece(in[1]->data + base[1], stride[1], start, length, room[1]);
-            for (int side = 0; side < 2; side++) {
-                if (!grad[side]) continue;
-                (side ? kernel->slope_y : kernel->slope_x)(length, x, y, z->data + at + start,
-                                                            z->grad + at + start, g, a);
-                if (stride[side]) kernels->accumulate(length, g, grad[side] + base[side] + start);
-                else kernels->sum(1, length, 1, g, &sum, 1), grad[side][base[side]] += sum;
-            }
-        }
-        at += n;
-    } while (dc__next_row(&w, index, &base[0], &base[1]));
+    dc__binary_work b = { kernel, z, .a = s ? s->a : 0 };
+    for (int i = 0; i < 2 && backward; i++)
+        b.grad[i] = same ? dc__grad_room(z->in[i], &b.is_fresh[i]) : dc_grad_data(z->in[i]);
+    if (same) dc__parallel(z->size, DC__LANES, DC__EACH, dc__binary_part, &b);
+    else dc__binary_rows(&b);
 }
 
-#define DC__DEFINE(NAME, DFX, DFY, BACKWARD)                                                       \
+#define DC__DEFINE(NAME, F, DFX, DFY)                                                              \
     static void dc__##NAME##_forward(dc_tensor *z) {                                               \
-        dc__binary_forward(z, &z->ctx->kernels->NAME);                                             \
+        dc__binary(z, &z->ctx->kernels->NAME, false);                                              \
     }                                                                                              \
-    static const dc_op dc__##NAME##_op = {                                                         \
-        #NAME, "dx = dz (" #DFX "), dy = dz (" #DFY ")", dc__broadcast_shape,                      \
-        dc__##NAME##_forward, BACKWARD, false };
-#define DC__DEFINE_BACKWARD(NAME, F, DFX, DFY)                                                     \
     static void dc__##NAME##_backward(dc_tensor *z) {                                              \
-        dc__binary_backward(z, &z->ctx->kernels->NAME);                                            \
+        dc__binary(z, &z->ctx->kernels->NAME, true);                                               \
     }                                                                                              \
-    DC__DEFINE(NAME, DFX, DFY, dc__##NAME##_backward)
+    DC__OP(NAME, "dx = dz (" #DFX "), dy = dz (" #DFY ")", dc__broadcast_shape);
 #define DC__DEFINE_CALL(NAME, F, DFX, DFY)                                                         \
-    DC__DEFINE_BACKWARD(NAME, F, DFX, DFY)                                                         \
-    DC_API dc_tensor *dc_##NAME(dc_tensor *x, dc_tensor *y)                                        \
-    {                                                                                              \
+    DC__DEFINE(NAME, F, DFX, DFY)                                                                  \
+    DC_API dc_tensor *dc_##NAME(dc_tensor *x, dc_tensor *y) {                                      \
         return dc__apply2(&dc__##NAME##_op, x, y, NULL, 0);                                        \
     }
 DC_BINARY_OPS(DC__DEFINE_CALL)
-DC__LOSS_OPS(DC__DEFINE_BACKWARD)
+DC__LOSS_OPS(DC__DEFINE)
 #undef DC__DEFINE
-#undef DC__DEFINE_BACKWARD
 #undef DC__DEFINE_CALL
 
 /* --- moving elements: every op here is one walk with the right strides --- */
@@ -4491,7 +4409,12 @@ typedef struct dc__move {
     int64_t  x_start;                /* Where in x the walk starts. */
 } dc__move;
 
-static dc_shape dc__move_shape(const dc_tensor *y) { return ((const dc__move *)y->state)->shape; }
+static dc__walk dc__back(const dc__walk *w) {
+    dc__walk back = *w;
+    memcpy(back.x_stride, w->y_stride, sizeof back.x_stride);
+    memcpy(back.y_stride, w->x_stride, sizeof back.y_stride);
+    return back;
+}
 
 static void dc__move_forward(dc_tensor *y) {
     const dc__move *m = y->state;
@@ -4500,14 +4423,12 @@ static void dc__move_forward(dc_tensor *y) {
 
 static void dc__move_backward(dc_tensor *y) {
     const dc__move *m = y->state;
-    dc__walk back = m->walk;
-    memcpy(back.x_stride, m->walk.y_stride, sizeof back.x_stride);
-    memcpy(back.y_stride, m->walk.x_stride, sizeof back.y_stride);
+    const dc__walk back = dc__back(&m->walk);
     y->ctx->kernels->move(&back, y->grad, dc_grad_data(y->in[0]) + m->x_start, true);
 }
 
-#define DC__MOVE_OP(NAME, FORMULA) static const dc_op dc__##NAME##_op =                            \
-    { #NAME, FORMULA, dc__move_shape, dc__move_forward, dc__move_backward, false }
+#define DC__MOVE_OP(NAME, FORMULA) \
+    DC__RECORD(NAME, FORMULA, dc__shape_in_state, dc__move_forward, dc__move_backward)
 DC__MOVE_OP(permute, "dx = dy, permuted back");
 DC__MOVE_OP(expand, "dx = sum of dy over the copies");
 DC__MOVE_OP(slice, "dx = dy inside the slice, 0 outside");
@@ -4624,21 +4545,24 @@ typedef struct dc__join {
     dc_real  value;
 } dc__join;
 
-static dc_shape dc__join_shape(const dc_tensor *y) { return ((const dc__join *)y->state)->shape; }
+/* A tensor seen as [outer, n, inner], n being one axis. */
+static dc__middle dc__middle_of(dc_shape s, int axis) {
+    dc__middle m = { 1, s.dim[axis], 1, 1 };
+    for (int i = 0; i < axis; i++) m.outer *= s.dim[i];
+    for (int i = axis + 1; i < s.rank; i++) m.inner *= s.dim[i];
+    return m;
+}
 
 /* Moves operand `part` to its place in y, or its place in dy back to its gradient. */
 static void dc__join_move(dc_tensor *y, dc_tensor *part, int64_t start, bool backward) {
     const dc__join *s = y->state;
-    int64_t inner = 1, n = part->shape.dim[s->axis], total = y->shape.dim[s->axis];
-    for (int i = s->axis + 1; i < y->shape.rank; i++) inner *= y->shape.dim[i];
-    int64_t outer = part->size && n ? part->size / n / inner : 0;
-    dc__walk w = { .rank = 2, .dim = { outer, n * inner }, .x_stride = { n * inner, 1 },
-                   .y_stride = { total * inner, 1 } };
-    dc__walk back = { .rank = 2, .dim = { outer, n * inner }, .x_stride = { total * inner, 1 },
-                      .y_stride = { n * inner, 1 } };
-    if (!backward) y->ctx->kernels->move(&w, part->data, y->data + start * inner, false);
+    const dc__middle m = dc__middle_of(part->shape, s->axis);
+    const int64_t row = m.n * m.inner, y_row = y->shape.dim[s->axis] * m.inner;
+    const dc__walk w = { 2, { m.outer, row }, { row, 1 }, { y_row, 1 } }, back = dc__back(&w);
+    start *= m.inner;
+    if (!backward) y->ctx->kernels->move(&w, part->data, y->data + start, false);
     else if (part->needs_grad)
-        y->ctx->kernels->move(&back, y->grad + start * inner, dc_grad_data(part), true);
+        y->ctx->kernels->move(&back, y->grad + start, dc_grad_data(part), true);
 }
 
 static void dc__join_all(dc_tensor *y, bool backward) {
@@ -4653,8 +4577,8 @@ static void dc__join_all(dc_tensor *y, bool backward) {
 static void dc__concat_forward(dc_tensor *y) { dc__join_all(y, false); }
 static void dc__join_backward(dc_tensor *y) { dc__join_all(y, true); }
 
-DC__RECORD(concat, "dx_i = its part of dy", dc__join_shape, dc__concat_forward, dc__join_backward,
-           false);
+DC__RECORD(concat, "dx_i = its part of dy", dc__shape_in_state, dc__concat_forward,
+           dc__join_backward);
 
 DC_API dc_tensor *dc_concat(dc_tensors parts, int axis) {
     dc_context *ctx = dc__context_of("dc_concat", parts);
@@ -4679,8 +4603,8 @@ static void dc__pad_forward(dc_tensor *y) {
     dc__join_all(y, false);
 }
 
-DC__RECORD(pad, "dx = dy without the padding", dc__join_shape, dc__pad_forward, dc__join_backward,
-           false);
+DC__RECORD(pad, "dx = dy without the padding", dc__shape_in_state, dc__pad_forward,
+           dc__join_backward);
 
 DC_API dc_tensor *dc_pad(dc_tensor *x, int axis, int64_t before, int64_t after, dc_real value) {
     dc__check("dc_pad", 1, x);
@@ -4697,8 +4621,6 @@ DC_API dc_tensor *dc_pad(dc_tensor *x, int axis, int64_t before, int64_t after, 
 
 typedef struct dc__view { dc_shape shape; int64_t start; } dc__view;
 
-static dc_shape dc__view_shape(const dc_tensor *y) { return ((const dc__view *)y->state)->shape; }
-
 static void dc__view_forward(dc_tensor *y) {
     y->data = y->in[0]->data + ((const dc__view *)y->state)->start;
 }
@@ -4708,9 +4630,13 @@ static void dc__view_backward(dc_tensor *y) {
     y->ctx->kernels->accumulate(y->size, y->grad, dx);
 }
 
-DC__RECORD(reshape, "dx = dy", dc__view_shape, dc__view_forward, dc__view_backward, true);
-DC__RECORD(first, "dx = dy in the slice, 0 elsewhere", dc__view_shape, dc__view_forward,
-           dc__view_backward, true);
+static const dc_op dc__reshape_op = {
+    "reshape", "dx = dy", dc__shape_in_state, dc__view_forward, dc__view_backward, true
+};
+static const dc_op dc__first_op = {
+    "first", "dx = dy in the slice, 0 elsewhere", dc__shape_in_state, dc__view_forward,
+    dc__view_backward, true
+};
 
 static dc_tensor *dc__view_as(const dc_op *op, dc_tensor *x, dc_shape shape, int64_t start) {
     dc__view s = { shape, start };
@@ -4725,10 +4651,8 @@ DC_API dc_tensor *dc_reshape(dc_tensor *x, dc_shape shape) {
     for (int i = 0; i < shape.rank && i < DC_MAX_RANK; i++) {
         if (shape.dim[i] >= 0) continue;
         if (shape.dim[i] != -1 || open >= 0)
-            dc_fail(x->ctx,
-                    "dc_reshape: %s: one size may be -1, for what is left; the others are 0 or "
-                    "more",
-                    DC__SHAPE_TEXT(asked));
+            dc_fail(x->ctx, "dc_reshape: %s: one size may be -1, for what is left; the others are "
+                    "0 or more", DC__SHAPE_TEXT(asked));
         open = i, shape.dim[i] = 1;
     }
     known = dc__count(x->ctx, shape);
@@ -4812,19 +4736,10 @@ static void dc__where_backward(dc_tensor *y) {
 
 DC__OP(where, "da = dy where c, db = dy where not c", dc__same_shape_as_x);
 
-/* The shape that two shapes broadcast to, for those who are not binary ops themselves. */
-static dc_shape dc__common_shape(const char *function, dc_tensor *x, dc_tensor *y) {
-    dc_op op = { .name = function + 3 };                /* After "dc_". */
-    dc_tensor *in[2] = { x, y };
-    dc_tensor probe = { .op = &op, .ctx = x->ctx, .in = in, .inputs = 2 };
-    return dc__broadcast_shape(&probe);
-}
-
 DC_API dc_tensor *dc_where(dc_tensor *condition, dc_tensor *a, dc_tensor *b) {
-    dc__context_of("dc_where", DC_TENSORS(condition, a, b));
-    dc_shape ab = dc__common_shape("dc_where", a, b);
-    dc_tensor shaped = { .shape = ab, .ctx = a->ctx };
-    dc_shape s = dc__common_shape("dc_where", condition, &shaped);
+    dc_context *ctx = dc__context_of("dc_where", DC_TENSORS(condition, a, b));
+    dc_shape s = dc__common_shape(ctx, "where", a->shape, b->shape);
+    s = dc__common_shape(ctx, "where", condition->shape, s);
     condition = dc_expand(dc_detach(condition), s);
     a = dc_expand(a, s);
     b = dc_expand(b, s);
@@ -4834,12 +4749,9 @@ DC_API dc_tensor *dc_where(dc_tensor *condition, dc_tensor *a, dc_tensor *b) {
 /* --- reductions: x seen as [outer, n, inner], where n runs over the named axes --- */
 
 typedef struct dc__reduction {
-    int64_t  outer, n, inner;
-    dc_real  divisor;
-    dc_shape shape;                  /* Of the result. */
+    dc_shape   shape;                /* Of the result. */
+    dc__middle m;
 } dc__reduction;
-
-static dc_shape dc__reduced_shape(const dc_tensor *y) { return ((dc__reduction *)y->state)->shape; }
 
 /* Finds the three sizes. Axes that do not stand side by side are first moved to the end. */
 static dc_tensor *dc__prepare(const char *function, dc_tensor *x, dc_axes axes, bool keepdims,
@@ -4853,113 +4765,94 @@ static dc_tensor *dc__prepare(const char *function, dc_tensor *x, dc_axes axes, 
         if (reduced[axis]) dc_fail(x->ctx, "%s: axis %d is named twice", function, axis);
         reduced[axis] = true;
     }
-    *r = (dc__reduction){ .outer = 1, .n = 1, .inner = 1, .divisor = 1 };
+    *r = (dc__reduction){ .m = { 1, 1, 1, 1 } };
     dc_axes order = { .count = x->shape.rank };
-    int kept = 0, changes = 0;
+    int kept = 0, groups = 0;
     for (int i = 0; i < x->shape.rank; i++) {
         if (keepdims || !reduced[i])
             r->shape.dim[r->shape.rank++] = reduced[i] ? 1 : x->shape.dim[i];
-        changes += i > 0 && reduced[i] != reduced[i - 1];
+        groups += reduced[i] && (i == 0 || !reduced[i - 1]);
         if (!reduced[i]) order.axis[kept++] = i;
     }
-    for (int i = 0, to = kept; i < x->shape.rank; i++)
-        if (reduced[i]) order.axis[to++] = i;
-    bool scattered = changes > 2 || (changes == 2 && reduced[0]);
+    if (groups > 1) {
+        for (int i = 0, to = kept; i < x->shape.rank; i++)
+            if (reduced[i]) order.axis[to++] = i;
+        for (int i = 0; i < x->shape.rank; i++) reduced[i] = i >= kept;
+        x = dc_permute(x, order);
+    }
     bool seen = false;
     for (int i = 0; i < x->shape.rank; i++) {
-        bool is_reduced = scattered ? i >= kept : reduced[i];
-        int64_t size = x->shape.dim[scattered ? order.axis[i] : i];
-        seen |= is_reduced;
-        *(is_reduced ? &r->n : seen ? &r->inner : &r->outer) *= size;
+        seen |= reduced[i];
+        *(reduced[i] ? &r->m.n : seen ? &r->m.inner : &r->m.outer) *= x->shape.dim[i];
     }
-    return scattered ? dc_permute(x, order) : x;
+    return x;
 }
 
-static dc_axes dc__all_axes(const dc_tensor *x) {
-    dc_axes axes = { .count = x ? x->shape.rank : 0 };
-    for (int i = 0; i < axes.count; i++) axes.axis[i] = i;
-    return axes;
+#define DC__DEFINE(NAME, FORMULA)                                                                  \
+    static void dc__##NAME##_forward(dc_tensor *y) {                                               \
+        const dc__reduction *r = y->state;                                                         \
+        y->ctx->kernels->NAME.forward(&r->m, y->in[0]->data, y->data);                             \
+    }                                                                                              \
+    static void dc__##NAME##_backward(dc_tensor *y) {                                              \
+        const dc__reduction *r = y->state;                                                         \
+        y->ctx->kernels->NAME.backward(&r->m, y->in[0]->data, y->data, y->grad,                    \
+                                       dc_grad_data(y->in[0]));                                    \
+    }                                                                                              \
+    DC__OP(NAME, FORMULA, dc__shape_in_state);
+DC__REDUCTION_OPS(DC__DEFINE)
+#undef DC__DEFINE
+DC__RECORD(mean, "dx_i = dy / n", dc__shape_in_state, dc__sum_forward, dc__sum_backward);
+
+static void dc__argmax_forward(dc_tensor *y) {
+    const dc__reduction *r = y->state;
+    y->ctx->kernels->argmax(&r->m, y->in[0]->data, y->data);
 }
 
-static void dc__not_empty(const char *function, const dc_tensor *x, const dc__reduction *r) {
-    if (!r->n)
+DC__RECORD(argmax, "no gradient", dc__shape_in_state, dc__argmax_forward, NULL);
+
+/* An empty sum is 0, an empty product 1; else there must be something. */
+static dc_tensor *dc__reduce_by(const dc_op *op, const char *function, dc_tensor *x, dc_axes axes,
+                                bool keepdims) {
+    dc__reduction r;
+    x = dc__prepare(function, x, axes, keepdims, &r);
+    if (!r.m.n && op != &dc__sum_op && op != &dc__prod_op)
         dc_fail(x->ctx, "%s: of no elements at all (shape %s)", function, DC__SHAPE_TEXT(x->shape));
+    if (op == &dc__mean_op) r.m.divisor = (dc_real)r.m.n;
+    return dc__apply1(op, x, &r, sizeof r);
 }
-
-/* y = sum_i x_i / divisor,  dx_i = dy / divisor */
-static void dc__sum_forward(dc_tensor *y) {
-    const dc__reduction *r = y->state;
-    y->ctx->kernels->sum(r->outer, r->n, r->inner, y->in[0]->data, y->data, r->divisor);
-}
-
-static void dc__sum_backward(dc_tensor *y) {
-    const dc__reduction *r = y->state;
-    y->ctx->kernels->spread(r->outer, r->n, r->inner, y->grad, dc_grad_data(y->in[0]), r->divisor);
-}
-
-DC__OP(sum, "dx_i = dy", dc__reduced_shape);
-DC__RECORD(mean, "dx_i = dy / n", dc__reduced_shape, dc__sum_forward, dc__sum_backward, false);
 
 DC_API dc_tensor *dc_sum_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    dc__reduction r;
-    x = dc__prepare("dc_sum", x, axes, keepdims, &r);
-    return dc__apply1(&dc__sum_op, x, &r, sizeof r);
+    return dc__reduce_by(&dc__sum_op, "dc_sum", x, axes, keepdims);
 }
 
 DC_API dc_tensor *dc_mean_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    dc__reduction r;
-    x = dc__prepare("dc_mean", x, axes, keepdims, &r);
-    dc__not_empty("dc_mean", x, &r);
-    r.divisor = (dc_real)r.n;
-    return dc__apply1(&dc__mean_op, x, &r, sizeof r);
+    return dc__reduce_by(&dc__mean_op, "dc_mean", x, axes, keepdims);
 }
-
-/* y = max_i x_i,  dx_i = dy / ties where x_i = y */
-static void dc__max_forward(dc_tensor *y) {
-    const dc__reduction *r = y->state;
-    (y->ctx->kernels->max)(r->outer, r->n, r->inner, y->in[0]->data, y->data);
-}
-
-static void dc__max_backward(dc_tensor *y) {
-    const dc__reduction *r = y->state;
-    y->ctx->kernels->max_backward(r->outer, r->n, r->inner, y->in[0]->data, y->data, y->grad,
-                                  dc_grad_data(y->in[0]));
-}
-
-DC__OP(max, "dx_i = dy where x_i is the largest", dc__reduced_shape);
 
 DC_API dc_tensor *dc_max_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    dc__reduction r;
-    x = dc__prepare("dc_max", x, axes, keepdims, &r);
-    dc__not_empty("dc_max", x, &r);
-    return dc__apply1(&dc__max_op, x, &r, sizeof r);
+    return dc__reduce_by(&dc__max_op, "dc_max", x, axes, keepdims);
 }
 
 DC_API dc_tensor *dc_min_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    dc__reduction r;
-    x = dc__prepare("dc_min", x, axes, keepdims, &r);
-    dc__not_empty("dc_min", x, &r);
-    return dc_neg(dc__apply1(&dc__max_op, dc_neg(x), &r, sizeof r));
+    dc__check("dc_min", 1, x);
+    return dc_neg(dc__reduce_by(&dc__max_op, "dc_min", dc_neg(x), axes, keepdims));
 }
-
-/* y = prod_i x_i,  dx_i = dy prod_(j != i) x_j */
-static void dc__prod_forward(dc_tensor *y) {
-    const dc__reduction *r = y->state;
-    y->ctx->kernels->prod(r->outer, r->n, r->inner, y->in[0]->data, y->data);
-}
-
-static void dc__prod_backward(dc_tensor *y) {
-    const dc__reduction *r = y->state;
-    y->ctx->kernels->prod_backward(r->outer, r->n, r->inner, y->in[0]->data, y->grad,
-                                   dc_grad_data(y->in[0]));
-}
-
-DC__OP(prod, "dx_i = dy prod_(j != i) x_j", dc__reduced_shape);
 
 DC_API dc_tensor *dc_prod_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    dc__reduction r;
-    x = dc__prepare("dc_prod", x, axes, keepdims, &r);
-    return dc__apply1(&dc__prod_op, x, &r, sizeof r);
+    return dc__reduce_by(&dc__prod_op, "dc_prod", x, axes, keepdims);
+}
+
+DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis) {
+    return dc__reduce_by(&dc__argmax_op, "dc_argmax", x, DC_AXES(axis), false);
+}
+
+DC_API dc_tensor *dc_argmin(dc_tensor *x, int axis) { return dc_argmax(dc_neg(x), axis); }
+
+DC_API dc_tensor *dc_cumsum(dc_tensor *x, int axis) {
+    dc__check("dc_cumsum", 1, x);
+    axis = dc__axis_of("dc_cumsum", x, axis, 0);
+    dc__reduction r = { x->shape, dc__middle_of(x->shape, axis) };
+    return dc__apply1(&dc__cumsum_op, x, &r, sizeof r);
 }
 
 /* The square root of a sum of squares. Its slope 1 / 2y is infinite at 0, where 0 will do. */
@@ -4969,30 +4862,35 @@ static void dc__root_backward(dc_tensor *y) {
         dx[i] += y->data[i] == 0 ? 0 : y->grad[i] * DC__C(0.5) / y->data[i];
 }
 
-DC__RECORD(root, "dx = dy / 2y, 0 at 0", dc__same_shape_as_x, dc__sqrt_forward, dc__root_backward,
-           false);
+DC__RECORD(root, "dx = dy / 2y, 0 at 0", dc__same_shape_as_x, dc__sqrt_forward, dc__root_backward);
 
 DC_API dc_tensor *dc_norm_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    dc__reduction r;
-    x = dc__prepare("dc_norm", x, axes, keepdims, &r);
-    return dc__apply1(&dc__root_op, dc__apply1(&dc__sum_op, dc_square(x), &r, sizeof r), NULL, 0);
+    dc__check("dc_norm", 1, x);
+    x = dc__reduce_by(&dc__sum_op, "dc_norm", dc_square(x), axes, keepdims);
+    return dc__apply1(&dc__root_op, x, NULL, 0);
 }
 
 /* var = sum (x - mean)^2 / (n - correction) */
 DC_API dc_tensor *dc_var_over(dc_tensor *x, dc_axes axes, bool keepdims, int correction) {
     dc__reduction r;
     dc__prepare("dc_var", x, axes, keepdims, &r);
-    if (r.n <= correction)
+    if (r.m.n <= correction)
         dc_fail(x->ctx, "dc_var: of %lld elements with correction %d; more elements than that are "
-                "needed", (long long)r.n, correction);
+                "needed", (long long)r.m.n, correction);
     dc_tensor *squares = dc_square(dc_sub(x, dc_mean_over(x, axes, true)));
     squares = dc__prepare("dc_var", squares, axes, keepdims, &r);
-    r.divisor = (dc_real)(r.n - correction);
+    r.m.divisor = (dc_real)(r.m.n - correction);
     return dc__apply1(&dc__mean_op, squares, &r, sizeof r);
 }
 
 DC_API dc_tensor *dc_std_over(dc_tensor *x, dc_axes axes, bool keepdims, int correction) {
     return dc__apply1(&dc__root_op, dc_var_over(x, axes, keepdims, correction), NULL, 0);
+}
+
+static dc_axes dc__all_axes(const dc_tensor *x) {
+    dc_axes axes = { .count = x ? x->shape.rank : 0 };
+    for (int i = 0; i < axes.count; i++) axes.axis[i] = i;
+    return axes;
 }
 
 DC_API dc_tensor *dc_sum (dc_tensor *x) { return dc_sum_over (x, dc__all_axes(x), false); }
@@ -5003,41 +4901,6 @@ DC_API dc_tensor *dc_prod(dc_tensor *x) { return dc_prod_over(x, dc__all_axes(x)
 DC_API dc_tensor *dc_norm(dc_tensor *x) { return dc_norm_over(x, dc__all_axes(x), false); }
 DC_API dc_tensor *dc_var(dc_tensor *x, int c) { return dc_var_over(x, dc__all_axes(x), false, c); }
 DC_API dc_tensor *dc_std(dc_tensor *x, int c) { return dc_std_over(x, dc__all_axes(x), false, c); }
-
-static void dc__argmax_forward(dc_tensor *y) {
-    const dc__reduction *r = y->state;
-    y->ctx->kernels->argmax(r->outer, r->n, r->inner, y->in[0]->data, y->data);
-}
-
-DC__RECORD(argmax, "no gradient", dc__reduced_shape, dc__argmax_forward, NULL, false);
-
-DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis) {
-    dc__reduction r;
-    x = dc__prepare("dc_argmax", x, DC_AXES(axis), false, &r);
-    dc__not_empty("dc_argmax", x, &r);
-    return dc__apply1(&dc__argmax_op, x, &r, sizeof r);
-}
-
-DC_API dc_tensor *dc_argmin(dc_tensor *x, int axis) { return dc_argmax(dc_neg(x), axis); }
-
-/* y_i = x_0 + ... + x_i,  dx_i = dy_i + ... + dy_(n-1) */
-static void dc__cumsum_forward(dc_tensor *y) {
-    const dc__reduction *r = y->state;
-    y->ctx->kernels->cumsum(r->outer, r->n, r->inner, y->in[0]->data, y->data, false);
-}
-
-static void dc__cumsum_backward(dc_tensor *y) {
-    const dc__reduction *r = y->state;
-    y->ctx->kernels->cumsum(r->outer, r->n, r->inner, y->grad, dc_grad_data(y->in[0]), true);
-}
-
-DC__OP(cumsum, "dx_i = dy_i + ... + dy_(n-1)", dc__same_shape_as_x);
-
-DC_API dc_tensor *dc_cumsum(dc_tensor *x, int axis) {
-    dc__reduction r;
-    x = dc__prepare("dc_cumsum", x, DC_AXES(axis), false, &r);
-    return dc__apply1(&dc__cumsum_op, x, &r, sizeof r);
-}
 
 /* --- reading by index --- */
 
@@ -5082,38 +4945,33 @@ DC_API dc_tensor *dc_gather(dc_tensor *table, dc_tensor *rows) {
 }
 
 /* y[o, i, j] = x[o, index[o, i, j], j],  dx[o, index[o, i, j], j] += dy[o, i, j] */
-typedef struct dc__take_state { int64_t outer, n, m, inner; } dc__take_state;
+typedef struct dc__take_state { dc__middle m; int64_t count; } dc__take_state;
 
-static dc_shape dc__take_shape(const dc_tensor *y) { return y->in[1]->shape; }
+static dc_shape dc__take_along_shape(const dc_tensor *y) { return y->in[1]->shape; }
 
-static void dc__take_forward(dc_tensor *y) {
+static void dc__take_along_forward(dc_tensor *y) {
     const dc__take_state *s = y->state;
-    y->ctx->kernels->take(s->outer, s->n, s->m, s->inner, y->in[0]->data, y->in[1]->data, y->data);
+    y->ctx->kernels->take(&s->m, s->count, y->in[0]->data, y->in[1]->data, y->data);
 }
 
-static void dc__take_backward(dc_tensor *y) {
+static void dc__take_along_backward(dc_tensor *y) {
     const dc__take_state *s = y->state;
-    y->ctx->kernels->put(s->outer, s->n, s->m, s->inner, y->grad, y->in[1]->data,
-                         dc_grad_data(y->in[0]));
+    y->ctx->kernels->put(&s->m, s->count, y->grad, y->in[1]->data, dc_grad_data(y->in[0]));
 }
 
-static const dc_op dc__take_op = {
-    "take_along", "dx[index_i] += dy_i", dc__take_shape, dc__take_forward, dc__take_backward, false
-};
+DC__OP(take_along, "dx[index_i] += dy_i", dc__take_along_shape);
 
 DC_API dc_tensor *dc_take_along(dc_tensor *x, dc_tensor *index, int axis) {
     dc_context *ctx = dc__context_of("dc_take_along", DC_TENSORS(x, index));
     axis = dc__axis_of("dc_take_along", x, axis, 0);
-    dc__take_state s = { 1, x->shape.dim[axis], 0, 1 };
+    dc__take_state s = { dc__middle_of(x->shape, axis), 0 };
     dc_shape aligned = index->shape;
-    if (aligned.rank == x->shape.rank) s.m = aligned.dim[axis], aligned.dim[axis] = s.n;
+    if (aligned.rank == x->shape.rank) s.count = aligned.dim[axis], aligned.dim[axis] = s.m.n;
     if (!dc__same_shape(aligned, x->shape))
         dc_fail(ctx, "dc_take_along: an index %s for %s; all sizes but that of axis %d must agree",
                 DC__SHAPE_TEXT(index->shape), DC__SHAPE_TEXT(x->shape), axis);
-    for (int i = 0; i < axis; i++) s.outer *= x->shape.dim[i];
-    for (int i = axis + 1; i < x->shape.rank; i++) s.inner *= x->shape.dim[i];
-    dc__check_index("dc_take_along", index, s.n);
-    return dc__apply2(&dc__take_op, x, dc_detach(index), &s, sizeof s);
+    dc__check_index("dc_take_along", index, s.m.n);
+    return dc__apply2(&dc__take_along_op, x, dc_detach(index), &s, sizeof s);
 }
 
 DC_API dc_tensor *dc_one_hot(dc_tensor *labels, int64_t classes) {
@@ -5185,6 +5043,14 @@ static dc__matrix_view dc__as_matrix(const dc_tensor *t, const dc_real *data, bo
 
 static dc__matrix dc__flipped(dc__matrix m) { return (dc__matrix){ m.data, m.column, m.row }; }
 
+/* (A B)^T = B^T A^T */
+static dc__product dc__transposed(dc__product p) {
+    dc__matrix a = p.a;
+    int64_t m = p.m;
+    p.m = p.n, p.n = m, p.a = dc__flipped(p.b), p.b = dc__flipped(a);
+    return p;
+}
+
 static void dc__cannot_multiply(const dc_tensor *c, bool transpose_a, bool transpose_b) {
     dc_shape a = c->in[0]->shape, b = c->in[1]->shape;
     dc_fail(c->ctx, "dc_matmul: cannot multiply %s%s by %s%s; the inner sizes must agree (%lld and "
@@ -5199,10 +5065,9 @@ static dc_shape dc__matmul_shape(const dc_tensor *c) {
     dc__matrix_view ma = dc__as_matrix(a, NULL, s->transpose_a);
     dc__matrix_view mb = dc__as_matrix(b, NULL, s->transpose_b);
     if (ma.columns != mb.rows) dc__cannot_multiply(c, s->transpose_a, s->transpose_b);
-    dc_tensor lead_a = { .shape = a->shape, .ctx = c->ctx };
-    dc_tensor lead_b = { .shape = b->shape, .ctx = c->ctx };
-    lead_a.shape.rank -= 2, lead_b.shape.rank -= 2;
-    dc_shape shape = dc__common_shape("dc_matmul", &lead_a, &lead_b);
+    dc_shape lead_a = a->shape, lead_b = b->shape;
+    lead_a.rank -= 2, lead_b.rank -= 2;
+    dc_shape shape = dc__common_shape(c->ctx, "matmul", lead_a, lead_b);
     shape.dim[shape.rank++] = ma.rows, shape.dim[shape.rank++] = mb.columns;
     return shape;
 }
@@ -5228,48 +5093,35 @@ static dc__walk dc__batches_of(const dc_tensor *c, int64_t *rows) {
     return w;
 }
 
-static void dc__matmul_forward(dc_tensor *c) {
+static void dc__matmul(dc_tensor *c, bool backward) {
     const dc__matmul_state *s = c->state;
+    const dc__kernels *kernels = c->ctx->kernels;
     dc__matrix_view a = dc__as_matrix(c->in[0], c->in[0]->data, s->transpose_a);
     dc__matrix_view b = dc__as_matrix(c->in[1], c->in[1]->data, s->transpose_b);
-    int64_t x = 0, y = 0, index[DC_MAX_RANK] = { 0 };
-    int64_t a_size = a.rows * a.columns, b_size = b.rows * b.columns;
-    dc__walk w = dc__batches_of(c, &a.rows);
-    dc_real *out = c->data;
+    const int64_t a_size = a.rows * a.columns, b_size = b.rows * b.columns;
+    const dc__walk w = dc__batches_of(c, &a.rows);
+    const int64_t m = a.rows, k = a.columns, n = b.columns;
+    dc_real *da = backward ? dc_grad_data(c->in[0]) : NULL;
+    dc_real *db = backward ? dc_grad_data(c->in[1]) : NULL;
+    int64_t at = 0, x = 0, y = 0, index[DC_MAX_RANK] = { 0 };
     if (!c->size) return;
     do {
-        dc__matrix ma = a.at, mb = b.at;
+        dc__matrix ma = a.at, mb = b.at, dc = { backward ? c->grad + at : NULL, n, 1 };
         ma.data += x * a_size, mb.data += y * b_size;
-        dc__multiply((dc__product){ c->ctx->kernels, a.rows, b.columns, a.columns, ma, mb, out,
-                                    .add = false });
-        out += a.rows * b.columns;
+        if (!backward) dc__multiply((dc__product){ kernels, m, n, k, ma, mb, c->data + at,
+                                                   .add = false });
+        dc__product to_a = { kernels, m, k, n, dc, dc__flipped(mb), da, .add = true };
+        dc__product to_b = { kernels, k, n, m, dc__flipped(ma), dc, db, .add = true };
+        if (s->transpose_a) to_a = dc__transposed(to_a);
+        if (s->transpose_b) to_b = dc__transposed(to_b);
+        if (da) to_a.c += x * a_size, dc__multiply(to_a);
+        if (db) to_b.c += y * b_size, dc__multiply(to_b);
+        at += m * n;
     } while (dc__next_row(&w, index, &x, &y));
 }
 
-static void dc__matmul_backward(dc_tensor *c) {
-    const dc__matmul_state *s = c->state;
-    dc__matrix_view a = dc__as_matrix(c->in[0], c->in[0]->data, s->transpose_a);
-    dc__matrix_view b = dc__as_matrix(c->in[1], c->in[1]->data, s->transpose_b);
-    int64_t x = 0, y = 0, index[DC_MAX_RANK] = { 0 };
-    int64_t a_size = a.rows * a.columns, b_size = b.rows * b.columns;
-    dc__walk w = dc__batches_of(c, &a.rows);
-    dc_real *da = dc_grad_data(c->in[0]), *db = dc_grad_data(c->in[1]);
-    dc__matrix dc = { c->grad, b.columns, 1 };
-    int64_t m = a.rows, k = a.columns, n = b.columns;
-    const dc__kernels *kernels = c->ctx->kernels;
-    if (!c->size) return;
-    do {
-        dc__matrix ma = a.at, mb = b.at, mc = dc__flipped(dc);
-        ma.data += x * a_size, mb.data += y * b_size;
-        dc__product to_a = { kernels, m, k, n, dc, dc__flipped(mb), da, .add = true };
-        dc__product to_b = { kernels, k, n, m, dc__flipped(ma), dc, db, .add = true };
-        if (s->transpose_a) to_a.m = k, to_a.n = m, to_a.a = mb, to_a.b = mc;
-        if (s->transpose_b) to_b.m = n, to_b.n = k, to_b.a = mc, to_b.b = ma;
-        if (da) to_a.c += x * a_size, dc__multiply(to_a);
-        if (db) to_b.c += y * b_size, dc__multiply(to_b);
-        dc.data += m * n, mc.data += m * n;
-    } while (dc__next_row(&w, index, &x, &y));
-}
+static void dc__matmul_forward(dc_tensor *c) { dc__matmul(c, false); }
+static void dc__matmul_backward(dc_tensor *c) { dc__matmul(c, true); }
 
 DC__OP(matmul, "dA = dC B^T, dB = A^T dC", dc__matmul_shape);
 
@@ -5435,8 +5287,7 @@ static void dc__by_rows(int64_t rows, dc__row_work w) {
         dc__by_rows(dc__rows(y), (dc__row_work){ .backward = y->ctx->kernels->NAME##_backward,     \
             .n = dc__last(y), .y = y->data, .dy = y->grad, .dx = dc_grad_data(y->in[0]) });        \
     }                                                                                              \
-    static const dc_op dc__##NAME##_op = { #NAME, FORMULA, dc__rows_shape, dc__##NAME##_forward,   \
-                                           dc__##NAME##_backward, false };                         \
+    DC__OP(NAME, FORMULA, dc__rows_shape);                                                         \
     DC_API dc_tensor *dc_##NAME(dc_tensor *x) { return dc__apply1(&dc__##NAME##_op, x, NULL, 0); }
 DC__DEFINE(softmax, "dx_i = y_i (dy_i - sum_j dy_j y_j)")
 DC__DEFINE(log_softmax, "dx_i = dy_i - e^y_i sum_j dy_j")
@@ -5473,10 +5324,8 @@ typedef struct dc__norm_state { dc_real epsilon, *mean, *scale; } dc__norm_state
 static void dc__layer_norm_forward(dc_tensor *y) {
     dc__norm_state *s = y->state;
     int64_t rows = dc__rows(y);
-    s->mean = dc__temporary(y->ctx, (size_t)rows * sizeof(dc_real));
-    s->scale = dc__temporary(y->ctx, (size_t)rows * sizeof(dc_real));
-    y->ctx->kernels->layer_norm(rows, dc__last(y), y->in[0]->data, y->data, s->mean, s->scale,
-                                s->epsilon);
+    s->scale = dc__temporary(y->ctx, (size_t)rows * sizeof *s->scale);
+    y->ctx->kernels->layer_norm(rows, dc__last(y), y->in[0]->data, y->data, s->scale, s->epsilon);
 }
 
 static void dc__layer_norm_backward(dc_tensor *y) {
@@ -5485,10 +5334,8 @@ static void dc__layer_norm_backward(dc_tensor *y) {
                                          dc_grad_data(y->in[0]));
 }
 
-static const dc_op dc__layer_norm_op = {
-    "layer_norm_op", "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
-    dc__layer_norm_forward, dc__layer_norm_backward, false
-};
+DC__RECORD(layer_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
+           dc__layer_norm_forward, dc__layer_norm_backward);
 
 static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bias) {
     dc__check_vector(y->ctx, "normalisation: the gain", y->shape, gain);
@@ -5500,27 +5347,26 @@ static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bi
 DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_real epsilon)
 {
     dc__norm_state s = { .epsilon = epsilon };
-    return dc__gain_and_bias(dc__apply1(&dc__layer_norm_op, x, &s, sizeof s), gain, bias);
+    return dc__gain_and_bias(dc__apply1(&dc__layer_norm_op_op, x, &s, sizeof s), gain, bias);
 }
 
 /* By column, the statistics from the rows. x - mean and its square are taken row by row. */
 static void dc__batch_norm_forward(dc_tensor *y) {
     dc__norm_state *s = y->state;
     const dc__kernels *k = y->ctx->kernels;
-    int64_t rows = dc__rows(y), n = dc__last(y);
-    dc_mark mark;
+    const int64_t rows = dc__rows(y), n = dc__last(y);
+    const dc__middle columns = { 1, rows, n, (dc_real)rows };
     s->mean = dc__temporary(y->ctx, 2 * (size_t)n * sizeof(dc_real));
     s->scale = dc__temporary(y->ctx, (size_t)n * sizeof(dc_real));
-    k->sum(1, rows, n, y->in[0]->data, s->mean, (dc_real)rows);
+    k->sum.forward(&columns, y->in[0]->data, s->mean);
     for (int64_t r = 0; r < rows; r++)
         k->sub.forward(n, y->in[0]->data + r * n, s->mean, y->data + r * n, 0);
-    mark = dc_begin(y->ctx);
+    dc_mark mark = dc_begin(y->ctx);
     dc_real *squares = dc__temporary(y->ctx, (size_t)y->size * sizeof *squares), *var = s->mean + n;
     k->square.forward(y->size, y->data, squares, 0, 0);
-    k->sum(1, rows, n, squares, var, (dc_real)rows);
+    k->sum.forward(&columns, squares, var);
     dc_end(y->ctx, mark);
-    k->shift.forward(n, var, s->scale, s->epsilon, 0);
-    for (int64_t i = 0; i < n; i++) s->scale[i] = 1 / DC__SQRT(s->scale[i]);
+    for (int64_t i = 0; i < n; i++) s->scale[i] = 1 / DC__SQRT(var[i] + s->epsilon);
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < n; i++) y->data[r * n + i] *= s->scale[i];
 }
@@ -5528,20 +5374,19 @@ static void dc__batch_norm_forward(dc_tensor *y) {
 static void dc__batch_norm_backward(dc_tensor *y) {
     const dc__norm_state *s = y->state;
     const dc__kernels *k = y->ctx->kernels;
-    int64_t rows = dc__rows(y), n = dc__last(y);
+    const int64_t rows = dc__rows(y), n = dc__last(y);
+    const dc__middle columns = { 1, rows, n, (dc_real)rows };
     dc_real *dx = dc_grad_data(y->in[0]);
     dc_real *means = dc__temporary(y->ctx, 2 * (size_t)n * sizeof *means);
     dc_real *products = dc__temporary(y->ctx, (size_t)y->size * sizeof *products);
     k->mul.forward(y->size, y->grad, y->data, products, 0);
-    k->sum(1, rows, n, y->grad, means, (dc_real)rows);
-    k->sum(1, rows, n, products, means + n, (dc_real)rows);
+    k->sum.forward(&columns, y->grad, means);
+    k->sum.forward(&columns, products, means + n);
     k->batch_norm_backward(rows, n, y->data, s->scale, y->grad, means, means + n, dx);
 }
 
-static const dc_op dc__batch_norm_op = {
-    "batch_norm_op", "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
-    dc__batch_norm_forward, dc__batch_norm_backward, false
-};
+DC__RECORD(batch_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
+           dc__batch_norm_forward, dc__batch_norm_backward);
 
 /* running = (1 - momentum) running + momentum batch; the running variance is the unbiased one. */
 static void dc__update_running(dc_tensor *y, dc_tensor *mean, dc_tensor *var, dc_real momentum) {
@@ -5574,7 +5419,7 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
         dc_fail(ctx, "dc_batch_norm_op: a batch of one sample (%s) has no variance; choose "
                 "a batch_size that leaves none at the end of an epoch", DC__SHAPE_TEXT(x->shape));
     dc__norm_state s = { .epsilon = epsilon };
-    dc_tensor *y = dc__apply1(&dc__batch_norm_op, x, &s, sizeof s);
+    dc_tensor *y = dc__apply1(&dc__batch_norm_op_op, x, &s, sizeof s);
     dc__update_running(y, running_mean, running_var, momentum);
     return dc__gain_and_bias(y, gain, bias);
 }
@@ -5601,10 +5446,8 @@ static void dc__dropout_backward(dc_tensor *y) {
     y->ctx->kernels->dropout_backward(y->size, s->keep, y->grad, dc_grad_data(y->in[0]));
 }
 
-static const dc_op dc__dropout_op = {
-    "dropout_op", "dx = dy mask / (1 - rate)", dc__same_shape_as_x, dc__dropout_forward,
-    dc__dropout_backward, false
-};
+DC__RECORD(dropout_op, "dx = dy mask / (1 - rate)", dc__same_shape_as_x, dc__dropout_forward,
+           dc__dropout_backward);
 
 /* The mask's address: the layer, how often it ran since the last step, the step. */
 static dc_tensor *dc__dropout(dc_tensor *x, dc_real rate, uint32_t owner, uint32_t call) {
@@ -5614,7 +5457,7 @@ static dc_tensor *dc__dropout(dc_tensor *x, dc_real rate, uint32_t owner, uint32
     if (!ctx->training || rate == 0) return x;
     dc__random random = dc__stream(ctx, DC__FOR_DROPOUT, owner, call, ctx->steps);
     dc__dropout_state s = { random, rate, NULL };
-    return dc__apply1(&dc__dropout_op, x, &s, sizeof s);
+    return dc__apply1(&dc__dropout_op_op, x, &s, sizeof s);
 }
 
 DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate) {
@@ -5630,8 +5473,7 @@ DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate) {
 
 static const dc_loss_options dc__mean_loss;            /* All zero: the mean. */
 
-static const dc_loss_options *dc__or_mean(const dc_loss_options *o)
-{
+static const dc_loss_options *dc__or_mean(const dc_loss_options *o) {
     return o ? o : &dc__mean_loss;
 }
 
@@ -5667,9 +5509,8 @@ static dc_tensor *dc__elementwise_loss(const char *function, const dc_op *op, dc
 }
 
 #define DC__DEFINE(NAME, OP)                                                                       \
-    DC_API dc_tensor *dc_##NAME##_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options) \
-    {                                                                                              \
-        return dc__elementwise_loss("dc_" #NAME, &dc__##OP##_op, y, t, options);                   \
+    DC_API dc_tensor *dc_##NAME##_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {     \
+        return dc__elementwise_loss("dc_" #NAME, &dc__##OP##_op, y, t, o);                         \
     }
 DC__DEFINE(mse, squared_error)
 DC__DEFINE(mae, absolute_error)
@@ -5698,16 +5539,22 @@ static void dc__check_class_weights(const char *function, const dc_tensor *y,
                 (long long)o->class_weights->size, (long long)dc__last(y));
 }
 
+/* The labels, one a sample. */
+static dc_tensor *dc__labels_like(const char *function, dc_tensor *y, dc_tensor *labels) {
+    dc_shape samples = y->shape;
+    samples.rank--;
+    labels = dc__target_like(function, y, samples, labels);
+    dc__check_index(function, labels, dc__last(y));
+    return labels;
+}
+
 static dc_tensor *dc__sum_last(dc_tensor *x) { return dc_sum_over(x, DC_AXES(-1), false); }
 
 /* -w[label] log_p[label], of each sample; *weights receives w[label], or stays NULL. */
 static dc_tensor *dc__pick(const char *function, dc_tensor *log_p, dc_tensor *labels,
                            const dc_loss_options *o, dc_tensor **weights) {
-    dc_shape samples = log_p->shape;
-    samples.rank--;
-    labels = dc__target_like(function, log_p, samples, labels);
+    labels = dc__labels_like(function, log_p, labels);
     dc__check_class_weights(function, log_p, o);
-    dc__check_index(function, labels, dc__last(log_p));
     dc_tensor *picked = dc_neg(dc_squeeze(dc_take_along(log_p, dc_unsqueeze(labels, -1), -1), -1));
     if (!o->class_weights) return picked;
     *weights = dc_gather(dc_reshape(o->class_weights, DC_SHAPE(o->class_weights->size)), labels);
@@ -5746,7 +5593,7 @@ static void dc__fused_nll_forward(dc_tensor *y) {
                                       .x = x->data, .y = s->log_p });
     for (int64_t r = 0; r < rows; r++)
         each[r] = -s->log_p[r * n + (int64_t)y->in[1]->data[r]];
-    y->ctx->kernels->sum(1, rows, 1, each, y->data, s->divisor);
+    y->ctx->kernels->sum.forward(&(dc__middle){ 1, rows, 1, s->divisor }, each, y->data);
 }
 
 static void dc__fused_nll_backward(dc_tensor *y) {
@@ -5760,18 +5607,13 @@ static void dc__fused_nll_backward(dc_tensor *y) {
                                       .y = s->log_p, .dy = g, .dx = dc_grad_data(x) });
 }
 
-static const dc_op dc__fused_nll_op = {
-    "cross_entropy", "dx_i = dy (softmax(x)_i - [i is the label]) / samples", dc__scalar_shape,
-    dc__fused_nll_forward, dc__fused_nll_backward, false
-};
+DC__RECORD(cross_entropy, "dx_i = dy (softmax(x)_i - [i is the label]) / samples",
+           dc__scalar_shape, dc__fused_nll_forward, dc__fused_nll_backward);
 
 static dc_tensor *dc__fused_nll(dc_tensor *logits, dc_tensor *labels, dc_reduction reduction) {
-    dc_shape samples = logits->shape;
-    samples.rank--;
-    labels = dc__target_like("dc_cross_entropy", logits, samples, labels);
-    dc__check_index("dc_cross_entropy", labels, dc__last(logits));
+    labels = dc__labels_like("dc_cross_entropy", logits, labels);
     dc__nll_state s = { reduction == DC_SUM ? 1 : (dc_real)labels->size, NULL };
-    return dc__apply2(&dc__fused_nll_op, logits, dc_detach(labels), &s, sizeof s);
+    return dc__apply2(&dc__cross_entropy_op, logits, dc_detach(labels), &s, sizeof s);
 }
 
 /* Smoothing moves the part s of each target from its class to all C of them (Szegedy et al. 2015,
@@ -5843,9 +5685,8 @@ DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_
     X( cosine_loss,        "cosine",               false )
 
 #define DC__DEFINE(NAME, RECORD, IS_CLASSIFIER)                                                    \
-    DC_API dc_tensor *dc_##NAME(dc_tensor *y, dc_tensor *t)                                        \
-    {                                                                                              \
-        return dc_##NAME##_with(y, t, NULL);                                             \
+    DC_API dc_tensor *dc_##NAME(dc_tensor *y, dc_tensor *t) {                                      \
+        return dc_##NAME##_with(y, t, NULL);                                                       \
     }
 DC__LOSSES(DC__DEFINE)
 #undef DC__DEFINE
@@ -6037,8 +5878,8 @@ typedef struct dc__slot {
     double     rate_factor, weight_decay;  /* Its group's. */
     int64_t    t;                          /* Updates of this parameter; with the products */
     double     power1, power2, mu_product; /* beta1^t, beta2^t; Nadam: mu_1 mu_2 ... mu_t */
-    bool       is_due;                     /* It has a gradient in the present step, whose */
-    dc__step_numbers numbers;              /* numbers are these. */
+    bool       is_due;                     /* It has a gradient in the present step, */
+    dc__step   step;                       /* which is this. */
 } dc__slot;
 
 typedef struct dc__rule {
@@ -6064,9 +5905,25 @@ struct dc_optimizer {
 
 /* --- specifications --- */
 
-DC_API dc_optimizer_spec dc_sgd(double rate) {
-    return (dc_optimizer_spec){ .name = "sgd", .rate = rate };
-}
+/*     NAME       PYTORCH'S DEFAULTS. Lion's sign makes every step equally long, so decay within g
+ *                would be lost; its decay is decoupled. */
+#define DC__OPTIMIZERS(X)                                                                          \
+    X( sgd,       .momentum = 0 )                                                                  \
+    X( rmsprop,   .rho = 0.99, .epsilon = 1e-8 )                                                   \
+    X( adagrad,   .epsilon = 1e-10 )                                                               \
+    X( adadelta,  .rho = 0.9, .epsilon = 1e-6 )                                                    \
+    X( adam,      .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 )                                  \
+    X( adamw,     .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.01,             \
+                  .decoupled = true )                                                              \
+    X( nadam,     .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 )                                  \
+    X( lion,      .beta1 = 0.9, .beta2 = 0.99, .decoupled = true )
+
+#define DC__DEFINE(NAME, ...)                                                                      \
+    DC_API dc_optimizer_spec dc_##NAME(double rate) {                                              \
+        return (dc_optimizer_spec){ .name = #NAME, .rate = rate, __VA_ARGS__ };                    \
+    }
+DC__OPTIMIZERS(DC__DEFINE)
+#undef DC__DEFINE
 
 DC_API dc_optimizer_spec dc_momentum(double rate, double momentum) {
     return (dc_optimizer_spec){ .name = "sgd", .rate = rate, .momentum = momentum };
@@ -6076,40 +5933,6 @@ DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum) {
     dc_optimizer_spec s = dc_momentum(rate, momentum);
     s.nesterov = true;
     return s;
-}
-
-DC_API dc_optimizer_spec dc_rmsprop(double rate) {
-    return (dc_optimizer_spec){ .name = "rmsprop", .rate = rate, .rho = 0.99, .epsilon = 1e-8 };
-}
-
-DC_API dc_optimizer_spec dc_adagrad(double rate) {
-    return (dc_optimizer_spec){ .name = "adagrad", .rate = rate, .epsilon = 1e-10 };
-}
-
-DC_API dc_optimizer_spec dc_adadelta(double rate) {
-    return (dc_optimizer_spec){ .name = "adadelta", .rate = rate, .rho = 0.9, .epsilon = 1e-6 };
-}
-
-static dc_optimizer_spec dc__adam_family(const char *name, double rate) {
-    return (dc_optimizer_spec){
-        .name = name, .rate = rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8
-    };
-}
-
-DC_API dc_optimizer_spec dc_adam (double rate) { return dc__adam_family("adam", rate); }
-DC_API dc_optimizer_spec dc_nadam(double rate) { return dc__adam_family("nadam", rate); }
-
-DC_API dc_optimizer_spec dc_adamw(double rate) {
-    dc_optimizer_spec s = dc__adam_family("adamw", rate);
-    s.weight_decay = 0.01, s.decoupled = true;
-    return s;
-}
-
-/* The sign makes every step equally long, so decay within g would be lost: Lion's is decoupled. */
-DC_API dc_optimizer_spec dc_lion(double rate) {
-    return (dc_optimizer_spec){
-        .name = "lion", .rate = rate, .beta1 = 0.9, .beta2 = 0.99, .decoupled = true
-    };
 }
 
 /* --- schedules --- */
@@ -6402,8 +6225,8 @@ static double dc__nadam_mu(const dc_optimizer *o, int64_t t) {
 /* What the kernel is told for one parameter, once slot->t and the products are those of this
  * update. Moments start at 0, so they are too small at first: Adam and Nadam divide this bias
  * out. */
-static dc__step_numbers dc__numbers(const dc_optimizer *o, const dc__slot *slot, double rate,
-                                    double scale) {
+static dc__step dc__numbers(const dc_optimizer *o, const dc__slot *slot, double rate, double scale)
+{
     const dc_optimizer_spec *s = &o->spec;
     const dc__rule *rule = &o->rule;
     rate *= slot->rate_factor;
@@ -6416,7 +6239,8 @@ static dc__step_numbers dc__numbers(const dc_optimizer *o, const dc__slot *slot,
         rate_of_g = rate * (1 - mu) / (1 - slot->mu_product);
         rate *= next / (1 - slot->mu_product * next);
     }
-    return (dc__step_numbers){
+    return (dc__step){
+        .state = { slot->state[0], slot->state[1] },
         .scale = DC__C(scale), .limit = DC__C(s->clip_value > 0 ? s->clip_value : INFINITY),
         .l2 = DC__C(s->decoupled ? 0 : slot->weight_decay), .keep = DC__C(keep),
         .rate = DC__C(rate), .rate_of_g = DC__C(rate_of_g),
@@ -6438,10 +6262,9 @@ static void dc__step_part(void *work, int64_t start, int64_t stop) {
         if (!slot->is_due) continue;
         int64_t from = start > before ? start - before : 0, to = stop - before;
         if (to > p->size) to = p->size;
-        dc_real *state[3];
-        for (int k = 0; k < 3; k++) state[k] = slot->state[k] ? slot->state[k] + from : NULL;
-        if (from < to)
-            o->rule.step(to - from, p->data + from, p->grad + from, state, &slot->numbers);
+        dc__step step = slot->step;
+        for (int k = 0; k < 2; k++) if (step.state[k]) step.state[k] += from;
+        if (from < to) o->rule.step(to - from, p->data + from, p->grad + from, &step);
         before += p->size;
     }
 }
@@ -6462,7 +6285,7 @@ DC_API void dc_step(dc_optimizer *o) {
         if (!slot->is_due) continue;
         slot->t++, slot->power1 *= s->beta1, slot->power2 *= s->beta2;
         if (o->rule.step == o->ctx->kernels->nadam) slot->mu_product *= dc__nadam_mu(o, slot->t);
-        slot->numbers = dc__numbers(o, slot, rate, scale);
+        slot->step = dc__numbers(o, slot, rate, scale);
         slot->param->base->version++;
         weights += slot->param->size;
     }

@@ -18,7 +18,8 @@ typedef struct kernels_sizes {
     bool     flag;
     dc__walk walk;
     dc__random random;
-    dc__step_numbers step;
+    dc__middle middle;
+    dc__step step;
     dc_activation f;
 } kernels_sizes;
 
@@ -39,17 +40,18 @@ typedef struct kernels_row {
     X(gemm,          GEMM,   k->gemm(s->m, s->n, s->k, (dc__matrix){ p[0], s->a_row, s->a_column }, \
                                      (dc__matrix){ p[1], s->b_row, s->b_column }, p[2], s->c_row, s->flag)) \
     X(move,          WALK,   k->move(&s->walk, p[0], p[1], s->flag)) \
-    X(sum,           MIDDLE, k->sum(s->outer, s->n, s->inner, p[0], p[1], s->a)) \
-    X(spread,        MIDDLE, k->spread(s->outer, s->n, s->inner, p[0], p[1], s->a)) \
-    X(max,           MIDDLE, k->max(s->outer, s->n, s->inner, p[0], p[1])) \
-    X(max_backward,  MIDDLE, (k->max(s->outer, s->n, s->inner, p[0], p[1]), \
-                              k->max_backward(s->outer, s->n, s->inner, p[0], p[1], p[2], p[3]))) \
-    X(argmax,        MIDDLE, k->argmax(s->outer, s->n, s->inner, p[0], p[1])) \
-    X(prod,          MIDDLE, k->prod(s->outer, s->n, s->inner, p[0], p[1])) \
-    X(prod_backward, SQUARE, k->prod_backward(s->outer, s->n, s->inner, p[0], p[1], p[2])) \
-    X(cumsum,        MIDDLE, k->cumsum(s->outer, s->n, s->inner, p[0], p[1], s->flag)) \
-    X(take,          TAKE,   k->take(s->outer, s->n, s->m, s->inner, p[0], p[1], p[2])) \
-    X(put,           TAKE,   k->put(s->outer, s->n, s->m, s->inner, p[2], p[1], p[0])) \
+    X(sum_forward,   MIDDLE, k->sum.forward(&s->middle, p[0], p[1])) \
+    X(sum_backward,  MIDDLE, k->sum.backward(&s->middle, p[2], p[3], p[0], p[1])) \
+    X(max_forward,   MIDDLE, k->max.forward(&s->middle, p[0], p[1])) \
+    X(max_backward,  MIDDLE, (k->max.forward(&s->middle, p[0], p[1]), \
+                              k->max.backward(&s->middle, p[0], p[1], p[2], p[3]))) \
+    X(argmax,        MIDDLE, k->argmax(&s->middle, p[0], p[1])) \
+    X(prod_forward,  MIDDLE, k->prod.forward(&s->middle, p[0], p[1])) \
+    X(prod_backward, SQUARE, k->prod.backward(&s->middle, p[0], p[3], p[1], p[2])) \
+    X(cumsum_forward,  MIDDLE, k->cumsum.forward(&s->middle, p[0], p[1])) \
+    X(cumsum_backward, MIDDLE, k->cumsum.backward(&s->middle, p[2], p[3], p[0], p[1])) \
+    X(take,          TAKE,   k->take(&s->middle, s->m, p[0], p[1], p[2])) \
+    X(put,           TAKE,   k->put(&s->middle, s->m, p[2], p[1], p[0])) \
     X(gather,        GATHER, k->gather(s->m, s->inner, p[0], p[1], p[2])) \
     X(scatter,       GATHER, k->scatter(s->m, s->inner, p[2], p[1], p[0])) \
     X(softmax,       ROWS,   k->softmax(s->outer, s->n, p[0], p[1])) \
@@ -57,7 +59,7 @@ typedef struct kernels_row {
     X(log_softmax,   ROWS,   k->log_softmax(s->outer, s->n, p[0], p[1])) \
     X(log_softmax_backward, ROWS, k->log_softmax_backward(s->outer, s->n, p[0], p[1], p[2])) \
     X(logsumexp,     ROWS,   k->logsumexp(s->outer, s->n, p[0], p[1])) \
-    X(layer_norm,    ROWS,   k->layer_norm(s->outer, s->n, p[0], p[1], p[2], p[3], 1e-5f)) \
+    X(layer_norm,    ROWS,   k->layer_norm(s->outer, s->n, p[0], p[1], p[2], 1e-5f)) \
     X(layer_norm_backward, ROWS, k->layer_norm_backward(s->outer, s->n, p[0], p[1], p[2], p[3])) \
     X(batch_norm_backward, ROWS, k->batch_norm_backward(s->outer, s->n, p[0], p[1], p[2], p[3], p[4], p[5])) \
     X(dropout,       LINE,   k->dropout(64 * s->k, s->n, &s->random, s->b, p[0], p[1], p[2])) \
@@ -74,10 +76,11 @@ typedef struct kernels_row {
 #define KERNELS_LOOP(NAME, KIND, ...) KERNELS_FUNCTION(NAME, __VA_ARGS__)
 #define KERNELS_STEP(NAME) \
     KERNELS_FUNCTION(NAME, \
-        float *state[3] = { p[2], s->flag ? p[3] : NULL, NULL }; \
-        if (!strcmp(#NAME, "sgd") && s->flag) state[0] = NULL; \
-        if (strcmp(#NAME, "rmsprop") && strcmp(#NAME, "sgd")) state[1] = p[3]; \
-        k->NAME(s->n, p[0], p[1], state, &s->step))
+        dc__step step = s->step; \
+        step.state[0] = p[2], step.state[1] = s->flag ? p[3] : NULL; \
+        if (!strcmp(#NAME, "sgd") && s->flag) step.state[0] = NULL; \
+        if (strcmp(#NAME, "rmsprop") && strcmp(#NAME, "sgd")) step.state[1] = p[3]; \
+        k->NAME(s->n, p[0], p[1], &step))
 #define KERNELS_UNARY(NAME) \
     KERNELS_FUNCTION(NAME##_forward, k->NAME.forward(s->n, p[0], p[1], s->a, s->b)) \
     KERNELS_FUNCTION(NAME##_backward, k->NAME.backward(s->n, p[0], p[1], p[2], p[3], s->a, s->b)) \
@@ -85,8 +88,8 @@ typedef struct kernels_row {
                      k->NAME.backward(s->n, p[0], p[1], p[2], p[3], s->a, s->b))
 #define KERNELS_BINARY(NAME, F, DFX, DFY) \
     KERNELS_FUNCTION(NAME##_forward, k->NAME.forward(s->n, p[0], p[1], p[2], s->a)) \
-    KERNELS_FUNCTION(NAME##_slope_x, k->NAME.slope_x(s->n, p[0], p[1], p[2], p[3], p[4], s->a)) \
-    KERNELS_FUNCTION(NAME##_slope_y, k->NAME.slope_y(s->n, p[0], p[1], p[2], p[3], p[4], s->a))
+    KERNELS_FUNCTION(NAME##_slope_x, k->NAME.slope[0](s->n, p[0], p[1], p[2], p[3], p[4], s->a)) \
+    KERNELS_FUNCTION(NAME##_slope_y, k->NAME.slope[1](s->n, p[0], p[1], p[2], p[3], p[4], s->a))
 #define KERNELS_UNARY_PLAIN(NAME, F, DF, LO, HI)           KERNELS_UNARY(NAME)
 #define KERNELS_UNARY_WITH(NAME, ARGUMENTS, F, DF, LO, HI) KERNELS_UNARY(NAME)
 KERNELS_LOOPS(KERNELS_LOOP)
@@ -161,7 +164,7 @@ static int64_t kernels_length(void)
 
 static void kernels_draw_walk(kernels_sizes *s)
 {
-    dc__walk w = { .rank = (int)kernels_below(5) };
+    dc__walk w = { .rank = 1 + (int)kernels_below(4) };
     int order[5] = { 0, 1, 2, 3, 4 };
     int64_t step = 1;
     for (int i = w.rank - 1; i >= 0; i--) {
@@ -207,7 +210,7 @@ static kernels_sizes kernels_draw(kernels_kind kind, int pattern)
     s.a = kernels_number(pattern), s.b = 0.25f;
     for (int i = 0; i < 2; i++) s.random.key[i] = kernels_bits();
     s.random.owner = kernels_bits();
-    s.step = (dc__step_numbers){ .scale = kernels_below(2) ? 1 : 0.3f, .limit = kernels_below(2) ? INFINITY : 0.5f,
+    s.step = (dc__step){ .scale = kernels_below(2) ? 1 : 0.3f, .limit = kernels_below(2) ? INFINITY : 0.5f,
         .l2 = kernels_below(2) ? 0 : 0.01f, .keep = kernels_below(2) ? 1 : 0.99f, .rate = 0.1f, .rate_of_g = 0.05f,
         .beta1 = 0.9f, .rest1 = 0.1f, .beta2 = 0.99f, .rest2 = 0.01f, .unbias = 1.5f, .epsilon = 1e-8f,
         .nesterov = kernels_below(2) };
@@ -269,6 +272,7 @@ static bool kernels_try(const dc__kernels *fast, const kernels_row *row, int pat
             p[t][i] = kernels_work[t][i] + shift;
         }
     }
+    s.middle = (dc__middle){ s.outer, s.n, s.inner, s.a };
     row->call(&dc__kernels_plain, p[0], &s);
     row->call(fast, p[1], &s);
     for (int i = 0; i < KERNELS_ARRAYS; i++) {
