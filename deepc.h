@@ -105,67 +105,55 @@ typedef struct dc_model   dc_model;
 typedef struct dc_layer   dc_layer;
 typedef struct dc_dataset dc_dataset;
 
-typedef struct dc_shape {
-    int     rank;                    /* 0 is a scalar. */
-    int64_t dim[DC_MAX_RANK];        /* Outermost first. */
-} dc_shape;
-
-typedef struct dc_axes {
-    int count;
-    int axis[DC_MAX_RANK];           /* Negative: counted from the end. */
-} dc_axes;
-
-typedef struct dc_tensors {          /* A list of tensors, to concatenate for instance. */
-    int               count;
-    dc_tensor *const *tensor;
-} dc_tensors;
+/* Sizes, outermost first (rank 0: a scalar); axes (negative: from the end); a list of tensors. */
+typedef struct dc_shape   { int rank;  int64_t dim[DC_MAX_RANK];  } dc_shape;
+typedef struct dc_axes    { int count; int axis[DC_MAX_RANK];     } dc_axes;
+typedef struct dc_tensors { int count; dc_tensor *const *tensor;  } dc_tensors;
 
 /* A value in the computation, and how it came about. Programs read and write elements with dc_item,
  * dc_read and dc_write; `data` and `grad` are for those who write an op of their own. */
 struct dc_tensor {
     dc_shape     shape;
-    int64_t      size;               /* Number of elements: the product of shape.dim. */
-    dc_real     *data;               /* Row-major. */
-    dc_real     *grad;          /* d loss / d data, same layout; NULL until dc_backward needs it. */
-    bool         needs_grad;         /* It is a parameter, or a parameter lies upstream. */
-    const dc_op *op;                 /* What made it; NULL for inputs, parameters and constants. */
-    int          inputs;             /* How many operands. */
-    dc_tensor  **in;                 /* The operands. */
+    int64_t      size;       /* Number of elements: the product of shape.dim. */
+    dc_real     *data;       /* Row-major. */
+    dc_real     *grad;       /* d loss / d data, same layout; NULL until dc_backward needs it. */
+    bool         needs_grad; /* It is a parameter, or a parameter lies upstream. */
+    const dc_op *op;         /* What made it; NULL for inputs, parameters and constants. */
+    int          inputs;     /* How many operands. */
+    dc_tensor  **in;         /* The operands. */
     void        *state;      /* The op's arguments (an axis, a rate) and what it keeps for later. */
     dc_context  *ctx;
-    const char  *name;               /* "dense_1.weight"; NULL when it has none. */
+    const char  *name;  /* "dense_1.weight"; NULL when it has none. */
 
     /* Private: book-keeping of @impl-autograd. */
-    dc_tensor   *made_before;        /* The tape. */
-    dc_tensor   *base;               /* Owner of the storage; itself unless it is a view. */
-    const char  *file;               /* Where the program made it. */
-    int          line;
-    int          depth;              /* How many dc_begin were open then; 0: it is permanent. */
-    uint32_t     stamp;              /* Tells a living tensor from one whose step has ended. */
-    uint32_t     version;            /* Counts writes to the storage. */
-    uint32_t     seen_versions;      /* Sum of the operands' versions when it was made. */
-    uint32_t     pass;               /* The backward pass that last reached it. */
-    dc_tensor   *in_place[3];        /* Room for the usual number of operands. */
+    dc_tensor   *made_before;    /* The tape. */
+    dc_tensor   *base;           /* Owner of the storage; itself unless it is a view. */
+    const char  *file; int line; /* Where the program made it. */
+    int          depth;          /* How many dc_begin were open then; 0: it is permanent. */
+    uint32_t     stamp;          /* Tells a living tensor from one whose step has ended. */
+    uint32_t     version;        /* Counts writes to the storage. */
+    uint32_t     seen_versions;  /* Sum of the operands' versions when it was made. */
+    uint32_t     pass;           /* The backward pass that last reached it. */
+    dc_tensor   *in_place[3];    /* Room for the usual number of operands. */
 };
 
 /* An operation. Everything deepc knows about one op hangs off one of these, so adding an op,
  * here or in your own program, is writing one such record and handing it to dc_apply. */
 struct dc_op {
     const char *name;
-    const char *derivative;                  /* For dc_explain: "dx = dy (1 - y^2)". */
-    dc_shape  (*shape)   (const dc_tensor *y);   /* Checks y's operands, returns y's shape. */
-    void      (*forward) (dc_tensor *y);     /* y->data = f(in)                      */
-    void      (*backward)(dc_tensor *y);    /* dc_grad_data(in) += J^T y->grad; NULL: no gradient */
-    bool        is_view;                    /* forward points y->data into the operand's storage. */
+    const char *derivative;               /* For dc_explain: "dx = dy (1 - y^2)". */
+    dc_shape  (*shape)   (const dc_tensor *y);  /* Checks y's operands, returns y's shape. */
+    void      (*forward) (dc_tensor *y);  /* y->data = f(in) */
+    void      (*backward)(dc_tensor *y);  /* dc_grad_data(in) += J^T y->grad; NULL: no gradient */
+    bool        is_view;                  /* forward points y->data into the operand's storage. */
 };
 
-/* DC_SHAPE(32, 784), DC_AXES(0, -1), DC_TENSORS(a, b): lists written in place. DC_SCALAR has no
- * axes. */
+/* Lists written in place: DC_SHAPE(32, 784), DC_AXES(0, -1), DC_TENSORS(a, b). */
 DC_API dc_shape   dc_make_shape  (int rank, const int64_t *dim);
 DC_API dc_axes    dc_make_axes   (int count, const int *axis);
 DC_API dc_tensors dc_make_tensors(int count, dc_tensor *const *tensor);
 
-#define DC_SCALAR dc_make_shape(0, NULL)
+#define DC_SCALAR dc_make_shape(0, NULL)         /* The shape without axes. */
 #ifndef __cplusplus
 #define DC__COUNT(TYPE, ...) (int)(sizeof((TYPE[]){ __VA_ARGS__ }) / sizeof(TYPE))
 #define DC_SHAPE(...)   dc_make_shape  (DC__COUNT(int64_t, __VA_ARGS__), (int64_t[]){ __VA_ARGS__ })
@@ -177,23 +165,18 @@ DC_API dc_tensors dc_make_tensors(int count, dc_tensor *const *tensor);
 /* @context ------------------------------------------------------------------------------------- */
 
 /* Called with a one-line explanation when the program breaks a rule or memory runs out. The
- * default prints it and aborts. A handler that returns is followed by abort(), so leave by
- * exit() or longjmp(); after a longjmp, dc_end of an earlier mark and dc_free release
- * everything. */
+ * default prints it and aborts. A handler that returns is followed by abort(), so leave by exit()
+ * or longjmp(); after a longjmp, dc_end of an earlier mark and dc_free release everything. */
 typedef void (*dc_error_handler)(const char *message, void *user);
 
 typedef struct dc_options {
-    dc_error_handler on_error;       /* Default: print to stderr and abort. */
-    void            *user;           /* Handed to on_error. */
-    const char      *device;         /* "fast" (default), "reference", "avx2", "avx512". */
+    dc_error_handler on_error;  /* Default: print to stderr and abort. */
+    void            *user;      /* Handed to on_error. */
+    const char      *device;    /* "fast" (default), "reference", "avx2", "avx512". */
 } dc_options;
 
-typedef struct dc_mark {       /* What dc_begin returns and dc_end takes. Its fields are private. */
-    void      *block;
-    size_t     used;
-    dc_tensor *last;
-    int        depth;
-    bool       training, no_grad;
+typedef struct dc_mark {             /* What dc_begin returns and dc_end takes. All private. */
+    void *block; size_t used; dc_tensor *last; int depth; bool training, no_grad;
 } dc_mark;
 
 /* dc_new(seed), dc_new_with(seed, &options): a context. NULL when there is no memory, or when
@@ -202,38 +185,35 @@ DC_API dc_context *dc_new_checked(uint64_t seed, const dc_options *options, size
 #define dc_new(seed)               dc_new_checked(seed, NULL, sizeof(dc_real))
 #define dc_new_with(seed, options) dc_new_checked(seed, options, sizeof(dc_real))
 
-DC_API void        dc_free        (dc_context *ctx);            /* Frees everything made from it. */
-DC_API dc_mark     dc_begin       (dc_context *ctx);                /* What is made from here ... */
-DC_API void        dc_end         (dc_context *ctx, dc_mark m);   /* ... is gone here. They nest. */
-DC_API void        dc_on_error    (dc_context *ctx, dc_error_handler handler, void *user);
-DC_API const char *dc_error(dc_context *ctx);  /* Why the last call returned NULL or false. */
-DC_API bool dc_training(const dc_context *ctx);  /* Do dropout and batch norm train? (false) */
-DC_API bool        dc_set_training(dc_context *ctx, bool training);  /* Returns the old setting. */
-/* false: nothing is taped; returns the old setting (true at first). */
-DC_API bool        dc_set_grad    (dc_context *ctx, bool enabled);
-/* "avx512", "avx2", "neon", "reference". */
-DC_API const char *dc_device_name (const dc_context *ctx);
-/* How many threads the process computes with; 0: one for each processor (the default, which the
- * environment variable DEEPC_THREADS overrides). Results do not depend on it. */
-DC_API void        dc_set_threads (int count);
-DC_API int         dc_threads     (void);        /* 1 where there are none: see DEEPC_NO_THREADS. */
-/* Zeroed, 64-byte aligned memory that lives as a tensor made now would. */
-DC_API void       *dc_alloc       (dc_context *ctx, size_t bytes);
+DC_API void    dc_free (dc_context *ctx);            /* Frees everything made from it. */
+DC_API dc_mark dc_begin(dc_context *ctx);            /* What is made from here ... */
+DC_API void    dc_end  (dc_context *ctx, dc_mark m); /* ... is gone here. They nest. */
+DC_API void    dc_on_error(dc_context *ctx, dc_error_handler handler, void *user);
+DC_API const char *dc_error(dc_context *ctx);        /* Why the last call returned NULL or false. */
+DC_API bool dc_training(const dc_context *ctx);      /* Do dropout and batch norm train? (false) */
+DC_API bool dc_set_training(dc_context *ctx, bool training);  /* Returns the old setting. */
+DC_API bool dc_set_grad(dc_context *ctx, bool enabled);  /* false: no tape; returns the old one. */
+
+/* 0 threads: one for each processor, the default, which the environment variable DEEPC_THREADS
+ * overrides. Results do not depend on it. */
+DC_API void        dc_set_threads(int count);
+DC_API int         dc_threads(void);  /* 1 where there are none: see DEEPC_NO_THREADS. */
+DC_API const char *dc_device_name(const dc_context *ctx);  /* "avx2", ..., "reference" */
+DC_API void       *dc_alloc(dc_context *ctx, size_t bytes);
+    /* Zeroed, 64-byte aligned memory that lives as a tensor made now would. */
 
 /* @create -------------------------------------------------------------------------------------- */
 
+/* arange and uniform stop before their upper end; linspace includes it. */
 DC_API dc_tensor *dc_zeros      (dc_context *ctx, dc_shape shape);     /* 0, 0, ... */
 DC_API dc_tensor *dc_ones       (dc_context *ctx, dc_shape shape);     /* 1, 1, ... */
 DC_API dc_tensor *dc_full       (dc_context *ctx, dc_shape shape, dc_real value);
 DC_API dc_tensor *dc_scalar     (dc_context *ctx, dc_real value);      /* Shape []. */
 DC_API dc_tensor *dc_from(dc_context *ctx, dc_shape shape, const dc_real *data);  /* Copies. */
-/* [start, stop) */
 DC_API dc_tensor *dc_arange     (dc_context *ctx, dc_real start, dc_real stop, dc_real step);
-/* Both ends. */
 DC_API dc_tensor *dc_linspace   (dc_context *ctx, dc_real start, dc_real stop, int64_t count);
 DC_API dc_tensor *dc_eye        (dc_context *ctx, int64_t n);          /* [n, n] identity */
 DC_API dc_tensor *dc_one_hot    (dc_tensor *labels, int64_t classes);  /* [...] -> [..., classes] */
-/* [low, high) */
 DC_API dc_tensor *dc_uniform    (dc_context *ctx, dc_shape shape, dc_real low, dc_real high);
 DC_API dc_tensor *dc_normal     (dc_context *ctx, dc_shape shape, dc_real mean, dc_real std);
 DC_API dc_tensor *dc_permutation(dc_context *ctx, int64_t n);          /* 0..n-1 shuffled */
@@ -249,20 +229,19 @@ typedef enum dc_init {
     DC_ZEROS, DC_ONES
 } dc_init;
 
-/* A parameter: trainable, permanent (also when made inside dc_begin ... dc_end). */
+/* A parameter, for instance dc_param(ctx, DC_GLOROT, 2, 1): trainable, permanent (also when made
+ * inside dc_begin ... dc_end). */
 DC_API dc_tensor *dc_param_shaped(dc_context *ctx, dc_init init, dc_shape shape);
-/* Copies. */
-DC_API dc_tensor *dc_param_from  (dc_context *ctx, dc_shape shape, const dc_real *data);
-/* DC_GLOROT, 2, 1 */
+DC_API dc_tensor *dc_param_from(dc_context *ctx, dc_shape shape, const dc_real *data); /* Copies. */
 #define dc_param(ctx, init, ...) dc_param_shaped(ctx, init, DC_SHAPE(__VA_ARGS__))
 
-DC_API dc_real    dc_item      (const dc_tensor *x);        /* The value of a one-element tensor. */
-DC_API dc_real dc_at(const dc_tensor *x, dc_shape index);  /* dc_at(x, DC_SHAPE(2, 0)): x[2, 0] */
-DC_API void       dc_read(const dc_tensor *x, dc_real *out);  /* Copies x->size elements out. */
+DC_API dc_real    dc_item (const dc_tensor *x);  /* The value of a one-element tensor. */
+DC_API dc_real    dc_at(const dc_tensor *x, dc_shape index); /* dc_at(x, DC_SHAPE(2, 0)): x[2, 0] */
+DC_API void       dc_read (const dc_tensor *x, dc_real *out);  /* Copies x->size elements out. */
 DC_API void       dc_write(dc_tensor *x, const dc_real *values);  /* Copies x->size elements in. */
-DC_API dc_tensor *dc_copy      (dc_tensor *x);                     /* y = x in storage of its own */
+DC_API dc_tensor *dc_copy (dc_tensor *x);                    /* y = x in storage of its own */
 DC_API dc_tensor *dc_named(dc_tensor *x, const char *name);  /* Names x for messages; returns x. */
-DC_API void       dc_print     (const dc_tensor *x);               /* To stdout, as NumPy prints. */
+DC_API void       dc_print(const dc_tensor *x);              /* To stdout, as NumPy prints. */
 DC_API size_t     dc_format(const dc_tensor *x, char *out, size_t size);  /* As snprintf does. */
 DC_API size_t     dc_shape_text(dc_shape shape, char *out, size_t size);  /* "[32, 784]" */
 
@@ -339,7 +318,7 @@ DC_UNARY_OPS(DC__DECLARE)
 #undef DC__DECLARE
 DC_API dc_tensor *dc_leaky_relu(dc_tensor *x, dc_real slope);     /* x > 0 ? x : slope x */
 DC_API dc_tensor *dc_elu       (dc_tensor *x, dc_real alpha);     /* x > 0 ? x : alpha (e^x - 1) */
-DC_API dc_tensor *dc_clip    (dc_tensor *x, dc_real low, dc_real high); /* min(max(x, low), high) */
+DC_API dc_tensor *dc_clip(dc_tensor *x, dc_real low, dc_real high);  /* min(max(x, low), high) */
 DC_API dc_tensor *dc_pow_scalar(dc_tensor *x, dc_real exponent);  /* x^exponent */
 DC_API dc_tensor *dc_scale     (dc_tensor *x, dc_real factor);    /* factor x */
 DC_API dc_tensor *dc_shift     (dc_tensor *x, dc_real offset);    /* x + offset */
@@ -347,45 +326,42 @@ DC_API dc_tensor *dc_shift     (dc_tensor *x, dc_real offset);    /* x + offset 
 DC_BINARY_OPS(DC__DECLARE)
 #undef DC__DECLARE
 
-/* Choosing: y_i = condition_i ? a_i : b_i, broadcast; condition is 0 or not 0 and gets no
- * gradient. */
-DC_API dc_tensor *dc_where(dc_tensor *condition, dc_tensor *a, dc_tensor *b);
+/* Choosing, broadcast; the condition is 0 or not 0 and gets no gradient. */
+DC_API dc_tensor *dc_where(dc_tensor *condition, dc_tensor *a, dc_tensor *b);  /* c ? a : b */
 
 /* Shape. reshape, squeeze, unsqueeze, flatten and dc_first share storage; the others copy. */
-DC_API dc_tensor *dc_reshape(dc_tensor *x, dc_shape shape);      /* One size may be -1: the rest. */
-DC_API dc_tensor *dc_flatten_op(dc_tensor *x);                  /* [N, a, b, ...] -> [N, a b ...] */
-DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis);               /* Removes an axis of size 1. */
-DC_API dc_tensor *dc_unsqueeze(dc_tensor *x, int axis);         /* New axis of size 1, at `axis`. */
-DC_API dc_tensor *dc_permute(dc_tensor *x, dc_axes order);          /* y.dim[i] = x.dim[order[i]] */
-DC_API dc_tensor *dc_transpose(dc_tensor *x);                         /* Swaps the last two axes. */
-DC_API dc_tensor *dc_expand(dc_tensor *x, dc_shape shape);              /* Broadcasts x to shape. */
-/* [start, stop); a negative bound counts from the end; DC_END is the end. */
-DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop);
+DC_API dc_tensor *dc_reshape(dc_tensor *x, dc_shape shape); /* One size may be -1: the rest. */
+DC_API dc_tensor *dc_flatten_op(dc_tensor *x);              /* [N, a, b, ...] -> [N, a b ...] */
+DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis);       /* Removes an axis of size 1. */
+DC_API dc_tensor *dc_unsqueeze(dc_tensor *x, int axis);     /* New axis of size 1, at `axis`. */
+DC_API dc_tensor *dc_permute(dc_tensor *x, dc_axes order);  /* y.dim[i] = x.dim[order[i]] */
+DC_API dc_tensor *dc_transpose(dc_tensor *x);               /* Swaps the last two axes. */
+DC_API dc_tensor *dc_expand(dc_tensor *x, dc_shape shape);  /* Broadcasts x to shape. */
 #define DC_END INT64_MAX
-DC_API dc_tensor *dc_first(dc_tensor *x, int64_t index);       /* x[index, ...], a leading slice. */
-/* [.., a, ..], [.., b, ..] -> [.., a+b, ..] */
-DC_API dc_tensor *dc_concat(dc_tensors parts, int axis);
-DC_API dc_tensor *dc_stack(dc_tensors parts, int axis);        /* A new axis of size parts.count. */
+DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop);
+    /* [start, stop) of the axis; a negative bound counts from the end; DC_END is the end. */
+DC_API dc_tensor *dc_first(dc_tensor *x, int64_t index); /* x[index, ...], a leading slice. */
+DC_API dc_tensor *dc_concat(dc_tensors parts, int axis); /* [.. a ..], [.. b ..] -> [.. a+b ..] */
+DC_API dc_tensor *dc_stack(dc_tensors parts, int axis);  /* A new axis of size parts.count. */
 DC_API void       dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out);  /* Equal parts. */
 DC_API dc_tensor *dc_pad(dc_tensor *x, int axis, int64_t before, int64_t after, dc_real value);
-/* [V, ...], [i, j] -> [i, j, ...] */
-DC_API dc_tensor *dc_gather(dc_tensor *table, dc_tensor *rows);
-/* y[i,j] = x[i, index[i,j]] (axis 1) */
+DC_API dc_tensor *dc_gather(dc_tensor *table, dc_tensor *rows);  /* [V, ..], [i, j] -> [i, j, ..] */
 DC_API dc_tensor *dc_take_along(dc_tensor *x, dc_tensor *index, int axis);
+    /* y[i, j] = x[i, index[i, j]] along axis 1, for instance */
 
 /* Reductions. dc_sum(x) is over all elements, giving a scalar; dc_sum_over(x, DC_AXES(0, 2),
  * keepdims) over the named axes, which disappear or, with keepdims, stay as 1. An empty sum is
  * 0, an empty product 1; the mean, maximum or minimum of nothing is an error. Tied maxima share
  * the gradient equally. var and std divide by n - correction (0: as NumPy; 1: Bessel's,
  * PyTorch's default). norm = sqrt(sum x^2). */
-DC_API dc_tensor *dc_sum      (dc_tensor *x);
-DC_API dc_tensor *dc_mean     (dc_tensor *x);
-DC_API dc_tensor *dc_max      (dc_tensor *x);
-DC_API dc_tensor *dc_min      (dc_tensor *x);
-DC_API dc_tensor *dc_prod     (dc_tensor *x);
-DC_API dc_tensor *dc_norm     (dc_tensor *x);
-DC_API dc_tensor *dc_var      (dc_tensor *x, int correction);
-DC_API dc_tensor *dc_std      (dc_tensor *x, int correction);
+DC_API dc_tensor *dc_sum (dc_tensor *x);
+DC_API dc_tensor *dc_mean(dc_tensor *x);
+DC_API dc_tensor *dc_max (dc_tensor *x);
+DC_API dc_tensor *dc_min (dc_tensor *x);
+DC_API dc_tensor *dc_prod(dc_tensor *x);
+DC_API dc_tensor *dc_norm(dc_tensor *x);
+DC_API dc_tensor *dc_var (dc_tensor *x, int correction);
+DC_API dc_tensor *dc_std (dc_tensor *x, int correction);
 DC_API dc_tensor *dc_sum_over (dc_tensor *x, dc_axes axes, bool keepdims);
 DC_API dc_tensor *dc_mean_over(dc_tensor *x, dc_axes axes, bool keepdims);
 DC_API dc_tensor *dc_max_over (dc_tensor *x, dc_axes axes, bool keepdims);
@@ -394,74 +370,65 @@ DC_API dc_tensor *dc_prod_over(dc_tensor *x, dc_axes axes, bool keepdims);
 DC_API dc_tensor *dc_norm_over(dc_tensor *x, dc_axes axes, bool keepdims);
 DC_API dc_tensor *dc_var_over (dc_tensor *x, dc_axes axes, bool keepdims, int correction);
 DC_API dc_tensor *dc_std_over (dc_tensor *x, dc_axes axes, bool keepdims, int correction);
-/* Index of the first maximum; the axis disappears. */
-DC_API dc_tensor *dc_argmax   (dc_tensor *x, int axis);
-DC_API dc_tensor *dc_argmin   (dc_tensor *x, int axis);
-DC_API dc_tensor *dc_cumsum   (dc_tensor *x, int axis);  /* y_i = x_0 + ... + x_i along the axis */
+DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis);  /* The first largest; the axis disappears. */
+DC_API dc_tensor *dc_argmin(dc_tensor *x, int axis);  /* The first smallest. */
+DC_API dc_tensor *dc_cumsum(dc_tensor *x, int axis);  /* y_i = x_0 + ... + x_i along the axis */
 
-/* Products. */
-/* [..., m, k] x [..., k, n] -> [..., m, n], leading axes broadcast */
-DC_API dc_tensor *dc_matmul     (dc_tensor *a, dc_tensor *b);
-/* of the last two axes, without copying */
+/* Products. matmul broadcasts the leading axes; matmul_with transposes the last two without
+ * copying. linear: [..., in] -> [..., out]; b may be NULL. */
+DC_API dc_tensor *dc_matmul(dc_tensor *a, dc_tensor *b); /* [.., m, k] x [.., k, n] -> [.., m, n] */
 DC_API dc_tensor *dc_matmul_with(dc_tensor *a, bool transpose_a, dc_tensor *b, bool transpose_b);
-/* [..., in] -> [..., out]: x w + b (b may be NULL) */
-DC_API dc_tensor *dc_linear     (dc_tensor *x, dc_tensor *w, dc_tensor *b);
-DC_API dc_tensor *dc_dot        (dc_tensor *a, dc_tensor *b);  /* [n], [n] -> [] sum_i a_i b_i */
-DC_API dc_tensor *dc_outer      (dc_tensor *a, dc_tensor *b);  /* [m], [n] -> [m, n] a_i b_j */
+DC_API dc_tensor *dc_linear(dc_tensor *x, dc_tensor *w, dc_tensor *b);  /* x w + b */
+DC_API dc_tensor *dc_dot   (dc_tensor *a, dc_tensor *b); /* [n], [n] -> [] sum_i a_i b_i */
+DC_API dc_tensor *dc_outer (dc_tensor *a, dc_tensor *b); /* [m], [n] -> [m, n] a_i b_j */
 
 /* Over the last axis, without overflow for any finite x. */
 DC_API dc_tensor *dc_softmax    (dc_tensor *x);  /* e^x_i / sum_j e^x_j */
 DC_API dc_tensor *dc_log_softmax(dc_tensor *x);  /* x_i - logsumexp(x) */
 DC_API dc_tensor *dc_logsumexp  (dc_tensor *x);  /* log sum_j e^x_j; the axis disappears */
 
-/* Normalisation and regularisation, as functions; @layers has them with their parameters. */
-/* Over the last axis: gain (x - mean) / sqrt(var + epsilon) + bias; Ba et al. 2016,
- * arXiv:1607.06450. gain and bias [features], or NULL. */
+/* Normalisation and regularisation, as functions; @layers has them with their parameters.
+ *   layer_norm  over the last axis: gain (x - mean) / sqrt(var + epsilon) + bias; gain and bias
+ *               [features], or NULL. Ba et al. 2016, arXiv:1607.06450
+ *   batch_norm  over all axes but the last; in training by the batch's mean and variance, and
+ *               running = (1 - momentum) running + momentum batch (variance with Bessel's
+ *               correction there, as PyTorch); else by the running ones. Ioffe & Szegedy 2015,
+ *               arXiv:1502.03167
+ *   dropout     in training each element is 0 with probability rate in [0, 1), else x / (1 - rate);
+ *               otherwise x itself. Srivastava et al. 2014 */
 DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_real epsilon);
-/* Over all axes but the last; Ioffe & Szegedy 2015, arXiv:1502.03167. In training by the batch's
- * mean and variance, and running = (1 - momentum) running + momentum batch (variance with
- * Bessel's correction there, as PyTorch); else by the running ones. */
 DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias,
                                    dc_tensor *running_mean, dc_tensor *running_var,
                                    dc_real momentum, dc_real epsilon);
-/* In training: each element 0 with probability rate in [0, 1), else x / (1 - rate); otherwise x
- * itself. Srivastava et al. 2014. */
 DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate);
 
 /* @autograd ------------------------------------------------------------------------------------ */
 
-/* Runs an op: copies its state, checks, computes, and notes it on the tape. */
-DC_API dc_tensor        *dc_apply(const dc_op *op, dc_tensors in, const void *state,
-                                  size_t state_size);
-/* For an op's backward: where to add d loss / dx; NULL when x needs no gradient. */
-DC_API dc_real          *dc_grad_data(dc_tensor *x);
-/* For an op's shape rule: reports a programmer's error. Does not return. */
+/* For ops of your own. dc_apply copies the op's state, checks, computes, and notes it on the tape;
+ * a shape rule reports a programmer's error by dc_fail, which does not return. */
+DC_API dc_tensor *dc_apply(const dc_op *op, dc_tensors in, const void *state, size_t state_size);
+DC_API dc_real *dc_grad_data(dc_tensor *x);  /* In backward: where to add d loss / dx, or NULL. */
 DC_API DC__NORETURN DC__PRINTF void dc_fail(dc_context *ctx, const char *format, ...);
 
-/* loss: one number. Adds to the gradient of every parameter that it depends on. Cost: about two
- * forward passes. */
-DC_API void       dc_backward    (dc_tensor *loss);
-/* The gradient as a constant tensor, or NULL when there is none. It shares storage with x->grad. */
-DC_API dc_tensor *dc_grad        (dc_tensor *x);
-/* Forgets x's gradient (dc_step does this by itself). */
-DC_API void       dc_zero_grad   (dc_tensor *x);
-/* Makes an input a leaf that gets a gradient; returns x. For saliency maps and adversarial
+/* dc_backward adds to the gradient of every parameter that loss, one number, depends on, at the
+ * cost of about two forward passes. dc_require_grad serves saliency maps and adversarial
  * examples. */
-DC_API dc_tensor *dc_require_grad(dc_tensor *x);
-/* The same values, through which no gradient flows. */
-DC_API dc_tensor *dc_detach      (dc_tensor *x);
-
-typedef enum dc_explain_format { DC_TEXT, DC_DOT } dc_explain_format;
+DC_API void       dc_backward(dc_tensor *loss);  /* x->grad += d loss / dx */
+DC_API dc_tensor *dc_grad(dc_tensor *x);         /* The gradient, sharing x->grad; NULL: none. */
+DC_API void       dc_zero_grad(dc_tensor *x);    /* Forgets it (dc_step does so by itself). */
+DC_API dc_tensor *dc_require_grad(dc_tensor *x); /* Makes an input a leaf with a gradient. */
+DC_API dc_tensor *dc_detach(dc_tensor *x);  /* The same values, through which no gradient flows. */
 
 /* Writes the tape under `loss` node by node, after dc_backward: shape, value, the gradient that
  * came in, and the local derivative; as text, or as a graph for Graphviz (`dot -Tsvg`). path
  * NULL: stdout. False (see dc_error) when the file cannot be written. */
+typedef enum dc_explain_format { DC_TEXT, DC_DOT } dc_explain_format;
 DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *path);
 
 /* Compares dc_backward with central differences (f(x + h) - f(x - h)) / 2h for every element of
- * every tensor in `inputs`. Returns the worst |analytic - numeric| / max(1, |analytic|,
- * |numeric|). f must give one number and depend on nothing random. In double (DEEPC_DOUBLE)
- * expect below 1e-6. */
+ * every tensor in `inputs`. Returns the worst |analytic - numeric| / max(1, |analytic|, |numeric|).
+ * f must give one number and depend on nothing random. In double (DEEPC_DOUBLE) expect below
+ * 1e-6. */
 typedef dc_tensor *(*dc_scalar_function)(dc_tensors inputs, void *user);
 DC_API double dc_gradcheck(dc_context *ctx, dc_scalar_function f, dc_tensors inputs, void *user);
 
@@ -471,41 +438,36 @@ typedef enum dc_reduction { DC_MEAN, DC_SUM, DC_NONE } dc_reduction;
 
 typedef struct dc_loss_options {
     dc_reduction reduction;       /* Mean by default; DC_NONE: one loss an element (or a sample). */
-    dc_real      label_smoothing;    /* In [0, 1): targets become (1 - s) target + s / classes. */
-    dc_tensor   *class_weights;    /* [classes]; the mean divides by the sum of the weights used. */
-    dc_real      delta;              /* Huber: where it turns linear. 0: 1. */
+    dc_real      label_smoothing; /* In [0, 1): targets become (1 - s) target + s / classes. */
+    dc_tensor   *class_weights;   /* [classes]; the mean divides by the sum of the weights used. */
+    dc_real      delta;           /* Huber: where it turns linear. 0: 1. */
 } dc_loss_options;
 
-/* Below, y is the prediction and t the target, of the same shape unless said otherwise. The
- * functions named ..._with take options, or NULL; the short ones are their means. All are finite
- * for logits of +-1e4. */
-DC_API dc_tensor *dc_mse               (dc_tensor *y, dc_tensor *t);           /* (y - t)^2 */
-DC_API dc_tensor *dc_mae               (dc_tensor *y, dc_tensor *t);           /* |y - t| */
-DC_API dc_tensor *dc_huber(dc_tensor *y, dc_tensor *t);  /* |e| < d ? e^2/2 : d (|e| - d/2) */
-/* max(z,0) - z t + log(1 + e^-|z|) */
-DC_API dc_tensor *dc_bce_with_logits   (dc_tensor *logits, dc_tensor *t);
-/* -(t log p + (1-t) log(1-p)), logs not below -100 (as PyTorch) */
-DC_API dc_tensor *dc_bce               (dc_tensor *p, dc_tensor *t);
-/* -log_softmax(logits)[label]; [..., C] and [...] of class numbers 0..C-1 */
-DC_API dc_tensor *dc_cross_entropy     (dc_tensor *logits, dc_tensor *labels);
-/* -sum_c t_c log_softmax_c; t [..., C] are probabilities */
-DC_API dc_tensor *dc_soft_cross_entropy(dc_tensor *logits, dc_tensor *t);
-DC_API dc_tensor *dc_nll               (dc_tensor *log_p, dc_tensor *labels);  /* -log_p[label] */
-/* sum_c t (log t - log_p), the mean over samples (PyTorch's "batchmean"); 0 log 0 = 0 */
-DC_API dc_tensor *dc_kl_div            (dc_tensor *log_p, dc_tensor *t);
-DC_API dc_tensor *dc_hinge(dc_tensor *y, dc_tensor *t);  /* max(0, 1 - t y), t in {-1, 1} */
+/* y is the prediction, t the target, both of one shape; e = y - t, d = delta; z are the logits and
+ * p = sigmoid(z) or softmax(z). Of C classes, logits and log_p are [..., C], labels [...] numbers
+ * 0..C-1, and t of soft_cross_entropy and kl_div [..., C] are probabilities. The formula is that of
+ * an element or a sample; the result is the mean over them (kl_div: PyTorch's "batchmean"). Those
+ * named ..._with take options, or NULL. All are finite for logits of +-1e4; bce takes no logarithm
+ * to be below -100 (as PyTorch), and 0 log 0 is 0. */
+DC_API dc_tensor *dc_mse  (dc_tensor *y, dc_tensor *t);        /* (y - t)^2 */
+DC_API dc_tensor *dc_mae  (dc_tensor *y, dc_tensor *t);        /* |y - t| */
+DC_API dc_tensor *dc_huber(dc_tensor *y, dc_tensor *t);        /* |e| < d ? e^2/2 : d (|e| - d/2) */
+DC_API dc_tensor *dc_bce_with_logits(dc_tensor *logits, dc_tensor *t);  /* log(1 + e^z) - z t */
+DC_API dc_tensor *dc_bce(dc_tensor *p, dc_tensor *t);          /* -(t log p + (1-t) log(1-p)) */
+DC_API dc_tensor *dc_cross_entropy(dc_tensor *logits, dc_tensor *labels);  /* -log p_label */
+DC_API dc_tensor *dc_soft_cross_entropy(dc_tensor *logits, dc_tensor *t);  /* -sum t log p */
+DC_API dc_tensor *dc_nll(dc_tensor *log_p, dc_tensor *labels); /* -log_p[label] */
+DC_API dc_tensor *dc_kl_div(dc_tensor *log_p, dc_tensor *t);   /* sum t (log t - log_p) */
+DC_API dc_tensor *dc_hinge(dc_tensor *y, dc_tensor *t);        /* max(0, 1 - t y), t in {-1, 1} */
 DC_API dc_tensor *dc_cosine_loss(dc_tensor *y, dc_tensor *t);  /* 1 - y.t / (|y| |t|), last axis */
 
-DC_API dc_tensor *dc_mse_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_mae_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_mse_with  (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
+DC_API dc_tensor *dc_mae_with  (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
 DC_API dc_tensor *dc_huber_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_bce_with_logits_with(dc_tensor *logits, dc_tensor *t,
-                                          const dc_loss_options *options);
+DC_API dc_tensor *dc_bce_with_logits_with(dc_tensor *z, dc_tensor *t, const dc_loss_options *o);
 DC_API dc_tensor *dc_bce_with(dc_tensor *p, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *logits, dc_tensor *labels,
-                                        const dc_loss_options *options);
-DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *logits, dc_tensor *t,
-                                             const dc_loss_options *options);
+DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *z, dc_tensor *labels, const dc_loss_options *o);
+DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *z, dc_tensor *t, const dc_loss_options *o);
 DC_API dc_tensor *dc_nll_with(dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *options);
 DC_API dc_tensor *dc_kl_div_with(dc_tensor *log_p, dc_tensor *t, const dc_loss_options *options);
 DC_API dc_tensor *dc_hinge_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
@@ -516,12 +478,11 @@ DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_
 typedef struct dc_loss {
     const char     *name;
     dc_tensor    *(*compute)(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-    bool            is_classifier;   /* Targets are class numbers; accuracy makes sense. */
+    bool            is_classifier;  /* Targets are class numbers; accuracy makes sense. */
     dc_loss_options options;
 } dc_loss;
 
-/* "mse", ...; .compute is NULL when there is none such. */
-DC_API dc_loss dc_loss_named(const char *name);
+DC_API dc_loss dc_loss_named(const char *name);  /* "mse", ...; .compute NULL: no such loss */
 #define DC_MSE                dc_loss_named("mse")
 #define DC_MAE                dc_loss_named("mae")
 #define DC_HUBER              dc_loss_named("huber")
@@ -536,87 +497,76 @@ DC_API dc_loss dc_loss_named(const char *name);
 
 /* @optimizers ---------------------------------------------------------------------------------- */
 
+/* A schedule multiplies the rate; t is the number of steps taken, from 0. Zero is "constant". */
 typedef enum dc_schedule_kind {
     DC_CONSTANT, DC_STEP_DECAY, DC_EXPONENTIAL_DECAY, DC_POLYNOMIAL_DECAY, DC_COSINE_DECAY,
     DC_ONE_CYCLE, DC_REDUCE_ON_PLATEAU
 } dc_schedule_kind;
 
-/* A schedule multiplies the rate; t is the number of steps taken, from 0. Zero is "constant". */
 typedef struct dc_schedule {
     dc_schedule_kind kind;
-    int64_t steps;                   /* Length, or the interval of step decay. */
-    double  factor, power, final;    /* As named below. */
-    int     patience;              /* Plateau: reports without improvement before the rate falls. */
-    int64_t warmup;          /* Steps during which the multiplier also rises as (t + 1) / warmup. */
+    int64_t steps;     /* Length, or the interval of step decay. */
+    double  factor, power, final;  /* As named below. */
+    int     patience;  /* Plateau: reports without improvement before the rate falls. */
+    int64_t warmup;    /* Steps during which the multiplier also rises as (t + 1) / warmup. */
 } dc_schedule;
 
-/* factor^floor(t / every) */
-DC_API dc_schedule dc_step_decay       (int64_t every, double factor);
-DC_API dc_schedule dc_exponential_decay(double factor);  /* factor^t */
-/* final + (1 - final) (1 - t / steps)^power */
-DC_API dc_schedule dc_polynomial_decay (int64_t steps, double power, double final);
-/* final + (1 - final) (1 + cos(pi t / steps)) / 2; Loshchilov & Hutter, arXiv:1608.03983 */
-DC_API dc_schedule dc_cosine_decay     (int64_t steps, double final);
-/* From 1/25 up to 1 in 30 % of the steps, down to 1/250,000, both along a cosine; Smith,
- * arXiv:1708.07120, constants as PyTorch's OneCycleLR */
-DC_API dc_schedule dc_one_cycle        (int64_t steps);
-/* times factor when dc_plateau (fit calls it with the validation loss) saw no improvement for
- * more than `patience` reports */
+DC_API dc_schedule dc_step_decay(int64_t every, double factor);  /* factor^floor(t / every) */
+DC_API dc_schedule dc_exponential_decay(double factor);          /* factor^t */
+DC_API dc_schedule dc_polynomial_decay(int64_t steps, double power, double final);
+    /* final + (1 - final) (1 - t / steps)^power */
+DC_API dc_schedule dc_cosine_decay(int64_t steps, double final);
+    /* final + (1 - final) (1 + cos(pi t / steps)) / 2; Loshchilov & Hutter, arXiv:1608.03983 */
+DC_API dc_schedule dc_one_cycle(int64_t steps);
+    /* 1/25 to 1 in 30 % of the steps, to 1/250,000 after, by cosines; arXiv:1708.07120, PyTorch */
 DC_API dc_schedule dc_reduce_on_plateau(double factor, int patience);
-/* The schedule starts after it. */
-DC_API dc_schedule dc_with_warmup      (dc_schedule schedule, int64_t steps);
+    /* Times factor when dc_plateau (fit calls it) saw no fall in more than `patience` reports. */
+DC_API dc_schedule dc_with_warmup(dc_schedule schedule, int64_t steps);  /* A warm-up first. */
 
 /* How to step. The functions below fill in PyTorch's defaults; change any field of the copy they
- * return. g is the gradient (plus weight_decay * w unless decoupled), w the weight, r the rate. */
+ * return. */
 typedef struct dc_optimizer_spec {
-    const char *name;                /* "sgd", "adam", ... */
-    double      rate;                /* Learning rate, > 0. */
-    double      momentum;            /* SGD, RMSprop: in [0, 1). */
-    bool        nesterov;            /* SGD with momentum: look ahead. */
-    double      beta1, beta2;  /* Adam's family: decay of the first and second moment, in [0, 1). */
+    const char *name;         /* "sgd", "adam", ... */
+    double      rate;         /* Learning rate, > 0. */
+    double      momentum;     /* SGD, RMSprop: in [0, 1). */
+    bool        nesterov;     /* SGD with momentum: look ahead. */
+    double      beta1, beta2; /* Adam's family: decay of the first and second moment, in [0, 1). */
     double      rho;          /* RMSprop (PyTorch: alpha), Adadelta: decay of the average square. */
-    double      epsilon;             /* Keeps divisions finite. */
-    double      weight_decay;        /* 0: none. */
-    bool        decoupled;           /* w -= r weight_decay w, apart from g (arXiv:1711.05101). */
-    double      clip_value;          /* g limited to [-clip_value, clip_value]; 0: not. */
-    double  clip_norm; /* All gradients scaled so that their common norm is at most this; 0: not. */
+    double      epsilon;      /* Keeps divisions finite. */
+    double      weight_decay; /* 0: none. */
+    bool        decoupled;    /* w -= r weight_decay w, apart from g (arXiv:1711.05101). */
+    double      clip_value;   /* g limited to [-clip_value, clip_value]; 0: not. */
+    double      clip_norm;  /* Gradients scaled until their common norm is at most this; 0: not. */
     int         accumulate;   /* dc_step acts at every n-th call, on the mean gradient; 0: every. */
     dc_schedule schedule;
 } dc_optimizer_spec;
 
-DC_API dc_optimizer_spec dc_sgd     (double rate);                   /* w -= r g */
-/* v = momentum v + g, w -= r v */
-DC_API dc_optimizer_spec dc_momentum(double rate, double momentum);
-DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum);  /* w -= r (g + momentum v) */
-/* s = rho s + (1-rho) g^2, w -= r g / (sqrt s + eps) */
-DC_API dc_optimizer_spec dc_rmsprop (double rate);
-/* s += g^2, w -= r g / (sqrt s + eps); Duchi 2011 */
-DC_API dc_optimizer_spec dc_adagrad (double rate);
-DC_API dc_optimizer_spec dc_adadelta(double rate);                /* Zeiler 2012, arXiv:1212.5701 */
-DC_API dc_optimizer_spec dc_adam    (double rate);           /* Kingma & Ba 2014, arXiv:1412.6980 */
-/* Adam, decoupled weight decay 0.01; arXiv:1711.05101 */
-DC_API dc_optimizer_spec dc_adamw   (double rate);
-DC_API dc_optimizer_spec dc_nadam   (double rate);                   /* Dozat 2016 */
-/* w -= r sign(b1 m + (1-b1) g); Chen 2023, arXiv:2302.06675 */
-DC_API dc_optimizer_spec dc_lion    (double rate);
+/* g is the gradient (plus weight_decay * w unless decoupled), w the weight, r the rate, mu the
+ * momentum. RMSprop and Adagrad step by w -= r g / (sqrt s + epsilon). */
+DC_API dc_optimizer_spec dc_sgd     (double rate);  /* w -= r g */
+DC_API dc_optimizer_spec dc_momentum(double rate, double momentum);  /* v = mu v + g, w -= r v */
+DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum);  /* w -= r (g + mu v) */
+DC_API dc_optimizer_spec dc_rmsprop (double rate);  /* s = rho s + (1 - rho) g^2 */
+DC_API dc_optimizer_spec dc_adagrad (double rate);  /* s += g^2; Duchi 2011 */
+DC_API dc_optimizer_spec dc_adadelta(double rate);  /* Zeiler 2012, arXiv:1212.5701 */
+DC_API dc_optimizer_spec dc_adam    (double rate);  /* Kingma & Ba 2014, arXiv:1412.6980 */
+DC_API dc_optimizer_spec dc_adamw(double rate);  /* decoupled weight_decay 0.01; arXiv:1711.05101 */
+DC_API dc_optimizer_spec dc_nadam   (double rate);  /* Dozat 2016 */
+DC_API dc_optimizer_spec dc_lion(double rate);  /* w -= r sign(b1 m + (1-b1) g); arXiv:2302.06675 */
 
+/* An optimiser at work, over every parameter made so far or over these. */
 typedef struct dc_optimizer dc_optimizer;
-
-/* Over every parameter made so far. */
 DC_API dc_optimizer *dc_optimize(dc_context *ctx, dc_optimizer_spec spec);
 DC_API dc_optimizer *dc_optimize_these(dc_context *ctx, dc_optimizer_spec spec, dc_tensors params);
-DC_API dc_optimizer *dc_optimizer_of(dc_model *model);          /* The one that dc_compile made. */
-DC_API void          dc_set_group(dc_optimizer *o, dc_tensors params, double rate_factor,
-                                  double weight_decay);
-                                           /* Their own rate (times the common one) and
-                                                                  weight decay.                   */
-/* Applies the gradients and clears them; a parameter without a gradient is skipped. */
-DC_API void          dc_step(dc_optimizer *o);
-DC_API void dc_plateau(dc_optimizer *o, double loss);  /* Reports to DC_REDUCE_ON_PLATEAU. */
-DC_API double        dc_rate(const dc_optimizer *o);            /* The rate of the next step. */
-DC_API void          dc_set_rate(dc_optimizer *o, double rate);
-DC_API double        dc_grad_norm(const dc_optimizer *o);  /* sqrt(sum of all squared gradients). */
-DC_API double        dc_schedule_at(dc_schedule s, int64_t t);  /* The multiplier at step t. */
+DC_API dc_optimizer *dc_optimizer_of(dc_model *model);  /* The one that dc_compile made. */
+DC_API void dc_set_group(dc_optimizer *o, dc_tensors params, double factor, double weight_decay);
+    /* Gives them their own weight decay, and the common rate times factor. */
+DC_API void dc_step(dc_optimizer *o);  /* Applies and clears the gradients; skips what has none. */
+DC_API void dc_plateau(dc_optimizer *o, double loss);    /* Reports to DC_REDUCE_ON_PLATEAU. */
+DC_API void dc_set_rate(dc_optimizer *o, double rate);
+DC_API double dc_rate(const dc_optimizer *o);            /* The rate of the next step. */
+DC_API double dc_grad_norm(const dc_optimizer *o);       /* sqrt(sum of all squared gradients) */
+DC_API double dc_schedule_at(dc_schedule s, int64_t t);  /* The multiplier at step t. */
 
 /* @layers -------------------------------------------------------------------------------------- */
 
@@ -626,59 +576,52 @@ typedef enum dc_activation {
     DC_LINEAR, DC_RELU, DC_LEAKY_RELU, DC_ELU, DC_SELU, DC_GELU, DC_GELU_TANH, DC_SILU, DC_MISH,
     DC_SOFTPLUS, DC_SOFTSIGN, DC_HARDSIGMOID, DC_HARDSWISH, DC_TANH, DC_SIGMOID, DC_SOFTMAX
 } dc_activation;
-
-/* f(x) of that name; DC_LINEAR: x itself. */
-DC_API dc_tensor *dc_activate(dc_tensor *x, dc_activation activation);
+DC_API dc_tensor *dc_activate(dc_tensor *x, dc_activation activation);  /* DC_LINEAR: x itself. */
 
 typedef struct dc_layer_kind dc_layer_kind;
 typedef struct dc_layer_spec dc_layer_spec;
-
-typedef struct dc_layer_list {
-    int                  count;
-    const dc_layer_spec *spec;
-} dc_layer_list;
+typedef struct dc_layer_list { int count; const dc_layer_spec *spec; } dc_layer_list;
 
 /* A layer as it is written down: a value, made by the functions below. */
 struct dc_layer_spec {
     const dc_layer_kind *kind;
-    const char    *name;             /* NULL: numbered, "dense_1". */
-    int64_t        units;            /* Dense: output features. */
+    const char    *name;               /* NULL: numbered, "dense_1". */
+    int64_t        units;              /* Dense: output features. */
     dc_activation  activation;
-    dc_init        init;             /* Of the weight matrix. */
+    dc_init        init;               /* Of the weight matrix. */
     bool           without_bias;
-    dc_real        rate;             /* Dropout: the part that is dropped. */
-    dc_real        epsilon, momentum;/* Normalisations. */
-    dc_shape       shape;            /* Input and reshape: without the batch axis. */
-    dc_layer_list  list;             /* Residual: what is inside. */
-    const dc_layer_list *lists;      /* Branches: what is inside each of them. */
+    dc_real        rate;               /* Dropout: the part that is dropped. */
+    dc_real        epsilon, momentum;  /* Normalisations. */
+    dc_shape       shape;              /* Input and reshape: without the batch axis. */
+    dc_layer_list  list;               /* Residual: what is inside. */
+    const dc_layer_list *lists;        /* Branches: what is inside each of them. */
     int            list_count;
-    dc_dataset    *data;             /* Standardize: where mean and deviation come from. */
-    const void    *user;             /* For kinds of your own. */
-    const char    *file;             /* Where it was written. */
-    int            line;
+    dc_dataset    *data;               /* Standardize: where mean and deviation come from. */
+    const void    *user;               /* For kinds of your own. */
+    const char    *file; int line;     /* Where it was written. */
 };
 
-DC_API dc_layer_spec dc_input_shaped    (dc_shape shape);        /* The shape of one sample. */
-#define dc_input(...) dc_input_shaped(DC_SHAPE(__VA_ARGS__))               /* dc_input(28, 28, 1) */
-/* [..., in] -> [..., units]: f(x W + b), W Glorot, b zero */
-DC_API dc_layer_spec dc_dense           (int64_t units, dc_activation activation);
-DC_API dc_layer_spec dc_activation_layer(dc_activation activation);
-DC_API dc_layer_spec dc_dropout         (dc_real rate);          /* See dc_dropout_op. */
-DC_API dc_layer_spec dc_flatten         (void);                  /* [N, a, b] -> [N, a b] */
-DC_API dc_layer_spec dc_reshape_layer   (dc_shape shape);        /* Without the batch axis. */
-DC_API dc_layer_spec dc_batch_norm      (void);                  /* momentum 0.1, epsilon 1e-5 */
-DC_API dc_layer_spec dc_layer_norm      (void);                  /* epsilon 1e-5 */
-/* (x - mean) / std by feature, of that set; saved with the model */
-DC_API dc_layer_spec dc_standardize     (dc_dataset *training);
-DC_API dc_layer_spec dc_residual        (dc_layer_list inside);  /* x + f(x) */
-/* [f(x), g(x), ...] concatenated on the last axis */
-DC_API dc_layer_spec dc_branches        (int count, const dc_layer_list *inside);
-/* Yours. `user` must live as long as the model. */
-DC_API dc_layer_spec dc_custom          (const dc_layer_kind *kind, const void *user);
+/* dense: [..., in] -> [..., units], W Glorot, b zero. standardize: mean and deviation of that set,
+ * saved with the model. branches: concatenated on the last axis. custom: a kind of yours; `user`
+ * must live as long as the model. */
+#define dc_input(...) dc_input_shaped(DC_SHAPE(__VA_ARGS__))  /* dc_input(28, 28, 1) */
+DC_API dc_layer_spec dc_input_shaped(dc_shape shape);         /* The shape of one sample. */
+DC_API dc_layer_spec dc_dense(int64_t units, dc_activation activation);  /* f(x W + b) */
+DC_API dc_layer_spec dc_activation_layer(dc_activation activation);  /* f(x) */
+DC_API dc_layer_spec dc_dropout(dc_real rate);                /* See dc_dropout_op. */
+DC_API dc_layer_spec dc_flatten(void);                        /* [N, a, b] -> [N, a b] */
+DC_API dc_layer_spec dc_reshape_layer(dc_shape shape);        /* Without the batch axis. */
+DC_API dc_layer_spec dc_batch_norm(void);                     /* momentum 0.1, epsilon 1e-5 */
+DC_API dc_layer_spec dc_layer_norm(void);                     /* epsilon 1e-5 */
+DC_API dc_layer_spec dc_standardize(dc_dataset *training);    /* (x - mean) / std by feature */
+DC_API dc_layer_spec dc_residual(dc_layer_list inside);       /* x + f(x) */
+DC_API dc_layer_spec dc_branches(int count, const dc_layer_list *inside);  /* [f(x), g(x), ...] */
+DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user);
+
 /* Changes to a specification: dc_with_name(dc_dense(10, DC_LINEAR), "head"). */
-DC_API dc_layer_spec dc_with_name       (dc_layer_spec spec, const char *name);
-DC_API dc_layer_spec dc_with_init       (dc_layer_spec spec, dc_init init);
-DC_API dc_layer_spec dc_without_bias    (dc_layer_spec spec);
+DC_API dc_layer_spec dc_with_name(dc_layer_spec spec, const char *name);
+DC_API dc_layer_spec dc_with_init(dc_layer_spec spec, dc_init init);
+DC_API dc_layer_spec dc_without_bias(dc_layer_spec spec);
 
 /* DC_LAYERS(...) and DC_BRANCHES(DC_LAYERS(...), ...): lists of layers, written in place. */
 DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec);
@@ -693,74 +636,71 @@ DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec);
 enum { DC_MAX_LAYER_TENSORS = 16 };
 struct dc_layer {
     dc_layer_spec spec;
-    const char   *name;                            /* "dense_1"; unique in its model. */
+    const char   *name;  /* "dense_1"; unique in its model. */
     dc_model     *model;
     dc_context   *ctx;
     int           ordinal;                      /* Its number in the context, for random numbers. */
     bool          is_built;
-    int           tensors;                       /* Parameters and buffers, in order of creation. */
-    dc_tensor    *tensor[DC_MAX_LAYER_TENSORS];    /* Named "dense_1.weight", "dense_1.bias", ... */
-    dc_layer    **child;                           /* Residual and branches. */
+    int           tensors;                      /* Parameters and buffers, in order of creation. */
+    dc_tensor    *tensor[DC_MAX_LAYER_TENSORS]; /* Named "dense_1.weight", "dense_1.bias", ... */
     int           children;
-    dc_layer     *next;                            /* In the model's list. */
-    dc_shape      in_shape, out_shape;             /* Of the last call, with the batch axis. */
+    dc_layer    **child;                        /* Residual and branches. */
+    dc_layer     *next;                         /* In the model's list. */
+    dc_shape      in_shape, out_shape;          /* Of the last call, with the batch axis. */
     int64_t       calls;
 };
 
 /* A kind of layer. build makes the parameters once the input's shape is known; call computes. */
 struct dc_layer_kind {
-    const char *name;                              /* "dense": the stem of its layers' names. */
-    void      (*build)(dc_layer *layer, dc_shape input);   /* NULL: nothing to make. */
+    const char *name;  /* "dense": the stem of its layers' names. */
+    void      (*build)(dc_layer *layer, dc_shape input);  /* NULL: nothing to make. */
     dc_tensor*(*call) (dc_layer *layer, dc_tensor *x);
-    int64_t   (*flops)(const dc_layer *layer);    /* Of one sample, forward; NULL: one an output. */
+    int64_t   (*flops)(const dc_layer *layer);  /* Of one sample, forward; NULL: one an output. */
 };
 
 /* For build: a trainable tensor; and one that is saved, but not trained. Named "layer.name". */
 DC_API dc_tensor *dc_layer_param (dc_layer *layer, const char *name, dc_init init, dc_shape shape);
 DC_API dc_tensor *dc_layer_buffer(dc_layer *layer, const char *name, dc_real value, dc_shape shape);
+DC_API void dc_register_layer(dc_context *ctx, const dc_layer_kind *kind);
+    /* So that dc_load knows it. */
 
 /* @models -------------------------------------------------------------------------------------- */
 
-/* A model given as a C function: it calls its layers on x [batch, ...] and returns the
- * prediction. */
+/* A model is a chain of layers, of which the first must be dc_input, or a C function that calls its
+ * layers on x [batch, ...] and returns the prediction. Such a function is called once on zeros
+ * [1, input...], when its layers are made. */
 typedef dc_tensor *(*dc_model_function)(dc_model *model, dc_tensor *x, void *user);
+DC_API dc_model *dc_sequential(dc_context *ctx, dc_layer_list layers);
+DC_API dc_model *dc_functional(dc_context *ctx, dc_shape input, dc_model_function f, void *user);
+DC_API dc_layer *dc_use(dc_model *model, const char *name, dc_layer_spec spec);
+    /* In such a function: the model's layer of that name, made at the first call. */
 
-/* The first must be dc_input. */
-DC_API dc_model  *dc_sequential(dc_context *ctx, dc_layer_list layers);
-/* Calls f once, on zeros [1, input...], to build its layers. */
-DC_API dc_model  *dc_functional(dc_context *ctx, dc_shape input, dc_model_function f, void *user);
-/* In f: the model's layer of that name, made at the first call */
-DC_API dc_layer  *dc_use(dc_model *model, const char *name, dc_layer_spec spec);
-DC_API dc_tensor *dc_call(dc_layer *layer, dc_tensor *x);      /* Twice: shared weights. */
-DC_API dc_tensor *dc_forward(dc_model *model, dc_tensor *x);   /* [batch, ...] -> prediction */
-DC_API dc_tensors dc_params(dc_model *model);                  /* Its trainable tensors. */
-DC_API dc_tensor *dc_find(dc_model *model, const char *name);  /* "dense_1.weight", or NULL. */
-/* Names that start so are not trained. */
+DC_API dc_tensor *dc_call(dc_layer *layer, dc_tensor *x);     /* Twice: shared weights. */
+DC_API dc_tensor *dc_forward(dc_model *model, dc_tensor *x);  /* [batch, ...] -> prediction */
+DC_API dc_tensors dc_params(dc_model *model);                 /* Its trainable tensors. */
+DC_API int64_t    dc_param_count(dc_model *model);            /* Their elements. */
+DC_API dc_tensor *dc_find(dc_model *model, const char *name); /* "dense_1.weight", or NULL. */
 DC_API void       dc_freeze(dc_model *model, const char *prefix, bool frozen);
-DC_API int64_t    dc_param_count(dc_model *model);
-/* A table on stdout: layer, shape, parameters, FLOPs and bytes a sample. */
-DC_API void       dc_summary(dc_model *model);
-DC_API uint64_t   dc_fingerprint(dc_model *model);             /* A hash of all its weights. */
-DC_API uint64_t   dc_fingerprint_of(dc_tensors tensors);       /* The same for any tensors. */
-/* So that dc_load knows it. */
-DC_API void       dc_register_layer(dc_context *ctx, const dc_layer_kind *kind);
+    /* Parameters whose names start so are not trained while they are frozen. */
+DC_API void       dc_summary(dc_model *model);  /* A table of layers, shapes, parameters, FLOPs. */
+DC_API uint64_t   dc_fingerprint(dc_model *model);        /* A hash of all its weights. */
+DC_API uint64_t   dc_fingerprint_of(dc_tensors tensors);  /* The same for any tensors. */
 
 /* @training ------------------------------------------------------------------------------------ */
 
-/* What a metric sees: all predictions of a set. y [count, outputs], t [count, targets], both
- * row-major. */
+/* What a metric sees: all predictions of a set, y [count, outputs] and t [count, targets]. */
 typedef struct dc_predictions {
     int64_t        count, outputs, targets;
     const dc_real *y, *t;
-    dc_real        threshold;        /* With one output: y above it says class 1. */
-    dc_context    *ctx;              /* Where a metric takes memory, between dc_begin and dc_end. */
+    dc_real        threshold;  /* With one output: y above it says class 1. */
+    dc_context    *ctx;        /* Where a metric takes memory, between dc_begin and dc_end. */
 } dc_predictions;
 
 /* A metric as a record. Yours: (dc_metric){ "my_metric", my_function }. */
 typedef struct dc_metric {
     const char *name;
     double    (*compute)(const dc_predictions *p, const struct dc_metric *self);
-    int        k; /* Top-k: k. Precision, recall, F1: the class, or -1 for the mean over classes. */
+    int         k;  /* Top-k: k. Precision, recall, F1: the class; -1: the mean over classes. */
 } dc_metric;
 
 /* Classification: y are logits or probabilities, the largest wins; with one output, y >
@@ -768,8 +708,7 @@ typedef struct dc_metric {
  * loss). t are class numbers or one-hot. Regression: over all elements. */
 DC_API dc_metric dc_accuracy  (void);     /* The part that is right. */
 DC_API dc_metric dc_top_k     (int k);    /* The part whose class is among the k largest. */
-/* TP / (TP + FP); 0 when there is none. -1: mean over classes. */
-DC_API dc_metric dc_precision (int cls);
+DC_API dc_metric dc_precision (int cls);  /* TP / (TP + FP), or 0; cls -1: the mean over classes */
 DC_API dc_metric dc_recall    (int cls);  /* TP / (TP + FN) */
 DC_API dc_metric dc_f1        (int cls);  /* 2 TP / (2 TP + FP + FN) */
 DC_API dc_metric dc_auc       (void);     /* Area under the ROC curve, binary; ties count half. */
@@ -781,97 +720,92 @@ enum { DC_MAX_METRICS = 8 };
 
 typedef struct dc_report {           /* What dc_evaluate found. */
     int64_t     samples;
-    double      loss;
-    double      accuracy;            /* NaN for a regression. */
+    double      loss, accuracy;  /* accuracy: NaN for a regression. */
     int         metrics;
     const char *name [DC_MAX_METRICS];
     double      value[DC_MAX_METRICS];
 } dc_report;
 
 typedef struct dc_history {          /* What dc_fit returns: one value an epoch. */
-    int         epochs;              /* How many were run. */
-    double     *loss, *validation_loss;               /* NaN where there was no validation. */
-    double     *accuracy, *validation_accuracy;       /* NaN for a regression. */
+    int         epochs;                          /* How many were run. */
+    double     *loss, *validation_loss;          /* NaN where there was no validation. */
+    double     *accuracy, *validation_accuracy;  /* NaN for a regression. */
     double     *rate;
     int         metrics;
     const char *metric_name[DC_MAX_METRICS];
     double     *metric[DC_MAX_METRICS], *validation_metric[DC_MAX_METRICS];
-    int         best_epoch;          /* From 0; by validation loss, else by loss. */
-    const char *stopped_by;          /* "early stopping", "nan", ... or NULL when all epochs ran. */
+    int         best_epoch;  /* From 0; by validation loss, else by loss. */
+    const char *stopped_by;  /* "early stopping", "nan", ... or NULL when all epochs ran. */
 } dc_history;
 
-/* A callback watches training, and may stop it. Fields that are NULL are not called. Yours:
- * (dc_callback){ .user = ..., .on_epoch_end = ... }. What it makes is gone when it returns. */
+/* A callback watches training, and stops it by returning false. Fields that are NULL are not
+ * called. Yours: (dc_callback){ .user = ..., .on_epoch_end = ... }. What it makes is gone when it
+ * returns. */
 typedef struct dc_callback {
     const char *name;
     void       *user;
     bool      (*on_batch_end)(dc_model *model, int epoch, int64_t batch, double loss, void *user);
     bool      (*on_epoch_end)(dc_model *model, int epoch, const dc_history *history, void *user);
-                                     /* Both: false stops the training. */
-    int         patience;            /* Early stopping. */
-    double      min_delta;
+    int patience; double min_delta;  /* Early stopping. */
     const char *path;                /* Checkpoint, CSV log. */
 } dc_callback;
 
-/* Stops when the validation loss (else the loss) has not fallen by more than min_delta for
- * `patience` epochs in a row, and restores the best weights. */
+/* Early stopping: when the validation loss (else the loss) has not fallen by more than min_delta
+ * for `patience` epochs in a row; restores the best weights. The log has a line an
+ * epoch, of what there is. */
 DC_API dc_callback dc_early_stopping(int patience, double min_delta);
-/* Saves the model whenever that loss is the lowest. */
-DC_API dc_callback dc_checkpoint    (const char *path);
-/* A line an epoch: epoch,rate,loss,accuracy,METRICS,val_loss,... (those that there are). */
-DC_API dc_callback dc_csv_log       (const char *path);
+DC_API dc_callback dc_checkpoint(const char *path);  /* Saves it whenever that loss is lowest. */
+DC_API dc_callback dc_csv_log(const char *path); /* epoch,rate,loss,accuracy,METRICS,val_loss,... */
 
 typedef struct dc_fit_options {
-    int            epochs;           /* 0: 1. */
-    int            batch_size;       /* 0: 32. */
-    /* This part of the data, drawn at random by the seed, is not trained on. */
-    dc_real validation_split;
-    dc_dataset    *validation;       /* Or a set of its own. */
-    bool           keep_order;       /* Do not shuffle every epoch. */
-    const dc_real *class_weights;    /* One a class: sample i counts class_weights[label]. */
-    /* One a sample of the set given to dc_fit. The loss is the mean of weight * loss (as Keras). */
-    const dc_real *sample_weights;
-    const dc_callback *callbacks;    /* callback_count of them. */
+    int            epochs;            /* 0: 1. */
+    int            batch_size;        /* 0: 32. */
+    dc_real        validation_split;  /* Part of the data, drawn by the seed, not to train on. */
+    dc_dataset    *validation;        /* Or a set of its own. */
+    bool           keep_order;        /* Do not shuffle every epoch. */
+    const dc_real *class_weights;     /* One a class: sample i counts class_weights[label]. */
+    const dc_real *sample_weights; /* One a sample of that set: mean weight * loss, as Keras. */
+    const dc_callback *callbacks;     /* callback_count of them. */
     int            callback_count;
-    bool           quiet;            /* No progress on stderr. */
+    bool           quiet;             /* No progress on stderr. */
 } dc_fit_options;
 
-/* Chooses what training makes small and how; starts the optimiser anew. */
-DC_API void        dc_compile  (dc_model *model, dc_loss loss, dc_optimizer_spec optimizer);
-/* Besides the loss and, for classifiers, accuracy. */
-DC_API void dc_metrics (dc_model *model, int count, const dc_metric *metrics);
+/* compile chooses what training makes small and how, and starts the optimiser anew. metrics
+ * are besides the loss and a classifier's accuracy. predict is inference, untaped, of any number of
+ * rows; predict_all and confusion are NULL (and dc_error) when a stream fails. find_nan finds the
+ * first weight or gradient with a NaN or infinity in it; fit stops at a NaN loss and names it. */
+DC_API void dc_compile(dc_model *model, dc_loss loss, dc_optimizer_spec optimizer);
+DC_API void dc_metrics(dc_model *model, int count, const dc_metric *metrics);
+DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_options options);
+DC_API dc_report dc_evaluate(dc_model *model, dc_dataset *data);
+DC_API dc_tensor *dc_predict(dc_model *model, dc_tensor *x);
+DC_API dc_tensor *dc_predict_all(dc_model *model, dc_dataset *data);  /* [samples, outputs...] */
+DC_API dc_tensor *dc_confusion(dc_model *model, dc_dataset *data);    /* [true class, said class] */
+DC_API dc_tensor *dc_find_nan(dc_model *model);                       /* Or NULL. */
 #ifndef __cplusplus
 #define DC_METRICS(...)   DC__COUNT(dc_metric, __VA_ARGS__), (dc_metric[]){ __VA_ARGS__ }
 #define DC_CALLBACKS(...) .callbacks = (dc_callback[]){ __VA_ARGS__ },                             \
                           .callback_count = DC__COUNT(dc_callback, __VA_ARGS__)
 #endif
-DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_options options);
-DC_API dc_report   dc_evaluate (dc_model *model, dc_dataset *data);
-/* Inference, nothing taped; any number of rows. */
-DC_API dc_tensor *dc_predict (dc_model *model, dc_tensor *x);
-/* [samples, outputs...]; like dc_confusion NULL (and dc_error) when a stream fails. */
-DC_API dc_tensor  *dc_predict_all(dc_model *model, dc_dataset *data);
-/* [classes, classes]: true, said */
-DC_API dc_tensor *dc_confusion(dc_model *model, dc_dataset *data);
-/* The first weight or gradient with a NaN or infinity in it, or NULL. dc_fit stops at a NaN loss
- * and names it. */
-DC_API dc_tensor *dc_find_nan (dc_model *model);
 
 /* @data ---------------------------------------------------------------------------------------- */
 
-/* A data set is a list of samples (x, y). With classes > 0, y is one class number. All sets made
- * from another one share its storage. */
-typedef enum dc_part { DC_TRAIN, DC_TEST } dc_part;
+/* A data set is a list of samples (x, y). With classes > 0, y is one class number 0..classes-1 and
+ * y_shape DC_SCALAR; with 0, y is a quantity. All sets made from another one share its storage. */
+DC_API int64_t  dc_count  (const dc_dataset *data);                /* Samples. */
+DC_API int      dc_classes(const dc_dataset *data);                /* 0: y is a quantity. */
+DC_API dc_shape dc_x_shape(const dc_dataset *data);                /* Of one sample. */
+DC_API dc_shape dc_y_shape(const dc_dataset *data);
+DC_API const char *dc_class_name(const dc_dataset *data, int cls); /* From a CSV file; else NULL. */
+DC_API const char *dc_feature_name(const dc_dataset *data, int feature);
 
-/* Copies. The shapes are those of one sample. classes 0: y is a quantity; else y_shape is
- * DC_SCALAR and y holds 0..classes-1. y NULL: x is its own target (an autoencoder). NaN and
- * infinity are accepted; training reports them. */
+/* Copies of arrays; shapes are those of one sample. y NULL: x is its own target (an autoencoder).
+ * NaN and infinity are accepted; training reports them. Of bytes, x / 255 is delivered. */
 DC_API dc_dataset *dc_from_arrays(dc_context *ctx, int64_t count, dc_shape x_shape,
                                   const dc_real *x, dc_shape y_shape, const dc_real *y,
                                   int classes);
 DC_API dc_dataset *dc_from_bytes(dc_context *ctx, int64_t count, dc_shape x_shape, const uint8_t *x,
-                                 /* Copies; delivers x / 255. */ const uint8_t *labels,
-                                 int classes);
+                                 const uint8_t *labels, int classes);
 
 /* Samples made when needed: fetch fills x and y of sample `row` in 0..count-1 and returns false
  * when it cannot, which ends the epoch with an error. Equal rows must give equal samples. */
@@ -879,87 +813,66 @@ typedef bool (*dc_fetch)(int64_t row, dc_real *x, dc_real *y, void *user);
 DC_API dc_dataset *dc_stream(dc_context *ctx, int64_t count, dc_shape x_shape, dc_shape y_shape,
                              int classes, dc_fetch fetch, void *user);
 
-DC_API int64_t     dc_count       (const dc_dataset *data);  /* Samples. */
-DC_API int         dc_classes     (const dc_dataset *data);  /* 0: y is a quantity. */
-DC_API dc_shape    dc_x_shape     (const dc_dataset *data);  /* Of one sample. */
-DC_API dc_shape    dc_y_shape     (const dc_dataset *data);
-/* From a CSV file; NULL without. */
-DC_API const char *dc_class_name  (const dc_dataset *data, int cls);
-DC_API const char *dc_feature_name(const dc_dataset *data, int feature);
-
 /* Making sets from sets. */
-DC_API dc_dataset *dc_take(dc_dataset *data, int64_t start, int64_t stop);       /* [start, stop) */
+DC_API dc_dataset *dc_take(dc_dataset *data, int64_t start, int64_t stop);  /* [start, stop) */
 DC_API dc_dataset *dc_pick(dc_dataset *data, int64_t count, const int64_t *rows);  /* These rows. */
 DC_API dc_dataset *dc_shuffled(dc_dataset *data, uint64_t seed);
-/* At random by the context's seed; first has `fraction`. */
-DC_API void        dc_split_data(dc_dataset *data, dc_real fraction, dc_dataset **first,
-                                 dc_dataset **rest);
-DC_API void        dc_class_counts(dc_dataset *data, int64_t *counts);         /* counts[classes] */
-/* count / (classes count_c) */
-DC_API void        dc_balanced_weights(dc_dataset *data, dc_real *weights);
-/* Rare classes repeated until all are equally common. */
-DC_API dc_dataset *dc_balanced(dc_dataset *data);
+DC_API dc_dataset *dc_balanced(dc_dataset *data);  /* Rare classes repeated: all as common. */
+DC_API void dc_balanced_weights(dc_dataset *data, dc_real *weights); /* count / (classes count_c) */
+DC_API void dc_class_counts(dc_dataset *data, int64_t *counts);             /* counts[classes] */
+DC_API void dc_split_data(dc_dataset *data, dc_real part, dc_dataset **first, dc_dataset **rest);
+    /* At random by the context's seed; first has that part. */
 
 /* x' = (x - shift) / scale by feature, fitted on one set (the training part) and applied to any. */
-typedef struct dc_scaler {
-    int64_t        features;
-    const dc_real *shift, *scale;
-} dc_scaler;
-/* mean, standard deviation (1 where it is 0) */
-DC_API dc_scaler   dc_standardizer(dc_dataset *training);
-DC_API dc_scaler   dc_normalizer  (dc_dataset *training);  /* minimum, range */
-DC_API dc_dataset *dc_scaled      (dc_dataset *data, dc_scaler scaler);
+typedef struct dc_scaler { int64_t features; const dc_real *shift, *scale; } dc_scaler;
+DC_API dc_scaler   dc_standardizer(dc_dataset *training);  /* mean, standard deviation (1 for 0) */
+DC_API dc_scaler   dc_normalizer(dc_dataset *training);    /* minimum, range */
+DC_API dc_dataset *dc_scaled(dc_dataset *data, dc_scaler scaler);
 
-/* Batches. x [n, ...] and y [n, ...] (class numbers: [n]) are overwritten by the next dc_next. */
+/* Batches. x [n, ...] and y [n, ...] (class numbers: [n]) are overwritten by the next dc_next,
+ * which is false at the end of an epoch; the call after that starts the next, shuffled anew. The
+ * last batch may be smaller. At a normal end dc_error(ctx) is empty; else a stream failed, and it
+ * says why. */
 typedef struct dc_batch {
-    dc_tensor     *x, *y;
-    int64_t        size;
-    const int64_t *rows;             /* Which samples of the set. */
+    dc_tensor *x, *y;
+    int64_t size; const int64_t *rows;  /* How many and which samples of the set. */
 } dc_batch;
 typedef struct dc_loader dc_loader;
 DC_API dc_loader *dc_batches(dc_dataset *data, int64_t batch_size, bool shuffle);
-/* False at the end of an epoch; the next call starts the next, shuffled anew. The last batch may
- * be smaller. At a normal end dc_error(ctx) is empty; else a stream failed, and it says why. */
-DC_API bool       dc_next   (dc_loader *loader, dc_batch *batch);
-/* A whole set as one batch; with dc_take, a part of it. x is NULL when a stream fails. */
-DC_API dc_batch   dc_all    (dc_dataset *data);
+DC_API bool       dc_next(dc_loader *loader, dc_batch *batch);
+DC_API dc_batch   dc_all(dc_dataset *data);  /* The whole set. x is NULL when a stream fails. */
 
 /* Files. NULL and dc_error on anything unexpected: missing, cut short, of the wrong kind, with
- * bad labels. */
-/* The four IDX files, as they are or as .gz; also Fashion-MNIST. x [28, 28, 1] */
-DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part);
-/* Or .gz */
-DC_API dc_dataset *dc_load_idx  (dc_context *ctx, const char *images, const char *labels);
+ * bad labels. MNIST (or Fashion-MNIST) is four IDX files, as they are or as .gz: x [28, 28, 1].
+ * CSV is RFC 4180; a feature column that holds text is categorical: one 0/1 feature a value. */
+typedef enum dc_part { DC_TRAIN, DC_TEST } dc_part;
 typedef struct dc_csv_options {
-    char        separator;           /* 0: comma. */
+    char        separator;       /* 0: comma. */
     bool        no_header;
     const char *label;  /* Name (or number from 0, as text) of the target column; NULL: the last. */
-    /* The target is a class, not a quantity; names are numbered in order of first appearance. */
-    bool        is_classes;
-    dc_real     missing;             /* What an empty field, ?, NA or NaN becomes ... */
-    bool        fill_with_mean;      /* ... unless the column's mean is asked for. */
+    bool        is_classes;      /* The target is a class; names are numbered as they appear. */
+    dc_real     missing;         /* What an empty field, ?, NA or NaN becomes ... */
+    bool        fill_with_mean;  /* ... unless the column's mean is asked for. */
 } dc_csv_options;
-/* RFC 4180. A feature column that holds text is categorical: one 0/1 feature for each of its
- * values. */
-DC_API dc_dataset *dc_load_csv  (dc_context *ctx, const char *path, const dc_csv_options *options);
+DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part);
+DC_API dc_dataset *dc_load_idx(dc_context *ctx, const char *images, const char *labels);
+DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_options *options);
 
-/* Generators. The points of dc_make_...: x [2], two classes or as many as asked for; noise is a
- * standard deviation. */
-/* x in [0, 1), y = slope x + intercept + noise N(0, 1) */
+/* Generators. x [2] of two classes or as many as asked for; noise is a standard deviation. Others:
+ * line: x in [0, 1), y = slope x + intercept + noise N(0, 1); sine: y = sin x, x in [-pi, pi);
+ * digits: [28, 28, 1], ten classes: a bitmap font, shifted, rotated, with noise. */
 DC_API dc_dataset *dc_make_line(dc_context *ctx, int64_t count, dc_real slope, dc_real intercept,
                                 dc_real noise);
-/* y = sin x, x in [-pi, pi) */
 DC_API dc_dataset *dc_make_sine(dc_context *ctx, int64_t count, dc_real noise);
 DC_API dc_dataset *dc_make_xor(dc_context *ctx);  /* The four points. */
-/* Gaussians around points on a circle of radius 2 */
 DC_API dc_dataset *dc_make_blobs(dc_context *ctx, int64_t count, int classes, dc_real noise);
-/* Radius 1/2 in radius 1 */
+    /* Gaussians around points on a circle of radius 2. */
 DC_API dc_dataset *dc_make_circles(dc_context *ctx, int64_t count, dc_real noise);
+    /* Radius 1/2 in radius 1. */
 DC_API dc_dataset *dc_make_moons(dc_context *ctx, int64_t count, dc_real noise);
 DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_real noise);
-/* cells x cells on [-1, 1)^2 */
 DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells);
-/* [28, 28, 1], ten classes: a bitmap font, shifted, rotated, with noise */
+    /* cells x cells on [-1, 1)^2 */
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
 
 /* @files --------------------------------------------------------------------------------------- */
@@ -967,84 +880,66 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
 /* One safetensors file (8 bytes: header length, a JSON header, the numbers), float32 or float64,
  * with the architecture in its metadata: any tool opens it. Written beside and renamed, so that
  * a crash or a full disk never leaves a broken model. False or NULL, and dc_error, when it does
- * not work. */
-DC_API bool      dc_save         (dc_model *model, const char *path);
-/* A sequential model, without the code that built it; ready for dc_predict and, as it was
- * compiled, for dc_fit and dc_evaluate. */
-DC_API dc_model *dc_load         (dc_context *ctx, const char *path);
-/* By name and shape; all or nothing. */
-DC_API bool      dc_load_weights (dc_model *model, const char *path);
-/* The optimiser's state and position, to continue where training stopped; beside dc_save. */
-DC_API bool      dc_save_training(dc_model *model, const char *path);
-DC_API bool      dc_load_training(dc_model *model, const char *path);
+ * not work. dc_load needs no code that builds the (sequential) model; it is ready for dc_predict
+ * and, as it was compiled, for dc_fit and dc_evaluate. Save training beside it to continue. */
+DC_API bool dc_save(dc_model *model, const char *path);
+DC_API dc_model *dc_load(dc_context *ctx, const char *path);  /* Sequential, compiled as it was. */
+DC_API bool dc_load_weights(dc_model *model, const char *path);  /* All names and shapes, or none. */
+DC_API bool dc_save_training(dc_model *model, const char *path); /* The optimiser's state. */
+DC_API bool dc_load_training(dc_model *model, const char *path); /* To continue there. */
 
-DC_API bool       dc_save_npy(dc_tensor *x, const char *path);  /* NumPy's .npy, version 1.0 */
-/* Versions 1 to 3; float32, float64 and integers of either byte order, C or Fortran order */
+/* NumPy's .npy. Writes version 1.0; reads 1 to 3, float32, float64 and integers of either byte
+ * order, C or Fortran order. */
+DC_API bool       dc_save_npy(dc_tensor *x, const char *path);
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path);
 
 /* @pictures ------------------------------------------------------------------------------------ */
 
 /* A plot, written as SVG. Zero is the default everywhere. */
 typedef struct dc_series {
-    const char    *name;             /* In the legend. */
-    const dc_real *x, *y;            /* x NULL: 0, 1, 2, ... */
+    const char    *name;   /* In the legend. */
+    const dc_real *x, *y;  /* x NULL: 0, 1, 2, ... */
     int64_t        count;
-    bool           points;           /* Points, not a line. */
-    int            color;            /* 0: the next of the palette; else 1 to 8, to choose. */
+    bool           points; /* Points, not a line. */
+    int            color;  /* 0: the next of the palette; else 1 to 8, to choose. */
 } dc_series;
 
+/* The field lies behind the series, [field_rows, field_columns] values, row 0 at the top: k where
+ * it is class k, k +- 1/2 at its border. Two classes: a probability, from blue to orange. */
 typedef struct dc_plot {
     const char      *title, *x_label, *y_label;
     const dc_series *series;
     int              series_count;
     bool             log_y;
     int              width, height;  /* Pixels; 0: 640 x 400. */
-    /* Behind the series, [field_rows, field_columns] values, row 0 at the top: k where it is class
-     * k, k + 1/2 or k - 1/2 at its border. Two classes: a probability, from blue to orange. */
-    const dc_real *field;
+    const dc_real   *field;
     int              field_columns, field_rows;
-    /* The axes, and the area of the field. Both x or both y 0: from the series. */
-    dc_real x_min, x_max, y_min, y_max;
+    dc_real          x_min, x_max, y_min, y_max;  /* Axes, field. x or y both 0: series. */
 } dc_plot;
 
-/* Any plot, as SVG. */
-DC_API bool dc_write_svg     (dc_context *ctx, const char *path, const dc_plot *plot);
-/* Loss curves. */
-DC_API bool dc_plot_history  (dc_context *ctx, const char *path, const dc_history *history);
-/* For x [2], 1 or 2 outputs or more classes: who wins where, and at most 2,000 samples. */
-DC_API bool dc_plot_boundary (dc_model *model, dc_dataset *data, const char *path);
-DC_API void dc_print_history (const dc_history *history);  /* Loss curves, in the terminal. */
-/* [H, W] or [H, W, 1] in [0, 1], in the terminal, light on dark */
-DC_API void dc_print_image   (const dc_tensor *image);
-/* [H, W], [H, W, 1], [H, W, 3] or [.., 4] in [0, 1]; needs stb_image_write.h */
-DC_API bool dc_write_png     (dc_tensor *image, const char *path);
-/* [N, H, W, C], a gap of 2 pixels between */
+/* The boundary of a model for x [2], 1 or 2 outputs or more classes: who wins where, and at most
+ * 2,000 samples. Images are [H, W] or [H, W, C] in [0, 1], C 1, and for PNG (which needs
+ * stb_image_write.h) 3 or 4; a grid is [N, H, W, C], with gaps of 2 pixels. */
+DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot);  /* Any plot. */
+DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history);
+DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path);
+DC_API void dc_print_history(const dc_history *history);  /* In the terminal. */
+DC_API void dc_print_image(const dc_tensor *image);       /* In the terminal, light on dark. */
+DC_API bool dc_write_png(dc_tensor *image, const char *path);
 DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path);
 
 #ifdef __cplusplus
 }  /* extern "C" */
 
 /* The lists of @types and @layers, as C++11 writes them. */
-inline dc_shape dc__shape(std::initializer_list<int64_t> d)
-{
-    return dc_make_shape(int(d.size()), d.begin());
-}
-inline dc_axes dc__axes(std::initializer_list<int> a)
-{
-    return dc_make_axes(int(a.size()), a.begin());
-}
-inline dc_tensors dc__list(std::initializer_list<dc_tensor *> t)
-{
-    return dc_make_tensors(int(t.size()), t.begin());
-}
-inline dc_layer_list dc__layers(std::initializer_list<dc_layer_spec> l)
-{
-    return dc_make_layers(int(l.size()), l.begin());
-}
-inline dc_layer_spec dc__branches(std::initializer_list<dc_layer_list> l)
-{
-    return dc_branches(int(l.size()), l.begin());
-}
+#define DC__LIST(LIST, NAME, ITEM, MAKE) \
+    inline LIST NAME(std::initializer_list<ITEM> l) { return MAKE(int(l.size()), l.begin()); }
+DC__LIST(dc_shape,      dc__shape,    int64_t,       dc_make_shape)
+DC__LIST(dc_axes,       dc__axes,     int,           dc_make_axes)
+DC__LIST(dc_tensors,    dc__list,     dc_tensor *,   dc_make_tensors)
+DC__LIST(dc_layer_list, dc__layers,   dc_layer_spec, dc_make_layers)
+DC__LIST(dc_layer_spec, dc__branches, dc_layer_list, dc_branches)
+#undef DC__LIST
 #define DC_SHAPE(...)    dc__shape({ __VA_ARGS__ })
 #define DC_AXES(...)     dc__axes({ __VA_ARGS__ })
 #define DC_TENSORS(...)  dc__list({ __VA_ARGS__ })
