@@ -884,7 +884,7 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
  * and, as it was compiled, for dc_fit and dc_evaluate. Save training beside it to continue. */
 DC_API bool dc_save(dc_model *model, const char *path);
 DC_API dc_model *dc_load(dc_context *ctx, const char *path);  /* Sequential, compiled as it was. */
-DC_API bool dc_load_weights(dc_model *model, const char *path);  /* All names and shapes, or none. */
+DC_API bool dc_load_weights(dc_model *model, const char *path); /* All names and shapes, or none. */
 DC_API bool dc_save_training(dc_model *model, const char *path); /* The optimiser's state. */
 DC_API bool dc_load_training(dc_model *model, const char *path); /* To continue there. */
 
@@ -1279,8 +1279,8 @@ DC_API void dc__at(const char *file, int line) { dc__here.file = file, dc__here.
 DC_API void dc_fail(dc_context *ctx, const char *format, ...) {
     char message[768];
     int n = 0;
-    if (dc__here.file) n = snprintf(message, sizeof message, "%.200s:%d: ", dc__here.file,
-                                    dc__here.line);
+    if (dc__here.file)
+        n = snprintf(message, sizeof message, "%.200s:%d: ", dc__here.file, dc__here.line);
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message + n, sizeof message - (size_t)n, format, arguments);
@@ -1306,29 +1306,32 @@ DC_API void dc_on_error(dc_context *ctx, dc_error_handler handler, void *user) {
     ctx->on_error = handler, ctx->user = user;
 }
 
-/* "[32, 784]", in memory that lives to the end of the message. */
+/* A few words for a message, in memory that lives to its end: dc__say("%d axes", 3).text. */
 typedef struct dc__words { char text[160]; } dc__words;
-#define DC__SHAPE_TEXT(shape) dc__shape_words(shape).text
 
-DC_API size_t dc_shape_text(dc_shape s, char *out, size_t size) {
-    size_t n = 0;
-    int rank = s.rank < DC_MAX_RANK ? s.rank : DC_MAX_RANK;
-    for (int i = -1; i <= rank; i++) {
-        char piece[32];
-        int length = i < 0 ? snprintf(piece, sizeof piece, "[")
-                   : i == rank ? snprintf(piece, sizeof piece, "]")
-                   : snprintf(piece, sizeof piece, "%s%lld", i ? ", " : "", (long long)s.dim[i]);
-        for (int k = 0; k < length; k++, n++)
-            if (n + 1 < size) out[n] = piece[k];
-    }
-    if (size) out[n < size ? n : size - 1] = 0;
-    return n;
+__attribute__((format(printf, 1, 2)))
+static dc__words dc__say(const char *format, ...) {
+    dc__words w;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(w.text, sizeof w.text, format, arguments);
+    va_end(arguments);
+    return w;
 }
 
 static dc__words dc__shape_words(dc_shape s) {
-    dc__words w;
-    dc_shape_text(s, w.text, sizeof w.text);
+    dc__words w = { "[" };
+    size_t n = 1;
+    for (int i = 0; i < s.rank && i < DC_MAX_RANK; i++)
+        n += (size_t)snprintf(w.text + n, sizeof w.text - n, i ? ", %lld" : "%lld",
+                              (long long)s.dim[i]);
+    snprintf(w.text + n, sizeof w.text - n, "]");
     return w;
+}
+#define DC__SHAPE_TEXT(shape) dc__shape_words(shape).text                     /* "[32, 784]" */
+
+DC_API size_t dc_shape_text(dc_shape s, char *out, size_t size) {
+    return (size_t)snprintf(out, size, "%s", DC__SHAPE_TEXT(s));
 }
 
 /* @impl-memory --------------------------------------------------------------------------------- */
@@ -1395,23 +1398,23 @@ static void dc__free_arena(dc__arena *arena) {
     *arena = (dc__arena){ 0 };
 }
 
-/* Memory that lives until dc_free; and as long as what is made now. Neither is cleared. */
-static void *dc__permanent(dc_context *ctx, size_t size) {
-    void *memory = dc__take(&ctx->permanent, size);
+static void *dc__need(dc_context *ctx, dc__arena *arena, size_t size) {
+    void *memory = dc__take(arena, size);
     if (!memory) dc_fail(ctx, "out of memory asking for %zu bytes", size);
     return memory;
 }
 
+/* Memory that lives until dc_free; and as long as what is made now. Neither is cleared. */
+static void *dc__permanent(dc_context *ctx, size_t size) {
+    return dc__need(ctx, &ctx->permanent, size);
+}
 static void *dc__temporary(dc_context *ctx, size_t size) {
-    void *memory = dc__take(ctx->depth ? &ctx->step : &ctx->permanent, size);
-    if (!memory) dc_fail(ctx, "out of memory asking for %zu bytes", size);
-    return memory;
+    return dc__need(ctx, ctx->depth ? &ctx->step : &ctx->permanent, size);
 }
 
 static void *dc__permanent_zeros(dc_context *ctx, size_t size) {
     return memset(dc__permanent(ctx, size), 0, size);
 }
-
 DC_API void *dc_alloc(dc_context *ctx, size_t size) {
     return memset(dc__temporary(ctx, size), 0, size);
 }
@@ -1430,6 +1433,10 @@ struct dc__buffer {
     max_align_t bytes[];
 };
 
+static dc__buffer *dc__buffer_of(void *bytes) {
+    return (dc__buffer *)(void *)((char *)bytes - offsetof(dc__buffer, bytes));
+}
+
 /* size bytes, not cleared; NULL (and dc_error) when there is no memory. */
 static void *dc__buffer_new(dc_context *ctx, size_t size) {
     dc__buffer *b = size < SIZE_MAX / 2 ? DC_MALLOC(sizeof *b + size) : NULL;
@@ -1442,19 +1449,18 @@ static void *dc__buffer_new(dc_context *ctx, size_t size) {
 
 static void dc__buffer_free(void *bytes) {
     if (!bytes) return;
-    dc__buffer *b = (dc__buffer *)(void *)((char *)bytes - offsetof(dc__buffer, bytes));
+    dc__buffer *b = dc__buffer_of(bytes);
     *b->link = b->next;
     if (b->next) b->next->link = b->link;
     DC_FREE(b);
 }
 
-/* The same bytes in a buffer of another size; the old one is gone. NULL (it stays) without
- * memory. */
+/* The same bytes in a buffer of another size; the old one is gone. NULL (it stays): no memory. */
 static void *dc__buffer_resize(dc_context *ctx, void *bytes, size_t size) {
     char *fresh = dc__buffer_new(ctx, size);
     if (!fresh || !bytes) return fresh;
-    dc__buffer *old = (dc__buffer *)(void *)((char *)bytes - offsetof(dc__buffer, bytes));
-    memcpy(fresh, bytes, old->size < size ? old->size : size);
+    size_t old = dc__buffer_of(bytes)->size;
+    memcpy(fresh, bytes, old < size ? old : size);
     dc__buffer_free(bytes);
     return fresh;
 }
@@ -1495,8 +1501,7 @@ static bool dc__close(dc_context *ctx, dc__file *f) {
     return !failed;
 }
 
-/* A whole file as a buffer with a zero byte behind it. NULL (and dc_error) when it cannot be
- * read. */
+/* A whole file as a buffer with a zero byte behind it. NULL (and dc_error): it cannot be read. */
 static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
     dc__file *f = dc__open(ctx, path, "rb");
     if (!f) return NULL;
@@ -1520,11 +1525,10 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
  * domain (https://github.com/nothings/stb). A program that wants them for itself includes them
  * before deepc.h, which uses what is there. Otherwise they are private to this file. */
 #if !defined(DEEPC_NO_STB) && defined(__has_include)
-#if defined(__clang__)
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Weverything"
-#else
 #pragma GCC diagnostic push
+#if defined(__clang__)
+#pragma GCC diagnostic ignored "-Weverything"
+#else
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"
 #pragma GCC diagnostic ignored "-Wpedantic"
@@ -1567,12 +1571,7 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
 #include <stb/stb_image_write.h>
 #endif
 #undef STB_IMAGE_WRITE_IMPLEMENTATION
-
-#if defined(__clang__)
-#pragma clang diagnostic pop
-#else
 #pragma GCC diagnostic pop
-#endif
 #endif
 
 /* @impl-text ----------------------------------------------------------------------------------- */
@@ -3344,23 +3343,23 @@ enum { DC__QUARANTINE = 1 << 12 };
 enum { DC__QUARANTINE = 1 << 8 };
 #endif
 
-static dc_tensor *dc__header(dc_context *ctx) {
-    dc_tensor *t = ctx->free_first;
-    if (ctx->free_count > DC__QUARANTINE) {
-        ctx->free_first = t->made_before;
-        ctx->free_count--;
-    } else {
-        t = dc__permanent(ctx, sizeof *t);
-    }
-    *t = (dc_tensor){ .ctx = ctx, .stamp = DC__ALIVE, .depth = ctx->depth,
+static void dc__begin_tensor(dc_context *ctx, dc_tensor *t, int depth) {
+    *t = (dc_tensor){ .ctx = ctx, .stamp = DC__ALIVE, .depth = depth, .base = t,
                       .file = dc__here.file, .line = dc__here.line };
-    t->base = t;
-    return t;
+}
+
+/* A tensor without elements, on the chain of everything that dc_end will take away. */
+static dc_tensor *dc__new_tensor(dc_context *ctx) {
+    dc_tensor *t = ctx->free_first;
+    if (ctx->free_count > DC__QUARANTINE) ctx->free_first = t->made_before, ctx->free_count--;
+    else t = dc__permanent(ctx, sizeof *t);
+    dc__begin_tensor(ctx, t, ctx->depth);
+    t->made_before = ctx->last;
+    return ctx->last = t;
 }
 
 /* Memory that lives at least as long as t, which may be older than the present step. */
-static void *dc__memory_with(const dc_tensor *t, size_t size)
-{
+static void *dc__memory_with(const dc_tensor *t, size_t size) {
     return t->depth == t->ctx->depth ? dc__temporary(t->ctx, size) : dc__permanent(t->ctx, size);
 }
 
@@ -3371,20 +3370,12 @@ static int64_t dc__count(dc_context *ctx, dc_shape s) {
     if (s.rank < 0 || s.rank > DC_MAX_RANK)
         dc_fail(ctx, "a tensor has at most %d axes, not %d", DC_MAX_RANK, s.rank);
     for (int i = 0; i < s.rank; i++) {
-        if (s.dim[i] < 0)
-            dc_fail(ctx, "shape %s: sizes cannot be negative", DC__SHAPE_TEXT(s));
+        if (s.dim[i] < 0) dc_fail(ctx, "shape %s: sizes cannot be negative", DC__SHAPE_TEXT(s));
         if (s.dim[i] == 0) is_empty = true;
         else if (__builtin_mul_overflow(n, s.dim[i], &n) || n > limit)
             dc_fail(ctx, "shape %s has more elements than memory can hold", DC__SHAPE_TEXT(s));
     }
     return is_empty ? 0 : n;
-}
-
-/* A tensor without elements, on the chain of everything that dc_end will take away. */
-static dc_tensor *dc__new_tensor(dc_context *ctx) {
-    dc_tensor *t = dc__header(ctx);
-    t->made_before = ctx->last;
-    return ctx->last = t;
 }
 
 static void dc__set_shape(dc_tensor *t, dc_shape shape) {
@@ -3403,11 +3394,14 @@ static dc_tensor *dc__empty(dc_context *ctx, dc_shape shape) {
 /* The same until dc_free, wherever it is made: parameters, buffers, batches. */
 static dc_tensor *dc__empty_permanent(dc_context *ctx, dc_shape shape) {
     dc_tensor *t = dc__permanent(ctx, sizeof *t);
-    *t = (dc_tensor){ .ctx = ctx, .stamp = DC__ALIVE, .file = dc__here.file,
-                      .line = dc__here.line };
-    t->base = t;
+    dc__begin_tensor(ctx, t, 0);
     dc__set_shape(t, shape);
     t->data = dc__permanent(ctx, (size_t)t->size * sizeof(dc_real));
+    return t;
+}
+
+static dc_tensor *dc__filled(dc_tensor *t, const dc_real *values) {
+    if (t->size) memcpy(t->data, values, (size_t)t->size * sizeof(dc_real));
     return t;
 }
 
@@ -3435,11 +3429,9 @@ static bool dc__same_shape(dc_shape a, dc_shape b) {
 
 /* What a message calls a tensor: its name, or what made it where. */
 static dc__words dc__origin(const dc_tensor *t) {
-    dc__words w;
-    if (t->stamp == DC__ALIVE && t->name) snprintf(w.text, sizeof w.text, "'%.100s'", t->name);
-    else snprintf(w.text, sizeof w.text, "made by %s%.30s at %.80s:%d", t->op ? "dc_" : "",
-                  t->op ? t->op->name : "the program", t->file ? t->file : "?", t->line);
-    return w;
+    if (t->stamp == DC__ALIVE && t->name) return dc__say("'%.100s'", t->name);
+    return dc__say("made by %s%.30s at %.80s:%d", t->op ? "dc_" : "",
+                   t->op ? t->op->name : "the program", t->file ? t->file : "?", t->line);
 }
 
 /* dc_apply knows an op by its name alone; messages give the function's. */
@@ -3503,9 +3495,8 @@ DC_API void dc_end(dc_context *ctx, dc_mark mark) {
     ctx->step.current = block;
     if (block) block->used = mark.used;
     for (dc__block *b = block; b; b = b->next) {
-        size_t used = b == block ? b->used : 0;
-        DC__POISON(b->start + used, b->size - used);
-        (void)used;
+        if (b != block) b->used = 0;
+        DC__POISON(b->start + b->used, b->size - b->used);
     }
     ctx->depth = mark.depth - 1;
 }
@@ -3541,11 +3532,8 @@ DC_API dc_tensor *dc_ones(dc_context *ctx, dc_shape shape) { return dc_full(ctx,
 DC_API dc_tensor *dc_scalar(dc_context *ctx, dc_real value) {
     return dc_full(ctx, DC_SCALAR, value);
 }
-
 DC_API dc_tensor *dc_from(dc_context *ctx, dc_shape shape, const dc_real *data) {
-    dc_tensor *t = dc__empty(ctx, shape);
-    if (t->size) memcpy(t->data, data, (size_t)t->size * sizeof(dc_real));
-    return t;
+    return dc__filled(dc__empty(ctx, shape), data);
 }
 
 DC_API dc_tensor *dc_arange(dc_context *ctx, dc_real start, dc_real stop, dc_real step) {
@@ -3650,15 +3638,12 @@ static void dc__init(dc_tensor *t, dc_init init, const dc__random *r) {
     int rank = t->shape.rank;
     double out = rank > 0 ? (double)t->shape.dim[rank - 1] : 1;
     double in = rank > 1 && out > 0 ? (double)t->size / out : out;
-    /* Axes before the last two. */
-    double receptive = rank > 2 ? in / (double)t->shape.dim[rank - 2] : 1;
+    double receptive = rank > 2 ? in / (double)t->shape.dim[rank - 2] : 1;   /* The axes before. */
     double fan = init == DC_GLOROT || init == DC_GLOROT_NORMAL ? (in + out * receptive) / 2 : in;
     double variance = (init == DC_HE || init == DC_HE_NORMAL ? 2 : 1) / (fan > 0 ? fan : 1);
     dc_real std = (dc_real)sqrt(variance), limit = (dc_real)sqrt(3 * variance);
     switch (init) {
-    case DC_ZEROS: case DC_ONES:
-        for (int64_t i = 0; i < t->size; i++) t->data[i] = init == DC_ONES;
-        break;
+    case DC_ZEROS: case DC_ONES: t->ctx->kernels->fill(t->size, init == DC_ONES, t->data); break;
     case DC_GLOROT: case DC_HE: case DC_LECUN:
         for (int64_t i = 0; i < t->size; i++)
             t->data[i] = limit * (2 * dc__uniform_at(r, (uint64_t)i) - 1);
@@ -3692,9 +3677,7 @@ DC_API dc_tensor *dc_param_shaped(dc_context *ctx, dc_init init, dc_shape shape)
 }
 
 DC_API dc_tensor *dc_param_from(dc_context *ctx, dc_shape shape, const dc_real *data) {
-    dc_tensor *t = dc__empty_permanent(ctx, shape);
-    if (t->size) memcpy(t->data, data, (size_t)t->size * sizeof(dc_real));
-    return dc__list_param(t);
+    return dc__list_param(dc__filled(dc__empty_permanent(ctx, shape), data));
 }
 
 /* --- reading and writing --- */
@@ -3728,8 +3711,7 @@ DC_API void dc_read(const dc_tensor *x, dc_real *out) {
 
 DC_API void dc_write(dc_tensor *x, const dc_real *values) {
     dc__check("dc_write", 1, x);
-    if (x->size) memcpy(x->data, values, (size_t)x->size * sizeof(dc_real));
-    x->base->version++;
+    dc__filled(x, values)->base->version++;
 }
 
 DC_API dc_tensor *dc_named(dc_tensor *x, const char *name) {
@@ -6241,9 +6223,9 @@ DC_API dc_tensor *dc_activate(dc_tensor *x, dc_activation activation) {
 /* --- what a kind's build uses --- */
 
 static dc_tensor *dc__add_tensor(dc_layer *layer, const char *name, dc_tensor *t) {
-    char full[256];
     if (layer->tensors == DC_MAX_LAYER_TENSORS)
         dc_fail(layer->ctx, "layer %s: more than %d tensors", layer->name, DC_MAX_LAYER_TENSORS);
+    char full[256];
     snprintf(full, sizeof full, "%.120s.%.120s", layer->name, name);
     t->name = dc__permanent_text(layer->ctx, full);
     return layer->tensor[layer->tensors++] = t;
@@ -6257,11 +6239,10 @@ DC_API dc_tensor *dc_layer_param(dc_layer *layer, const char *name, dc_init init
     return dc__add_tensor(layer, name, dc__list_param(t));
 }
 
-DC_API dc_tensor *dc_layer_buffer(dc_layer *layer, const char *name, dc_real value, dc_shape shape)
-{
-    dc_tensor *t = dc__empty_permanent(layer->ctx, shape);
-    layer->ctx->kernels->fill(t->size, value, t->data);
-    return dc__add_tensor(layer, name, t);
+DC_API dc_tensor *dc_layer_buffer(dc_layer *l, const char *name, dc_real value, dc_shape shape) {
+    dc_tensor *t = dc__empty_permanent(l->ctx, shape);
+    l->ctx->kernels->fill(t->size, value, t->data);
+    return dc__add_tensor(l, name, t);
 }
 
 static int64_t dc__layer_features(const dc_layer *layer, dc_shape input) {
@@ -6271,12 +6252,17 @@ static int64_t dc__layer_features(const dc_layer *layer, dc_shape input) {
     return input.dim[input.rank - 1];
 }
 
+/* Is this a batch of such samples? */
+static bool dc__is_batch_of(dc_shape batch, dc_shape sample) {
+    bool same = batch.rank == sample.rank + 1;
+    for (int i = 0; same && i < sample.rank; i++) same = batch.dim[i + 1] == sample.dim[i];
+    return same;
+}
+
 /* --- the kinds --- */
 
 static dc_tensor *dc__input_call(dc_layer *layer, dc_tensor *x) {
-    dc_shape sample = { .rank = x->shape.rank - 1 };
-    memcpy(sample.dim, x->shape.dim + 1, (size_t)sample.rank * sizeof *sample.dim);
-    if (!dc__same_shape(sample, layer->spec.shape))
+    if (!dc__is_batch_of(x->shape, layer->spec.shape))
         dc_fail(layer->ctx, "dc_input: samples of %s were promised, and a batch of %s came",
                 DC__SHAPE_TEXT(layer->spec.shape), DC__SHAPE_TEXT(x->shape));
     return x;
@@ -6299,8 +6285,8 @@ static dc_tensor *dc__dense_call(dc_layer *layer, dc_tensor *x) {
     return dc_activate(dc_linear(x, layer->tensor[0], bias), f);
 }
 
-static int64_t dc__outputs(const dc_layer *layer)    /* Elements of the last output, a sample. */
-{
+/* Elements of the last output, a sample. */
+static int64_t dc__outputs(const dc_layer *layer) {
     int64_t n = 1;
     for (int i = 1; i < layer->out_shape.rank; i++) n *= layer->out_shape.dim[i];
     return n;
@@ -6326,16 +6312,21 @@ static dc_tensor *dc__flatten_call(dc_layer *layer, dc_tensor *x) {
 
 static dc_tensor *dc__reshape_call(dc_layer *layer, dc_tensor *x) {
     dc_shape s = { .rank = layer->spec.shape.rank + 1, .dim = { x->shape.dim[0] } };
-    if (s.rank > DC_MAX_RANK) dc_fail(layer->ctx, "layer %s: at most %d axes", layer->name,
-                                      DC_MAX_RANK - 1);
+    if (s.rank > DC_MAX_RANK)
+        dc_fail(layer->ctx, "layer %s: at most %d axes", layer->name, DC_MAX_RANK - 1);
     memcpy(s.dim + 1, layer->spec.shape.dim, (size_t)layer->spec.shape.rank * sizeof *s.dim);
     return dc_reshape(x, s);
 }
 
-static void dc__batch_norm_build(dc_layer *layer, dc_shape input) {
+static void dc__layer_norm_build(dc_layer *layer, dc_shape input) {
     int64_t n = dc__layer_features(layer, input);
     dc_layer_param(layer, "weight", DC_ONES, DC_SHAPE(n));
     dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(n));
+}
+
+static void dc__batch_norm_build(dc_layer *layer, dc_shape input) {
+    int64_t n = dc__layer_features(layer, input);
+    dc__layer_norm_build(layer, input);
     dc_layer_buffer(layer, "running_mean", 0, DC_SHAPE(n));
     dc_layer_buffer(layer, "running_var", 1, DC_SHAPE(n));
 }
@@ -6343,12 +6334,6 @@ static void dc__batch_norm_build(dc_layer *layer, dc_shape input) {
 static dc_tensor *dc__batch_norm_call(dc_layer *layer, dc_tensor *x) {
     dc_tensor **t = layer->tensor;
     return dc_batch_norm_op(x, t[0], t[1], t[2], t[3], layer->spec.momentum, layer->spec.epsilon);
-}
-
-static void dc__layer_norm_build(dc_layer *layer, dc_shape input) {
-    int64_t n = dc__layer_features(layer, input);
-    dc_layer_param(layer, "weight", DC_ONES, DC_SHAPE(n));
-    dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(n));
 }
 
 /* Without this, an input of width 1 would be broadcast to the layer's width. */
@@ -6363,8 +6348,7 @@ static dc_tensor *dc__layer_norm_call(dc_layer *layer, dc_tensor *x) {
     return dc_layer_norm_op(x, layer->tensor[0], layer->tensor[1], layer->spec.epsilon);
 }
 
-/* (x - mean) / std; without a data set (a model that is being loaded) 0 and 1, to be
- * overwritten. */
+/* (x - mean) / std; of a model that is being loaded (no data set) 0 and 1, to be overwritten. */
 static void dc__standardize_build(dc_layer *layer, dc_shape input) {
     int64_t n = dc__layer_features(layer, input);
     dc_tensor *mean = dc_layer_buffer(layer, "mean", 0, DC_SHAPE(n));
@@ -6423,9 +6407,8 @@ static const dc_layer_kind
 static const dc_layer_kind *dc__kind_named(dc_context *ctx, const char *name) {
     static const dc_layer_kind *const builtin[] = {
         &dc__input_kind, &dc__dense_kind, &dc__activation_kind, &dc__dropout_kind,
-            &dc__flatten_kind,
-        &dc__reshape_kind, &dc__batch_norm_kind, &dc__layer_norm_kind, &dc__standardize_kind,
-        &dc__residual_kind, &dc__branches_kind,
+        &dc__flatten_kind, &dc__reshape_kind, &dc__batch_norm_kind, &dc__layer_norm_kind,
+        &dc__standardize_kind, &dc__residual_kind, &dc__branches_kind,
     };
     for (size_t i = 0; i < sizeof builtin / sizeof *builtin; i++)
         if (!strcmp(builtin[i]->name, name)) return builtin[i];
@@ -6445,69 +6428,39 @@ DC_API void dc_register_layer(dc_context *ctx, const dc_layer_kind *kind) {
 
 /* --- specifications --- */
 
-DC_API dc_layer_spec dc_input_shaped(dc_shape shape) {
-    return (dc_layer_spec){ .kind = &dc__input_kind, .shape = shape };
-}
+#define DC__LAYER(CALL, KIND, ...) \
+    DC_API dc_layer_spec CALL { \
+        return (dc_layer_spec){ .kind = &dc__##KIND##_kind, __VA_ARGS__ }; \
+    }
+DC__LAYER(dc_input_shaped(dc_shape shape),            input,       .shape = shape)
+DC__LAYER(dc_dense(int64_t units, dc_activation f),   dense,       .units = units, .activation = f)
+DC__LAYER(dc_activation_layer(dc_activation f),       activation,  .activation = f)
+DC__LAYER(dc_dropout(dc_real rate),                   dropout,     .rate = rate)
+DC__LAYER(dc_flatten(void),                           flatten,     .units = 0)
+DC__LAYER(dc_reshape_layer(dc_shape shape),           reshape,     .shape = shape)
+DC__LAYER(dc_batch_norm(void), batch_norm, .momentum = DC__C(0.1), .epsilon = DC__C(1e-5))
+DC__LAYER(dc_layer_norm(void),                        layer_norm,  .epsilon = DC__C(1e-5))
+DC__LAYER(dc_standardize(dc_dataset *training),       standardize, .data = training)
+#undef DC__LAYER
 
-DC_API dc_layer_spec dc_dense(int64_t units, dc_activation activation) {
-    return (dc_layer_spec){ .kind = &dc__dense_kind, .units = units, .activation = activation };
-}
-
-DC_API dc_layer_spec dc_activation_layer(dc_activation activation) {
-    return (dc_layer_spec){ .kind = &dc__activation_kind, .activation = activation };
-}
-
-DC_API dc_layer_spec dc_dropout(dc_real rate) {
-    return (dc_layer_spec){ .kind = &dc__dropout_kind, .rate = rate };
-}
-
-DC_API dc_layer_spec dc_flatten(void) { return (dc_layer_spec){ .kind = &dc__flatten_kind }; }
-
-DC_API dc_layer_spec dc_reshape_layer(dc_shape shape) {
-    return (dc_layer_spec){ .kind = &dc__reshape_kind, .shape = shape };
-}
-
-DC_API dc_layer_spec dc_batch_norm(void) {
-    return (dc_layer_spec){ .kind = &dc__batch_norm_kind, .momentum = DC__C(0.1),
-                            .epsilon = DC__C(1e-5) };
-}
-
-DC_API dc_layer_spec dc_layer_norm(void) {
-    return (dc_layer_spec){ .kind = &dc__layer_norm_kind, .epsilon = DC__C(1e-5) };
-}
-
-DC_API dc_layer_spec dc_standardize(dc_dataset *training) {
-    return (dc_layer_spec){ .kind = &dc__standardize_kind, .data = training };
-}
-
-/* The list is copied when the layer is made; until then it is the caller's. One list needs no
- * array. */
+/* Lists are copied when the layer is made; until then they are the caller's. One needs no array. */
 DC_API dc_layer_spec dc_residual(dc_layer_list inside) {
     return (dc_layer_spec){ .kind = &dc__residual_kind, .list = inside, .list_count = 1 };
 }
-
 DC_API dc_layer_spec dc_branches(int count, const dc_layer_list *inside) {
     return (dc_layer_spec){ .kind = &dc__branches_kind, .lists = inside, .list_count = count };
 }
-
 DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user) {
     return (dc_layer_spec){ .kind = kind, .user = user };
 }
 
-DC_API dc_layer_spec dc_with_name(dc_layer_spec spec, const char *name) {
-    spec.name = name;
-    return spec;
-}
-DC_API dc_layer_spec dc_with_init(dc_layer_spec spec, dc_init init) {
-    spec.init = init;
-    return spec;
-}
-DC_API dc_layer_spec dc_without_bias(dc_layer_spec spec) { spec.without_bias = true; return spec; }
+DC_API dc_layer_spec dc_with_name(dc_layer_spec s, const char *name) { s.name = name; return s; }
+DC_API dc_layer_spec dc_with_init(dc_layer_spec s, dc_init init) { s.init = init; return s; }
+DC_API dc_layer_spec dc_without_bias(dc_layer_spec s) { s.without_bias = true; return s; }
 
 DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec) {
     return (dc_layer_list){ count, spec };
 }
-
 DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line) {
     spec.file = file, spec.line = line;
     return spec;
@@ -6515,9 +6468,8 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line) 
 
 /* @impl-models --------------------------------------------------------------------------------- */
 
-/* A model owns layers and says in which order they run: a chain, or a C function that calls
- * them. Either is run once on zeros when it is made, so that every shape error shows at once and
- * all parameters exist. */
+/* A model owns layers and says in which order they run: a chain, or a C function that calls them.
+ * It is run once on zeros when it is made: shape errors show at once, and all parameters exist. */
 
 static dc_layer *dc__layer_named(const dc_model *model, const char *name) {
     for (dc_layer *l = model->first; l; l = l->next)
@@ -6527,11 +6479,9 @@ static dc_layer *dc__layer_named(const dc_model *model, const char *name) {
 
 /* "dense_1", "dense_2", ...: the first that is free. */
 static const char *dc__number_name(dc_model *model, const char *kind) {
-    char name[64];
-    for (int i = 1; ; i++) {
-        snprintf(name, sizeof name, "%.40s_%d", kind, i);
-        if (!dc__layer_named(model, name)) return dc__permanent_text(model->ctx, name);
-    }
+    int i = 1;
+    while (dc__layer_named(model, dc__say("%.40s_%d", kind, i).text)) i++;
+    return dc__permanent_text(model->ctx, dc__say("%.40s_%d", kind, i).text);
 }
 
 static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec);
@@ -6560,8 +6510,8 @@ static void dc__make_children(dc_layer *layer) {
 
 static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec) {
     dc_context *ctx = model->ctx;
-    if (!spec.kind) dc_fail(ctx, "a layer specification without a kind; make it by dc_dense or its "
-                            "like");
+    if (!spec.kind)
+        dc_fail(ctx, "a layer specification without a kind; make it by dc_dense or its like");
     dc_layer *layer = dc__permanent_zeros(ctx, sizeof *layer);
     layer->spec = spec, layer->model = model, layer->ctx = ctx;
     layer->name = spec.name ? dc__permanent_text(ctx, spec.name)
@@ -6602,9 +6552,7 @@ DC_API dc_tensor *dc_call(dc_layer *layer, dc_tensor *x) {
 
 DC_API dc_tensor *dc_forward(dc_model *model, dc_tensor *x) {
     dc__check("dc_forward", 1, x);
-    dc_shape sample = { .rank = x->shape.rank - 1 };
-    for (int i = 0; i < sample.rank; i++) sample.dim[i] = x->shape.dim[i + 1];
-    if (!dc__same_shape(sample, model->input))
+    if (!dc__is_batch_of(x->shape, model->input))
         dc_fail(model->ctx, "the model takes batches of %s, a batch axis before them; got %s",
                 DC__SHAPE_TEXT(model->input), DC__SHAPE_TEXT(x->shape));
     if (!model->function) return dc__run(model->chain, model->chain_count, x);
@@ -6702,12 +6650,9 @@ DC_API dc_tensor *dc_find(dc_model *model, const char *name) {
 DC_API void dc_freeze(dc_model *model, const char *prefix, bool frozen) {
     bool found = false;
     for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++) {
-            if (strncmp(l->tensor[i]->name, prefix, strlen(prefix)) || !l->tensor[i]->grad)
-                continue;
-            l->tensor[i]->needs_grad = !frozen;
-            found = true;
-        }
+        for (int i = 0; i < l->tensors; i++)
+            if (!strncmp(l->tensor[i]->name, prefix, strlen(prefix)) && l->tensor[i]->grad)
+                l->tensor[i]->needs_grad = !frozen, found = true;
     if (!found) dc_fail(model->ctx, "dc_freeze: no parameter's name begins with '%s'", prefix);
 }
 
@@ -6726,31 +6671,24 @@ DC_API int64_t dc_param_count(dc_model *model) {
 
 /* "[N, 128]" */
 static dc__words dc__batch_words(dc_shape s) {
-    dc__words w;
-    size_t n = (size_t)snprintf(w.text, sizeof w.text, "[N");
-    for (int i = 1; i < s.rank; i++)
-        n += (size_t)snprintf(w.text + n, sizeof w.text - n, ", %lld", (long long)s.dim[i]);
-    snprintf(w.text + n, sizeof w.text - n, "]");
-    return w;
+    return dc__say("[N%s", strpbrk(DC__SHAPE_TEXT(s), ",]"));
 }
 
 DC_API void dc_summary(dc_model *model) {
-    int64_t trained = 0, fixed = 0, flops = 0, bytes = 0;
+    long long trained = 0, fixed = 0, flops = 0, bytes = 0, size = sizeof(dc_real);
     dc__trace(model);
     printf("%-24s %-18s %12s %14s %12s\n", "layer", "output", "parameters", "FLOPs/sample",
            "bytes/sample");
     for (dc_layer *l = model->first; l; l = l->next) {
-        int64_t own = dc__layer_params(l, true) + dc__layer_params(l, false), out = dc__outputs(l);
-        int64_t work = l->spec.kind->flops ? l->spec.kind->flops(l) : out;
+        long long moved = dc__layer_params(l, true), still = dc__layer_params(l, false);
+        long long out = dc__outputs(l), work = l->spec.kind->flops ? l->spec.kind->flops(l) : out;
         printf("%-24s %-18s %12lld %14lld %12lld\n", l->name, dc__batch_words(l->out_shape).text,
-               (long long)own, (long long)work, (long long)out * (long long)sizeof(dc_real));
-        trained += dc__layer_params(l, true), fixed += dc__layer_params(l, false);
-        flops += work, bytes += out * (int64_t)sizeof(dc_real);
+               moved + still, work, out * size);
+        trained += moved, fixed += still, flops += work, bytes += out * size;
     }
-    printf("%-24s %-18s %12lld %14lld %12lld\n", "total", "", (long long)(trained + fixed),
-           (long long)flops, (long long)bytes);
-    printf("%lld parameters are trained, %lld are not; they take %lld bytes\n", (long long)trained,
-           (long long)fixed, (long long)((trained + fixed) * (int64_t)sizeof(dc_real)));
+    printf("%-24s %-18s %12lld %14lld %12lld\n", "total", "", trained + fixed, flops, bytes);
+    printf("%lld parameters are trained, %lld are not; they take %lld bytes\n", trained, fixed,
+           (trained + fixed) * size);
 }
 
 /* FNV-1a (Fowler, Noll & Vo) over the bits of every element, all NaNs being one. */
@@ -6787,8 +6725,8 @@ DC_API void dc_compile(dc_model *model, dc_loss loss, dc_optimizer_spec optimize
     dc__model_tensors(model, param);
     for (int i = 0; i < all; i++)
         if (param[i]->grad) param[n++] = param[i];
-    model->optimizer = dc__make_optimizer(model->ctx, "dc_compile", optimizer,
-                                          dc_make_tensors(n, param));
+    dc_tensors params = dc_make_tensors(n, param);
+    model->optimizer = dc__make_optimizer(model->ctx, "dc_compile", optimizer, params);
     model->loss = loss, model->optimizer_spec = optimizer;
     model->is_compiled = true;
 }
