@@ -10,7 +10,7 @@ VERSION := 0.1.0
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/%,$(wildcard examples/*.c))
 
 .PHONY: all help mnist mnist-seeds test test-exhaustive examples-check bits gradcheck coverage \
-        cheatsheet golden install uninstall format-check clean
+        bench bench-picture cheatsheet golden install uninstall format-check clean
 
 all: $(EXAMPLES)                 ## build every example into build/
 
@@ -68,6 +68,24 @@ coverage:                        ## which lines of deepc.h the tests run; build/
 
 golden:                          ## compute the golden numbers anew, with PyTorch (installed if missing)
 	tests/golden.sh
+
+# --- speed -------------------------------------------------------------------------------------------------
+
+BENCH := $(BUILD)/bench
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BENCH)/%,$(wildcard tests/bench/*.c))
+
+bench: $(BUILD)/05_mnist_dropout $(BENCH_PROGRAMS) | $(MNIST)   ## speed beside peers, on this machine; QUICK=1: 3 min
+	BUILD=$(BUILD) MNIST=$(MNIST) QUICK=$(QUICK) python3 -B tests/bench/bench.py $(ONLY)
+
+bench-picture:                   ## keep the picture of the last `make bench` for the README
+	cp $(BUILD)/bench.svg examples/pictures/bench.svg
+
+$(BENCH)/%: tests/bench/%.c tests/bench/bench.h tests/bench/limits.h $(BENCH)/deepc.o
+	$(CC) $(CFLAGS) $(CPPFLAGS) -I. $< $(BENCH)/deepc.o -o $@ $(LDFLAGS) -lm -ldl -pthread $(LDLIBS)
+
+$(BENCH)/deepc.o: deepc.h        # Compiled once for all of them.
+	mkdir -p $(BENCH)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -DDEEPC_IMPLEMENTATION -x c -c $< -o $@
 
 cheatsheet: | $(BUILD)           ## write examples/CHEATSHEET.md from the declarations in deepc.h
 	python3 -B tests/cheatsheet deepc.h > $(BUILD)/cheatsheet.md
