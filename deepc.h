@@ -55,7 +55,6 @@
  * ZERO IS THE DEFAULT: in every options struct, a field left out is 0 and means "the usual". */
 #ifndef DEEPC_H
 #define DEEPC_H
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,7 +63,6 @@
 #endif
 
 /* @config -------------------------------------------------------------------------------------- */
-
 /* DEEPC_IMPLEMENTATION  in exactly one C file: the code, not only the declarations.
  * DEEPC_DOUBLE          dc_real is double: for checking gradients. In all files of a program.
  * DC_API                `static` keeps the library private to one file.
@@ -80,16 +78,13 @@
 #else
 #define DC_API extern
 #endif
-
 #define DC__NORETURN __attribute__((noreturn))
 #define DC__PRINTF   __attribute__((format(printf, 2, 3)))
-
 #ifdef DEEPC_DOUBLE
 typedef double dc_real;
 #else
 typedef float dc_real;             /* The type of every element of every tensor. */
 #endif
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -163,7 +158,6 @@ DC_API dc_tensors dc_make_tensors(int count, dc_tensor *const *tensor);
 #endif
 
 /* @context ------------------------------------------------------------------------------------- */
-
 /* Called with a one-line explanation when the program breaks a rule or memory runs out. The
  * default prints it and aborts. A handler that returns is followed by abort(), so leave by exit()
  * or longjmp(); after a longjmp, dc_end of an earlier mark and dc_free release everything. */
@@ -203,7 +197,6 @@ DC_API void       *dc_alloc(dc_context *ctx, size_t bytes);
     /* Zeroed, 64-byte aligned memory that lives as a tensor made now would. */
 
 /* @create -------------------------------------------------------------------------------------- */
-
 /* arange and uniform stop before their upper end; linspace includes it. */
 DC_API dc_tensor *dc_zeros      (dc_context *ctx, dc_shape shape);     /* 0, 0, ... */
 DC_API dc_tensor *dc_ones       (dc_context *ctx, dc_shape shape);     /* 1, 1, ... */
@@ -246,7 +239,6 @@ DC_API size_t     dc_format(const dc_tensor *x, char *out, size_t size);  /* As 
 DC_API size_t     dc_shape_text(dc_shape shape, char *out, size_t size);  /* "[32, 784]" */
 
 /* @ops ----------------------------------------------------------------------------------------- */
-
 /* Element-wise functions of one tensor, [...] -> [...]. These tables are the only place where they
  * are written down: the declarations, the loops, the derivatives and the tests are stamped out of
  * them. F is y in terms of x (and the arguments a, b); DF is dy/dx in terms of x and y; tests draw
@@ -325,7 +317,6 @@ DC_API dc_tensor *dc_shift     (dc_tensor *x, dc_real offset);    /* x + offset 
 #define DC__DECLARE(NAME, F, DFX, DFY) DC_API dc_tensor *dc_##NAME(dc_tensor *x, dc_tensor *y);
 DC_BINARY_OPS(DC__DECLARE)
 #undef DC__DECLARE
-
 /* Choosing, broadcast; the condition is 0 or not 0 and gets no gradient. */
 DC_API dc_tensor *dc_where(dc_tensor *condition, dc_tensor *a, dc_tensor *b);  /* c ? a : b */
 
@@ -403,7 +394,6 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
 DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate);
 
 /* @autograd ------------------------------------------------------------------------------------ */
-
 /* For ops of your own. dc_apply copies the op's state, checks, computes, and notes it on the tape;
  * a shape rule reports a programmer's error by dc_fail, which does not return. */
 DC_API dc_tensor *dc_apply(const dc_op *op, dc_tensors in, const void *state, size_t state_size);
@@ -496,7 +486,6 @@ DC_API dc_loss dc_loss_named(const char *name);  /* "mse", ...; .compute NULL: n
 #define DC_COSINE_LOSS        dc_loss_named("cosine")
 
 /* @optimizers ---------------------------------------------------------------------------------- */
-
 /* A schedule multiplies the rate; t is the number of steps taken, from 0. Zero is "constant". */
 typedef enum dc_schedule_kind {
     DC_CONSTANT, DC_STEP_DECAY, DC_EXPONENTIAL_DECAY, DC_POLYNOMIAL_DECAY, DC_COSINE_DECAY,
@@ -569,7 +558,6 @@ DC_API double dc_grad_norm(const dc_optimizer *o);       /* sqrt(sum of all squa
 DC_API double dc_schedule_at(dc_schedule s, int64_t t);  /* The multiplier at step t. */
 
 /* @layers -------------------------------------------------------------------------------------- */
-
 /* Activations for layers, by name; the ops of the same names define them. DC_SOFTMAX is over the
  * last axis; leaky_relu has slope 0.01, elu alpha 1. */
 typedef enum dc_activation {
@@ -665,7 +653,6 @@ DC_API void dc_register_layer(dc_context *ctx, const dc_layer_kind *kind);
     /* So that dc_load knows it. */
 
 /* @models -------------------------------------------------------------------------------------- */
-
 /* A model is a chain of layers, of which the first must be dc_input, or a C function that calls its
  * layers on x [batch, ...] and returns the prediction. Such a function is called once on zeros
  * [1, input...], when its layers are made. */
@@ -687,7 +674,6 @@ DC_API uint64_t   dc_fingerprint(dc_model *model);        /* A hash of all its w
 DC_API uint64_t   dc_fingerprint_of(dc_tensors tensors);  /* The same for any tensors. */
 
 /* @training ------------------------------------------------------------------------------------ */
-
 /* What a metric sees: all predictions of a set, y [count, outputs] and t [count, targets]. */
 typedef struct dc_predictions {
     int64_t        count, outputs, targets;
@@ -789,7 +775,6 @@ DC_API dc_tensor *dc_find_nan(dc_model *model);                       /* Or NULL
 #endif
 
 /* @data ---------------------------------------------------------------------------------------- */
-
 /* A data set is a list of samples (x, y). With classes > 0, y is one class number 0..classes-1 and
  * y_shape DC_SCALAR; with 0, y is a quantity. All sets made from another one share its storage. */
 DC_API int64_t  dc_count  (const dc_dataset *data);                /* Samples. */
@@ -876,7 +861,6 @@ DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cell
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
 
 /* @files --------------------------------------------------------------------------------------- */
-
 /* One safetensors file (8 bytes: header length, a JSON header, the numbers), float32 or float64,
  * with the architecture in its metadata: any tool opens it. Written beside and renamed, so that
  * a crash or a full disk never leaves a broken model. False or NULL, and dc_error, when it does
@@ -894,7 +878,6 @@ DC_API bool       dc_save_npy(dc_tensor *x, const char *path);
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path);
 
 /* @pictures ------------------------------------------------------------------------------------ */
-
 /* A plot, written as SVG. Zero is the default everywhere. */
 typedef struct dc_series {
     const char    *name;   /* In the legend. */
@@ -929,8 +912,6 @@ DC_API bool dc_write_png(dc_tensor *image, const char *path);
 DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path);
 
 #ifdef __cplusplus
-}  /* extern "C" */
-
 /* The lists of @types and @layers, as C++11 writes them. */
 #define DC__LIST(LIST, NAME, ITEM, MAKE) \
     inline LIST NAME(std::initializer_list<ITEM> l) { return MAKE(int(l.size()), l.begin()); }
@@ -946,21 +927,17 @@ DC__LIST(dc_layer_spec, dc__branches, dc_layer_list, dc_branches)
 #define DC_LAYERS(...)   dc__layers({ __VA_ARGS__ })
 #define DC_BRANCHES(...) dc__branches({ __VA_ARGS__ })
 #endif
-/* @calls --------------------------------------------------------------------------------------- */
 
+/* @calls --------------------------------------------------------------------------------------- */
 /* So that an error can name the line of the program that made it, each call notes its place
  * first. (Inside the implementation these say nothing but the call itself.) */
-#ifdef __cplusplus
-extern "C" {
-#endif
 DC_API void          dc__at    (const char *file, int line);
 DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #ifdef __cplusplus
-}
+}  /* extern "C" */
 #endif
 #define DC__CALL(f, ...) (dc__at(__FILE__, __LINE__), f(__VA_ARGS__))
 #define DC__SPEC(f, ...) dc__placed(f(__VA_ARGS__), __FILE__, __LINE__)
-
 #define dc_end(...)                 DC__CALL(dc_end, __VA_ARGS__)
 #define dc_zeros(...)               DC__CALL(dc_zeros, __VA_ARGS__)
 #define dc_ones(...)                DC__CALL(dc_ones, __VA_ARGS__)
@@ -1161,7 +1138,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_print_image(...)         DC__CALL(dc_print_image, __VA_ARGS__)
 #define dc_write_png(...)           DC__CALL(dc_write_png, __VA_ARGS__)
 #define dc_write_png_grid(...)      DC__CALL(dc_write_png_grid, __VA_ARGS__)
-
 #define dc_input_shaped(...)        DC__SPEC(dc_input_shaped, __VA_ARGS__)
 #define dc_dense(...)               DC__SPEC(dc_dense, __VA_ARGS__)
 #define dc_activation_layer(...)    DC__SPEC(dc_activation_layer, __VA_ARGS__)
@@ -1184,7 +1160,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || __FINITE_MATH_ONLY__
 #error "deepc: do not compile with -ffast-math: it breaks NaN, and the same bits everywhere."
 #endif
-
 #ifdef DC__OWN_API
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -1193,7 +1168,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #undef DC__SPEC
 #define DC__CALL(f, ...) f(__VA_ARGS__)
 #define DC__SPEC(f, ...) f(__VA_ARGS__)
-
 #include <errno.h>
 #include <float.h>
 #include <math.h>
@@ -1203,16 +1177,13 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
 #if FLT_EVAL_METHOD != 0
 #error "deepc: needs FLT_EVAL_METHOD 0 (on 32-bit x86: -msse2 -mfpmath=sse)."
 #endif
-
 #ifndef DC_MALLOC
 #define DC_MALLOC(size) malloc(size)
 #define DC_FREE(memory) free(memory)
 #endif
-
 #if defined(__SANITIZE_ADDRESS__)
 #define DC__ASAN 1
 #elif defined(__has_feature)
@@ -1230,7 +1201,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #endif
 
 /* @impl-errors --------------------------------------------------------------------------------- */
-
 /* Two kinds of trouble, never mixed. A program that breaks a rule gets one sentence and is
  * stopped, by dc_fail; a file that is not what it should be makes the call return false, by
  * dc__error. */
@@ -1301,7 +1271,6 @@ static bool dc__error(dc_context *ctx, const char *format, ...) {
 }
 
 DC_API const char *dc_error(dc_context *ctx) { return ctx->error; }
-
 DC_API void dc_on_error(dc_context *ctx, dc_error_handler handler, void *user) {
     ctx->on_error = handler, ctx->user = user;
 }
@@ -1335,7 +1304,6 @@ DC_API size_t dc_shape_text(dc_shape s, char *out, size_t size) {
 }
 
 /* @impl-memory --------------------------------------------------------------------------------- */
-
 /* An arena is a list of blocks; allocation moves a cursor, and everything behind a mark dies at
  * once. No size has to be guessed: a full block is followed by one twice as large. Blocks are
  * kept when a step ends, so a training loop soon allocates nothing at all. */
@@ -1539,7 +1507,6 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
-
 #if !defined(STBI_INCLUDE_STB_IMAGE_H) && !defined(STB_IMAGE_IMPLEMENTATION)
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
@@ -1556,7 +1523,6 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
 #endif
 #undef STB_IMAGE_IMPLEMENTATION
 #undef stbi__unpremultiply_on_load_thread
-
 #if !defined(INCLUDE_STB_IMAGE_WRITE_H) && !defined(STB_IMAGE_WRITE_IMPLEMENTATION)
 #define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -1575,7 +1541,6 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
 #endif
 
 /* @impl-text ----------------------------------------------------------------------------------- */
-
 /* Numbers as text, without the locale: a program that called setlocale may find printf writing
  * "0,5" and strtod stopping at the point of "0.5". So output is repaired after printf, and input is
  * brought into a form that has no point, 5e-1. Also here: text that grows, and files that are
@@ -1731,7 +1696,6 @@ static bool dc__write_file(dc_context *ctx, const char *path, const void *bytes,
 }
 
 /* @impl-random --------------------------------------------------------------------------------- */
-
 /* A generator that is consumed draw by draw gives other numbers as soon as anything is drawn in
  * another order, by another thread for instance. Philox4x32-10 (Salmon et al. 2011, "Parallel
  * random numbers: as easy as 1, 2, 3") has no state: it is a function from a 128-bit counter and
@@ -1787,7 +1751,6 @@ static uint64_t dc__below_at(const dc__random *r, uint64_t i, uint64_t n) {
 }
 
 /* @impl-arithmetic ----------------------------------------------------------------------------- */
-
 /* Floating-point addition is not associative: (a + b) + c and a + (b + c) differ in the last bit,
  * and training amplifies that bit until two runs have nothing in common. So deepc fixes the order
  * of every operation, and promises for float: the same program and seed give the same bits on any
@@ -1818,7 +1781,6 @@ static uint64_t dc__below_at(const dc__random *r, uint64_t i, uint64_t n) {
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
 #endif
-
 #define DC__C(x) ((dc_real)(x))
 
 enum { DC__CHUNK = 256, DC__LANES = 16, DC__LONG_CHUNK = 4096 };   /* The contract's lengths. */
@@ -1990,7 +1952,6 @@ typedef struct dc__kernels {
 #define DC__LOOPS  plain
 #define DC__IMPLEMENTING
 #endif /* DEEPC_IMPLEMENTATION, up to here */
-
 #ifdef DC__SUFFIX
 #ifndef DC__PRODUCT_ONLY                         /* Else the loops of another suffix will do. */
 #undef DC__FMA
@@ -2014,7 +1975,6 @@ typedef struct dc__kernels {
 #endif
 
 /* @impl-math ----------------------------------------------------------------------------------- */
-
 /* The C library's exp differs from machine to machine in its last bits, and most compilers call it
  * for one number at a time. So deepc computes its own. Each function is plain arithmetic on one
  * float without loops, tables, branches or calls: a loop around it is vectorised by the compiler,
@@ -2052,7 +2012,6 @@ DC__INLINE float dc__fma_soft(float a, float b, float c) {
 }
 
 #endif
-
 #ifdef DEEPC_DOUBLE /* Double is for checking gradients: the C library will do. */
 
 DC__MATH dc_real DC__FN(exp)(dc_real x) { return exp(x); }
@@ -2320,7 +2279,6 @@ DC__MATH dc_real DC__FN(pow)(dc_real x, dc_real y) {
 #endif
 
 /* --- activations and losses that do not fit on a line of their table --- */
-
 DC__MATH dc_real DC__FN(size)(dc_real x) { return x < 0 ? -x : x; }
 DC__MATH dc_real DC__FN(sign)(dc_real x) { return x < 0 ? -1 : x > 0 ? 1 : x; }
 
@@ -2329,8 +2287,7 @@ DC__MATH dc_real DC__FN(larger)(dc_real x, dc_real y) {
     return x != x ? x : x < y || y != y ? y : x;
 }
 
-DC__MATH dc_real DC__FN(erf_slope)(dc_real x)            /* 2 / sqrt(pi) e^(-x^2) */
-{
+DC__MATH dc_real DC__FN(erf_slope)(dc_real x) {          /* 2 / sqrt(pi) e^(-x^2) */
     return DC__C(1.1283791670955126) * DC__FN(exp)(-x * x);
 }
 
@@ -2460,13 +2417,11 @@ DC__MATH dc_real DC__FN(hinge)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : 1
 DC__MATH dc_real DC__FN(hinge_slope)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : -t; }
 
 /* @impl-kernels -------------------------------------------------------------------------------- */
-
 /* Everything slow in training is one of these loops. Each is the definition of what it computes:
  * a faster version, on this processor or on another device, must do the same operations in the
  * same order. */
 
 /* --- element by element, stamped out of the tables of @ops --- */
-
 #define DC__STAMP(NAME, F, DF)                                                                     \
     static void DC__FN(NAME##_forward)(int64_t n, dc__in xs, dc__out ys, dc_real a, dc_real b) {   \
         (void)a, (void)b;                                                                          \
@@ -2491,7 +2446,6 @@ DC_UNARY_OPS_WITH(DC__STAMP_WITH)
 #undef DC__STAMP
 #undef DC__STAMP_PLAIN
 #undef DC__STAMP_WITH
-
 #define DC__STAMP(NAME, F, DFX, DFY)                                                               \
     static void DC__FN(NAME##_forward)(int64_t n, dc__in xs, dc__in ys, dc__out zs, dc_real a) {   \
         (void)a;                                                                                   \
@@ -2516,7 +2470,6 @@ DC_BINARY_OPS(DC__STAMP)
 DC__LOSS_OPS(DC__STAMP)
 #undef DC__STAMP
 #undef DC__STAMP_SLOPE
-
 static void DC__FN(fill)(int64_t n, dc_real value, dc__out y) {
     for (int64_t i = 0; i < n; i++) y[i] = value;
 }
@@ -2534,7 +2487,6 @@ static void DC__FN(choose)(int64_t n, dc__in c, dc__in x, dc__in y, dc__out z) {
 }
 
 /* --- matrix product --- */
-
 #ifndef DC__VECTOR                               /* The appendix has its own. */
 /* Sixteen columns of B, `depth` rows of them, side by side and padded with zeros. */
 static void DC__FN(pack)(int64_t depth, int64_t columns, dc__matrix b, dc__out packed) {
@@ -2573,7 +2525,6 @@ static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matr
 #endif
 
 /* --- reductions --- */
-
 /* One long sum, of x or of x y with rounded products: lanes, a tree, chunks; see the contract. */
 static inline dc_real DC__FN(long_sum)(int64_t n, const dc_real *x, const dc_real *y) {
     dc_real total = 0;
@@ -2713,7 +2664,6 @@ static void DC__FN(cumsum_backward)(const dc__middle *r, dc__in x, dc__in y, dc_
 }
 
 /* --- the end of a linear layer --- */
-
 static void DC__FN(finish)(int64_t m, int64_t n, int64_t row, dc__in bias, dc_activation f,
                            dc__out y) {
     for (int64_t i = 0; i < m && bias && n > 1; i++)
@@ -2744,13 +2694,11 @@ static void DC__FN(finish_backward)(int64_t m, int64_t n, int64_t row, dc_activa
 }
 
 /* --- moving elements --- */
-
 static void DC__FN(move)(const dc__walk *walk, dc__in xs, dc__out ys, bool accumulate) {
     const int last = walk->rank - 1;
     int64_t n = walk->dim[last], sx = walk->x_stride[last], sy = walk->y_stride[last];
     int64_t x_at = 0, y_at = 0, index[DC_MAX_RANK] = { 0 };
-    for (int i = 0; i <= last; i++)
-        if (!walk->dim[i]) return;
+    for (int i = 0; i <= last; i++) if (!walk->dim[i]) return;
     do {
         const dc_real *x = xs + x_at;
         dc_real *y = ys + y_at;
@@ -2788,7 +2736,6 @@ static void DC__FN(scatter)(int64_t count, int64_t width, dc__in dy, dc__in rows
 }
 
 /* --- rows: softmax and its family --- */
-
 static dc_real DC__FN(max_row)(int64_t n, dc__in x) {
     dc_real best;
     DC__FN(max_forward)(&(dc__middle){ 1, n, 1, 1 }, x, &best);
@@ -2851,7 +2798,6 @@ static void DC__FN(log_softmax_backward)(int64_t rows, int64_t n, dc__in y, dc__
 }
 
 /* --- normalisation --- */
-
 /* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), for each row. */
 static void DC__FN(layer_norm)(int64_t rows, int64_t n, dc__in x, dc__out y, dc__out scale,
                                dc_real epsilon) {
@@ -2882,7 +2828,6 @@ static void DC__FN(batch_norm_backward)(int64_t rows, int64_t n, dc__in y, dc__i
 }
 
 /* --- dropout --- */
-
 /* Sixteen Philox blocks at once, 64 words: a wider copy of dc__philox. */
 static void DC__FN(philox16)(const dc__random *random, uint32_t block, uint32_t *restrict out) {
     uint32_t c0[DC__LANES], c1[DC__LANES], c2[DC__LANES], c3[DC__LANES];
@@ -2923,7 +2868,6 @@ static void DC__FN(dropout_backward)(int64_t n, dc__in keep, dc__in dy, dc__out 
 }
 
 /* --- the optimisers' steps --- */
-
 /* They are limited by memory, not by arithmetic: each passes over weights, gradients and states
  * once, and scaling, clipping and weight decay happen on the way. A state that fades away becomes 0
  * before it gets denormal (below 1.2e-38), where processors are up to a hundred times slower;
@@ -3079,7 +3023,6 @@ static void DC__FN(lion)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
 static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
                          int64_t c_row, bool accumulate);
 #endif
-
 #define DC__TEXT2(x) #x
 #define DC__TEXT1(x) DC__TEXT2(x)
 
@@ -3103,12 +3046,10 @@ static const dc__kernels DC__FN(kernels) = {
     .adam = DC__LOOP(adam), .nadam = DC__LOOP(nadam), .lion = DC__LOOP(lion),
 };
 #endif /* DC__SUFFIX: the chapters that are compiled once for each instruction set */
-
 #ifdef DC__IMPLEMENTING
 #undef DC__IMPLEMENTING
 #undef DC__SUFFIX
 #undef DC__LOOPS
-
 /* The best table that the processor can run; with `wanted` a name, that one, or NULL. The
  * appendix knows those beyond the plain loops. */
 static const dc__kernels *dc__fast_kernels(const char *wanted);
@@ -3132,7 +3073,6 @@ static dc_real dc__normal_at(const dc__random *r, uint64_t i) {
 }
 
 /* @impl-threads -------------------------------------------------------------------------------- */
-
 /* A kernel runs on one thread. Large work is cut into parts that do not depend on each other, rows
  * of a product for instance, and since no part's bits depend on how it was cut or on who computes
  * it, the number of threads changes nothing but the time. The helpers are started on first use.
@@ -3178,10 +3118,8 @@ static struct dc__pool {
 } dc__pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
 
 static void dc__relax(void) {
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef __x86_64__
     __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
 #endif
 }
 
@@ -3331,7 +3269,6 @@ static void dc__parallel(int64_t n, int64_t unit, int64_t least, dc__part part, 
 #endif
 
 /* @impl-tensors -------------------------------------------------------------------------------- */
-
 /* A tensor is a header and its elements. The elements of a step's tensors lie on the step's
  * arena and are overwritten by the next step; their headers are kept apart and reused only after
  * many others, so that a pointer that a program kept too long still finds a header that says so. */
@@ -3448,7 +3385,6 @@ static void dc__check(const char *function, int operand, const dc_tensor *t) {
 }
 
 /* --- contexts --- */
-
 DC_API dc_context *dc_new_checked(uint64_t seed, const dc_options *options, size_t size_of_real) {
     const dc__kernels *kernels = dc__choose_kernels(options ? options->device : NULL);
     if (size_of_real != sizeof(dc_real) || !kernels) return NULL;
@@ -3520,7 +3456,6 @@ DC_API const char *dc_device_name(const dc_context *ctx) {
 }
 
 /* --- making tensors --- */
-
 DC_API dc_tensor *dc_full(dc_context *ctx, dc_shape shape, dc_real value) {
     dc_tensor *t = dc__empty(ctx, shape);
     ctx->kernels->fill(t->size, value, t->data);
@@ -3603,7 +3538,6 @@ DC_API dc_tensor *dc_permutation(dc_context *ctx, int64_t n) {
 }
 
 /* --- parameters --- */
-
 /* Rows of a random [rows, n] matrix made orthonormal one after the other (Gram & Schmidt, twice,
  * since once leaves rounding errors). */
 static void dc__orthonormalize(int64_t rows, int64_t n, double *q) {
@@ -3681,7 +3615,6 @@ DC_API dc_tensor *dc_param_from(dc_context *ctx, dc_shape shape, const dc_real *
 }
 
 /* --- reading and writing --- */
-
 DC_API dc_real dc_item(const dc_tensor *x) {
     dc__check("dc_item", 1, x);
     if (x->size != 1)
@@ -3722,7 +3655,6 @@ DC_API dc_tensor *dc_named(dc_tensor *x, const char *name) {
 }
 
 /* @impl-print ---------------------------------------------------------------------------------- */
-
 /* Arrays as text, byte for byte as NumPy prints them (the rule for 1e8 is that of versions up to
  * 2.2). An element is the shortest decimal that reads back as itself, cut to 8 decimals; all share
  * one format. So the array is walked three times: to find the range of the elements shown, their
@@ -3794,7 +3726,6 @@ typedef struct dc__printer {
 } dc__printer;
 
 static void dc__widen(int *width, int needed) { *width = needed > *width ? needed : *width; }
-
 static int dc__width(const dc__printer *p) { return p->left + 1 + p->decimals + p->exponent; }
 
 /* Decimals are cut to 8. Before an exponent they are filled up, as are digits before the point, but
@@ -3909,7 +3840,6 @@ DC_API void dc_print(const dc_tensor *x) {
 }
 
 /* @impl-autograd ------------------------------------------------------------------------------- */
-
 /* A tensor can only be made from tensors that already exist, so the order of creation is a
  * topological order of the computation, and walking it backwards visits every consumer before
  * its operands: no sort, no recursion, no visited set. Each op's backward multiplies the
@@ -4045,7 +3975,6 @@ DC_API dc_tensor *dc_detach(dc_tensor *x) {
 }
 
 /* @impl-ops ------------------------------------------------------------------------------------ */
-
 /* One entry an operation: a line of mathematics, its shape rule, forward, backward, its record,
  * the call. What can be said with ops that are already there is composed of them. */
 
@@ -4059,7 +3988,6 @@ static dc_shape dc__same_shape_as_x(const dc_tensor *y) { return y->in[0]->shape
 static dc_shape dc__shape_in_state(const dc_tensor *y) { return *(const dc_shape *)y->state; }
 
 /* --- element by element: the tables of @ops --- */
-
 typedef struct dc__ab { dc_real a, b; } dc__ab;
 
 enum { DC__EACH = 1 << 14 };             /* Elements that are not worth a second thread. */
@@ -4103,7 +4031,6 @@ DC_UNARY_OPS_WITH(DC__DEFINE_WITH)
 #undef DC__DEFINE
 #undef DC__DEFINE_PLAIN
 #undef DC__DEFINE_WITH
-
 static dc_tensor *dc__apply_ab(const dc_op *op, dc_tensor *x, dc_real a, dc_real b) {
     return dc__apply1(op, x, &(dc__ab){ a, b }, sizeof(dc__ab));
 }
@@ -4129,7 +4056,6 @@ DC_API dc_tensor *dc_clip(dc_tensor *x, dc_real low, dc_real high) {
 }
 
 /* --- two tensors, broadcast --- */
-
 /* Broadcasting reads a smaller tensor as if it were repeated: a repeated axis gets the stride 0. */
 
 static dc_shape dc__common_shape(dc_context *ctx, const char *op, dc_shape x, dc_shape y) {
@@ -4208,8 +4134,7 @@ static void dc__binary_part(void *work, int64_t start, int64_t stop) {
     const dc__binary_work *b = work;
     const dc_tensor *z = b->z;
     const dc_real *x = z->in[0]->data + start, *y = z->in[1]->data + start;
-    if (!b->grad[0] && !b->grad[1])
-        b->kernel->forward(stop - start, x, y, z->data + start, b->a);
+    if (!b->grad[0] && !b->grad[1]) b->kernel->forward(stop - start, x, y, z->data + start, b->a);
     for (int side = 0; side < 2; side++)
         for (int64_t at = start, n; b->grad[side] && at < stop; at += n) {
             dc_real room[DC__CHUNK], *g = b->is_fresh[side] ? b->grad[side] + at : room;
@@ -4276,9 +4201,7 @@ DC_BINARY_OPS(DC__DEFINE_CALL)
 DC__LOSS_OPS(DC__DEFINE)
 #undef DC__DEFINE
 #undef DC__DEFINE_CALL
-
 /* --- moving elements: every op here is one walk with the right strides --- */
-
 /* y = x moved; the walk belongs to the op's state. Backward moves dy the other way round. */
 typedef struct dc__move {
     dc_shape shape;                  /* Of the result. */
@@ -4414,7 +4337,6 @@ DC_API void dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out) {
 }
 
 /* --- concat, pad: parts moved into a larger tensor, along one axis --- */
-
 typedef struct dc__join {
     dc_shape shape;
     int      axis;
@@ -4495,7 +4417,6 @@ DC_API dc_tensor *dc_pad(dc_tensor *x, int axis, int64_t before, int64_t after, 
 }
 
 /* --- views: another shape for the same elements; dx = dy --- */
-
 typedef struct dc__view { dc_shape shape; int64_t start; } dc__view;
 
 static void dc__view_forward(dc_tensor *y) {
@@ -4596,7 +4517,6 @@ DC_API dc_tensor *dc_stack(dc_tensors parts, int axis) {
 }
 
 /* --- choosing --- */
-
 static void dc__where_forward(dc_tensor *y) {
     y->ctx->kernels->choose(y->size, y->in[0]->data, y->in[1]->data, y->in[2]->data, y->data);
 }
@@ -4624,7 +4544,6 @@ DC_API dc_tensor *dc_where(dc_tensor *condition, dc_tensor *a, dc_tensor *b) {
 }
 
 /* --- reductions: x seen as [outer, n, inner], where n runs over the named axes --- */
-
 typedef struct dc__reduction {
     dc_shape   shape;                /* Of the result. */
     dc__middle m;
@@ -4652,8 +4571,7 @@ static dc_tensor *dc__prepare(const char *function, dc_tensor *x, dc_axes axes, 
         if (!reduced[i]) order.axis[kept++] = i;
     }
     if (groups > 1) {
-        for (int i = 0, to = kept; i < x->shape.rank; i++)
-            if (reduced[i]) order.axis[to++] = i;
+        for (int i = 0, to = kept; i < x->shape.rank; i++) if (reduced[i]) order.axis[to++] = i;
         for (int i = 0; i < x->shape.rank; i++) reduced[i] = i >= kept;
         x = dc_permute(x, order);
     }
@@ -4780,7 +4698,6 @@ DC_API dc_tensor *dc_var(dc_tensor *x, int c) { return dc_var_over(x, dc__all_ax
 DC_API dc_tensor *dc_std(dc_tensor *x, int c) { return dc_std_over(x, dc__all_axes(x), false, c); }
 
 /* --- reading by index --- */
-
 /* Indices are whole numbers held in dc_real: 0 .. n-1, or the program is stopped. */
 static void dc__check_index(const char *function, const dc_tensor *index, int64_t n) {
     for (int64_t i = 0; i < index->size; i++) {
@@ -4865,7 +4782,6 @@ DC_API dc_tensor *dc_one_hot(dc_tensor *labels, int64_t classes) {
 }
 
 /* --- products, and the end of a linear layer; in parts by rows of C, or by columns --- */
-
 typedef struct dc__product {
     const dc__kernels *kernels;
     int64_t        m, n, k;
@@ -4906,7 +4822,6 @@ static void dc__multiply(dc__product p) {
 }
 
 /* --- matrix product: C = A B,  dA = dC B^T,  dB = A^T dC --- */
-
 typedef struct dc__matmul_state { bool transpose_a, transpose_b; } dc__matmul_state;
 
 /* The last two axes of a tensor as a matrix, transposed if asked for. */
@@ -5123,7 +5038,6 @@ DC_API dc_tensor *dc_outer(dc_tensor *a, dc_tensor *b) {
 }
 
 /* --- softmax and its family, over the last axis --- */
-
 static int64_t dc__last(const dc_tensor *x) { return x->shape.dim[x->shape.rank - 1]; }
 static int64_t dc__rows(const dc_tensor *x) { return x->size ? x->size / dc__last(x) : 0; }
 
@@ -5169,7 +5083,6 @@ static void dc__by_rows(int64_t rows, dc__row_work w) {
 DC__DEFINE(softmax, "dx_i = y_i (dy_i - sum_j dy_j y_j)")
 DC__DEFINE(log_softmax, "dx_i = dy_i - e^y_i sum_j dy_j")
 #undef DC__DEFINE
-
 static dc_shape dc__logsumexp_shape(const dc_tensor *y) {
     dc_shape s = dc__rows_shape(y);
     s.rank--;
@@ -5194,7 +5107,6 @@ DC__OP(logsumexp, "dx_i = dy softmax(x)_i", dc__logsumexp_shape);
 DC_API dc_tensor *dc_logsumexp(dc_tensor *x) { return dc__apply1(&dc__logsumexp_op, x, NULL, 0); }
 
 /* --- normalisation --- */
-
 /* y = (x - mean) scale by row or by column; the state keeps scale for the way back. */
 typedef struct dc__norm_state { dc_real epsilon, *mean, *scale; } dc__norm_state;
 
@@ -5302,7 +5214,6 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
 }
 
 /* --- dropout --- */
-
 typedef struct dc__dropout_state { dc__random random; dc_real rate, *keep; } dc__dropout_state;
 
 static void dc__dropout_part(void *work, int64_t start, int64_t stop) {
@@ -5343,7 +5254,6 @@ DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate) {
 }
 
 /* @impl-losses --------------------------------------------------------------------------------- */
-
 /* A loss says in one number how far predictions are from targets. Each is a formula for one
  * element or one sample, and a way of putting those together: their mean, their sum, or not at
  * all. */
@@ -5364,8 +5274,7 @@ static dc_tensor *dc__target_like(const char *who, dc_tensor *y, dc_shape wanted
     dc_context *ctx = dc__context_of(who, DC_TENSORS(y, t));
     if (dc__same_shape(t->shape, wanted)) return t;
     dc_shape a = { 0 }, b = { 0 };
-    for (int i = 0; i < wanted.rank; i++)
-        if (wanted.dim[i] != 1) a.dim[a.rank++] = wanted.dim[i];
+    for (int i = 0; i < wanted.rank; i++) if (wanted.dim[i] != 1) a.dim[a.rank++] = wanted.dim[i];
     for (int i = 0; i < t->shape.rank; i++)
         if (t->shape.dim[i] != 1) b.dim[b.rank++] = t->shape.dim[i];
     if (!dc__same_shape(a, b))
@@ -5375,7 +5284,6 @@ static dc_tensor *dc__target_like(const char *who, dc_tensor *y, dc_shape wanted
 }
 
 /* --- element by element: the table of @impl-arithmetic --- */
-
 static dc_tensor *dc__elementwise_loss(const char *function, const dc_op *op, dc_tensor *y,
                                        dc_tensor *t, const dc_loss_options *o) {
     o = dc__or_mean(o);
@@ -5396,9 +5304,7 @@ DC__DEFINE(bce_with_logits, bce_logits)
 DC__DEFINE(bce, bce_error)
 DC__DEFINE(hinge, hinge_error)
 #undef DC__DEFINE
-
 /* --- by sample, over the last axis --- */
-
 static void dc__needs_classes(const char *function, const dc_tensor *y) {
     dc__check(function, 1, y);
     if (!y->shape.rank || !dc__last(y))
@@ -5468,8 +5374,7 @@ static void dc__fused_nll_forward(dc_tensor *y) {
     dc_real *each = s->log_p + x->size;
     dc__by_rows(rows, (dc__row_work){ .forward = y->ctx->kernels->log_softmax, .n = n,
                                       .x = x->data, .y = s->log_p });
-    for (int64_t r = 0; r < rows; r++)
-        each[r] = -s->log_p[r * n + (int64_t)y->in[1]->data[r]];
+    for (int64_t r = 0; r < rows; r++) each[r] = -s->log_p[r * n + (int64_t)y->in[1]->data[r]];
     y->ctx->kernels->sum.forward(&(dc__middle){ 1, rows, 1, s->divisor }, each, y->data);
 }
 
@@ -5546,7 +5451,6 @@ DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_
 }
 
 /* --- the short names, and the records for dc_compile --- */
-
 /*     NAME                 RECORD                 IS CLASSIFIER */
 #define DC__LOSSES(X)                                                                              \
     X( mse,                "mse",                  false )                                         \
@@ -5567,7 +5471,6 @@ DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_
     }
 DC__LOSSES(DC__DEFINE)
 #undef DC__DEFINE
-
 DC_API dc_loss dc_loss_named(const char *name) {
 #define DC__ROW(NAME, RECORD, IS_CLASSIFIER) { RECORD, dc_##NAME##_with, IS_CLASSIFIER, { 0 } },
     static const dc_loss record[] = { DC__LOSSES(DC__ROW) };
@@ -5578,7 +5481,6 @@ DC_API dc_loss dc_loss_named(const char *name) {
 }
 
 /* @impl-explain -------------------------------------------------------------------------------- */
-
 /* The tape, written out. A node's local derivative is found by asking its own backward: with a
  * gradient of one at the result and zero at the operands, what arrives at the operands is the
  * derivative itself. */
@@ -5622,8 +5524,7 @@ static void dc__local_derivatives(dc_tensor *y, char *out, size_t size) {
 typedef struct dc__nodes { dc_tensor **node; int64_t count; } dc__nodes;
 
 static int64_t dc__index_of(const dc__nodes *nodes, const dc_tensor *t) {
-    for (int64_t i = 0; i < nodes->count; i++)
-        if (nodes->node[i] == t) return i;
+    for (int64_t i = 0; i < nodes->count; i++) if (nodes->node[i] == t) return i;
     return -1;
 }
 
@@ -5696,7 +5597,6 @@ DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *pa
 }
 
 /* --- checking gradients --- */
-
 /* (f(x + h) - f(x - h)) / 2h has an error of h^2 f''' / 6 from the formula and e |f| / h from
  * rounding; they are equal near h = e^(1/3). Two such differences, with h and 2h, give a formula
  * of error h^4 (Richardson 1911), for which the best h is near e^(1/5). */
@@ -5744,7 +5644,6 @@ DC_API double dc_gradcheck(dc_context *ctx, dc_scalar_function f, dc_tensors inp
 }
 
 /* @impl-optimizers ----------------------------------------------------------------------------- */
-
 /* The gradient says which way is down, an optimiser how far to go. Two of them differ in one kernel
  * (@impl-kernels) and in how many numbers they remember for each weight. Rates, schedules, clipping
  * and groups are the same for all, and reach the kernel as a dozen numbers. */
@@ -5781,7 +5680,6 @@ struct dc_optimizer {
 };
 
 /* --- specifications --- */
-
 /*     NAME       PYTORCH'S DEFAULTS. Lion's sign makes every step equally long, so decay within g
  *                would be lost; its decay is decoupled. */
 #define DC__OPTIMIZERS(X)                                                                          \
@@ -5801,7 +5699,6 @@ struct dc_optimizer {
     }
 DC__OPTIMIZERS(DC__DEFINE)
 #undef DC__DEFINE
-
 DC_API dc_optimizer_spec dc_momentum(double rate, double momentum) {
     return (dc_optimizer_spec){ .name = "sgd", .rate = rate, .momentum = momentum };
 }
@@ -5813,7 +5710,6 @@ DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum) {
 }
 
 /* --- schedules --- */
-
 DC_API dc_schedule dc_step_decay(int64_t every, double factor) {
     return (dc_schedule){ .kind = DC_STEP_DECAY, .steps = every, .factor = factor };
 }
@@ -5848,8 +5744,7 @@ DC_API dc_schedule dc_with_warmup(dc_schedule schedule, int64_t steps) {
 /* x^n by squaring, which unlike pow gives the same bits everywhere. */
 static double dc__whole_power(double x, int64_t n) {
     double y = 1;
-    for (; n > 0; n /= 2, x *= x)
-        if (n % 2) y *= x;
+    for (; n > 0; n /= 2, x *= x) if (n % 2) y *= x;
     return y;
 }
 
@@ -5896,7 +5791,6 @@ DC_API double dc_schedule_at(dc_schedule s, int64_t t) {
 }
 
 /* --- making an optimiser --- */
-
 /* The rule of that name on this device; .name is NULL when there is none. */
 static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *spec) {
     const dc__kernels *k = ctx->kernels;
@@ -5976,8 +5870,7 @@ static void dc__check_spec(dc_context *ctx, const char *who, const dc_optimizer_
 
 /* The parameter's slot, or NULL. */
 static dc__slot *dc__slot_of(const dc_optimizer *o, const dc_tensor *param) {
-    for (int i = 0; i < o->count; i++)
-        if (o->slot[i].param == param) return &o->slot[i];
+    for (int i = 0; i < o->count; i++) if (o->slot[i].param == param) return &o->slot[i];
     return NULL;
 }
 
@@ -6012,8 +5905,7 @@ static dc_optimizer *dc__make_optimizer(dc_context *ctx, const char *who, dc_opt
     *o = (dc_optimizer){ .ctx = ctx, .spec = spec, .rule = rule, .plateau_best = INFINITY,
                          .plateau_factor = 1 };
     o->slot = dc__permanent(ctx, (size_t)params.count * sizeof *o->slot);
-    for (int i = 0; i < params.count; i++)
-        dc__add_slot(o, who, params.tensor[i], rule.states);
+    for (int i = 0; i < params.count; i++) dc__add_slot(o, who, params.tensor[i], rule.states);
     return o;
 }
 
@@ -6038,7 +5930,6 @@ DC_API void dc_set_group(dc_optimizer *o, dc_tensors params, double rate_factor,
 }
 
 /* --- stepping --- */
-
 static double dc__multiplier(const dc_optimizer *o) {
     return dc_schedule_at(o->spec.schedule, o->t) * o->plateau_factor;
 }
@@ -6171,7 +6062,6 @@ DC_API void dc_step(dc_optimizer *o) {
 }
 
 /* @impl-layers --------------------------------------------------------------------------------- */
-
 /* A layer is a specification that has been given parameters. A kind of layer is a record of two
  * functions, as an op is: build makes the parameters when the shape of the input is known, call
  * runs ops on them. */
@@ -6196,7 +6086,6 @@ struct dc_model {
 };
 
 /* --- activations --- */
-
 static const struct { const char *name; dc_tensor *(*apply)(dc_tensor *x); } dc__activations[] = {
     [DC_LINEAR]    = { "linear", NULL },            [DC_RELU]     = { "relu", dc_relu },
     [DC_LEAKY_RELU] = { "leaky_relu", NULL },       [DC_ELU]      = { "elu", NULL },
@@ -6221,7 +6110,6 @@ DC_API dc_tensor *dc_activate(dc_tensor *x, dc_activation activation) {
 }
 
 /* --- what a kind's build uses --- */
-
 static dc_tensor *dc__add_tensor(dc_layer *layer, const char *name, dc_tensor *t) {
     if (layer->tensors == DC_MAX_LAYER_TENSORS)
         dc_fail(layer->ctx, "layer %s: more than %d tensors", layer->name, DC_MAX_LAYER_TENSORS);
@@ -6260,7 +6148,6 @@ static bool dc__is_batch_of(dc_shape batch, dc_shape sample) {
 }
 
 /* --- the kinds --- */
-
 static dc_tensor *dc__input_call(dc_layer *layer, dc_tensor *x) {
     if (!dc__is_batch_of(x->shape, layer->spec.shape))
         dc_fail(layer->ctx, "dc_input: samples of %s were promised, and a batch of %s came",
@@ -6412,8 +6299,7 @@ static const dc_layer_kind *dc__kind_named(dc_context *ctx, const char *name) {
     };
     for (size_t i = 0; i < sizeof builtin / sizeof *builtin; i++)
         if (!strcmp(builtin[i]->name, name)) return builtin[i];
-    for (int i = 0; i < ctx->kinds; i++)
-        if (!strcmp(ctx->kind[i]->name, name)) return ctx->kind[i];
+    for (int i = 0; i < ctx->kinds; i++) if (!strcmp(ctx->kind[i]->name, name)) return ctx->kind[i];
     return NULL;
 }
 
@@ -6427,7 +6313,6 @@ DC_API void dc_register_layer(dc_context *ctx, const dc_layer_kind *kind) {
 }
 
 /* --- specifications --- */
-
 #define DC__LAYER(CALL, KIND, ...) \
     DC_API dc_layer_spec CALL { \
         return (dc_layer_spec){ .kind = &dc__##KIND##_kind, __VA_ARGS__ }; \
@@ -6442,7 +6327,6 @@ DC__LAYER(dc_batch_norm(void), batch_norm, .momentum = DC__C(0.1), .epsilon = DC
 DC__LAYER(dc_layer_norm(void),                        layer_norm,  .epsilon = DC__C(1e-5))
 DC__LAYER(dc_standardize(dc_dataset *training),       standardize, .data = training)
 #undef DC__LAYER
-
 /* Lists are copied when the layer is made; until then they are the caller's. One needs no array. */
 DC_API dc_layer_spec dc_residual(dc_layer_list inside) {
     return (dc_layer_spec){ .kind = &dc__residual_kind, .list = inside, .list_count = 1 };
@@ -6467,13 +6351,11 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line) 
 }
 
 /* @impl-models --------------------------------------------------------------------------------- */
-
 /* A model owns layers and says in which order they run: a chain, or a C function that calls them.
  * It is run once on zeros when it is made: shape errors show at once, and all parameters exist. */
 
 static dc_layer *dc__layer_named(const dc_model *model, const char *name) {
-    for (dc_layer *l = model->first; l; l = l->next)
-        if (!strcmp(l->name, name)) return l;
+    for (dc_layer *l = model->first; l; l = l->next) if (!strcmp(l->name, name)) return l;
     return NULL;
 }
 
@@ -6589,14 +6471,14 @@ static dc_model *dc__new_model(dc_context *ctx, dc_shape input) {
     return model;
 }
 
-DC_API dc_model *dc_sequential(dc_context *ctx, dc_layer_list layers) {
-    if (layers.count < 1 || layers.spec[0].kind != &dc__input_kind)
-        dc_fail(ctx,
-                "dc_sequential: the first layer must be dc_input(...), the shape of one sample");
-    dc_model *model = dc__new_model(ctx, layers.spec[0].shape);
-    model->chain = dc__permanent(ctx, (size_t)layers.count * sizeof *model->chain);
-    for (int i = 0; i < layers.count; i++) model->chain[i] = dc__make_layer(model, layers.spec[i]);
-    model->chain_count = layers.count;
+DC_API dc_model *dc_sequential(dc_context *ctx, dc_layer_list list) {
+    if (list.count < 1 || list.spec[0].kind != &dc__input_kind)
+        dc_fail(ctx, "dc_sequential: the first layer must be dc_input(...), the shape of one "
+                "sample");
+    dc_model *model = dc__new_model(ctx, list.spec[0].shape);
+    model->chain = dc__permanent(ctx, (size_t)list.count * sizeof *model->chain);
+    for (int i = 0; i < list.count; i++) model->chain[i] = dc__make_layer(model, list.spec[i]);
+    model->chain_count = list.count;
     dc__trace(model);
     return model;
 }
@@ -6620,13 +6502,11 @@ DC_API dc_layer *dc_use(dc_model *model, const char *name, dc_layer_spec spec) {
 }
 
 /* --- looking at a model --- */
-
 /* All parameters and buffers, in order; out may be NULL, to count them. */
 static int dc__model_tensors(dc_model *model, dc_tensor **out) {
     int n = 0;
     for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++, n++)
-            if (out) out[n] = l->tensor[i];
+        for (int i = 0; i < l->tensors; i++, n++) if (out) out[n] = l->tensor[i];
     return n;
 }
 
@@ -6716,15 +6596,13 @@ DC_API uint64_t dc_fingerprint(dc_model *model) {
 }
 
 /* --- making it ready for training --- */
-
 DC_API void dc_compile(dc_model *model, dc_loss loss, dc_optimizer_spec optimizer) {
     if (!loss.compute)
         dc_fail(model->ctx, "dc_compile: there is no loss '%s'", loss.name ? loss.name : "(null)");
     int n = 0, all = dc__model_tensors(model, NULL);     /* Also what is frozen at the moment. */
     dc_tensor **param = dc__permanent(model->ctx, (size_t)all * sizeof *param);
     dc__model_tensors(model, param);
-    for (int i = 0; i < all; i++)
-        if (param[i]->grad) param[n++] = param[i];
+    for (int i = 0; i < all; i++) if (param[i]->grad) param[n++] = param[i];
     dc_tensors params = dc_make_tensors(n, param);
     model->optimizer = dc__make_optimizer(model->ctx, "dc_compile", optimizer, params);
     model->loss = loss, model->optimizer_spec = optimizer;
@@ -6741,7 +6619,6 @@ DC_API void dc_metrics(dc_model *model, int count, const dc_metric *metrics) {
 DC_API dc_optimizer *dc_optimizer_of(dc_model *model) { return model->optimizer; }
 
 /* @impl-data ----------------------------------------------------------------------------------- */
-
 /* Training visits the samples in another order every epoch, holds some back, repeats the rare ones.
  * None of this moves a sample: a data set is a storage that is never changed, shared by all sets
  * made from it, and a list that says which of its rows are the samples. Numbers are made as a
@@ -6874,7 +6751,6 @@ DC_API const char *dc_feature_name(const dc_dataset *d, int feature) {
 }
 
 /* --- sets from sets --- */
-
 static int64_t dc__storage_row(const dc_dataset *d, int64_t i) { return d->row ? d->row[i] : i; }
 
 /* start, start + 1, ...: count numbers of samples, to be permuted and selected. */
@@ -6947,7 +6823,6 @@ DC_API void dc_split_data(dc_dataset *d, dc_real fraction, dc_dataset **first, d
 }
 
 /* --- batches --- */
-
 /* y = x / 255, rounded once, in blocks of a fixed length: gcc -O2 makes vector code of those. */
 static void dc__from_bytes(int64_t n, const uint8_t *restrict x, dc_real *restrict y) {
     enum { BLOCK = 16 };
@@ -7016,8 +6891,8 @@ static void dc__refilled(dc_tensor *t, int64_t n, int64_t size) {
     t->shape.dim[0] = n, t->size = n * size, t->version++;
 }
 
-/* Samples start to stop of the batch at hand. They lie all over the memory, so one is asked for while
- * another is read. */
+/* Samples start to stop of the batch at hand. They lie all over the memory, so one is asked for
+ * while another is read. */
 static void dc__read_samples(void *loader, int64_t start, int64_t stop) {
     enum { AHEAD = 4, LINE = 64 };
     const dc_loader *l = loader;
@@ -7068,7 +6943,6 @@ DC_API dc_batch dc_all(dc_dataset *data) {
 }
 
 /* --- class balance --- */
-
 /* A buffer: how many samples each class has, and behind that the labels of all samples. NULL (and
  * dc_error) when a stream fails. */
 static int64_t *dc__count_labels(dc_dataset *d, const char *who) {
@@ -7122,7 +6996,6 @@ DC_API dc_dataset *dc_balanced(dc_dataset *d) {
 }
 
 /* --- scaling --- */
-
 typedef struct dc__feature {
     double n, mean, squares, low, high;    /* squares: the sum of (x - mean)^2. */
 } dc__feature;
@@ -7189,7 +7062,6 @@ DC_API dc_dataset *dc_scaled(dc_dataset *d, dc_scaler scaler) {
 }
 
 /* --- generators --- */
-
 static const dc_real dc__pi = DC__C(3.14159265358979323846);
 
 typedef enum dc__pattern {
@@ -7252,7 +7124,6 @@ DC__GENERATOR(circles, 2, noise, 0, 0, dc_real noise)
 DC__GENERATOR(moons, 2, noise, 0, 0, dc_real noise)
 DC__GENERATOR(spirals, arms, noise, 0, 0, int arms, dc_real noise)
 #undef DC__GENERATOR
-
 DC_API dc_dataset *dc_make_xor(dc_context *ctx) {
     static const dc_real x[] = { 0, 0, 0, 1, 1, 0, 1, 1 }, y[] = { 0, 1, 1, 0 };
     return dc_from_arrays(ctx, 4, DC_SHAPE(2), x, DC_SCALAR, y, 2);
@@ -7311,7 +7182,6 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
 }
 
 /* @impl-readers -------------------------------------------------------------------------------- */
-
 /* What comes from a file is believed only when every number in it has been compared with every
  * other: sizes with lengths, counts with counts, check sums with contents, labels with classes. So
  * readers work in three steps: the file into a buffer, all checks, and then permanent memory. */
@@ -7328,7 +7198,6 @@ static uint32_t dc__big32(const uint8_t *b) {
 }
 
 /* --- gzip (RFC 1952) --- */
-
 #if defined(DC__HAS_STB_IMAGE) && !defined(STBI_NO_ZLIB)
 
 static uint32_t dc__little32(const uint8_t *b) { return __builtin_bswap32(dc__big32(b)); }
@@ -7398,7 +7267,6 @@ static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, 
 #endif
 
 /* --- IDX, the format of MNIST --- */
-
 /* IDX: a magic number (00 00, the type, 08 for bytes, how many axes), the sizes, the bytes. Reads a
  * file of one axis, labels, or of three, images, into a buffer; returns where the bytes begin. */
 static const uint8_t *dc__read_idx(dc_context *ctx, const char *path, int axes, uint8_t **buffer,
@@ -7481,7 +7349,6 @@ DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part pa
 }
 
 /* --- CSV (RFC 4180) --- */
-
 /* A table of texts, cut out of the file where it stands: each ends in a zero byte. Blanks around a
  * text do not count, nor do empty lines. Then it is read column by column: one whose first value is
  * a number must hold numbers; any other is categorical. */
@@ -7705,15 +7572,13 @@ DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_o
 }
 
 /* @impl-metrics -------------------------------------------------------------------------------- */
-
 /* A metric looks at all predictions of a set at once and gives one number. Most only ask which
  * class was said and which was true; these two questions are answered first, for one output and for
  * many, for class numbers and for one-hot targets, and the rest is counting. */
 
 static int64_t dc__largest(const dc_real *v, int64_t n) {
     int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (v[i] > v[best]) best = i;
+    for (int64_t i = 1; i < n; i++) if (v[i] > v[best]) best = i;
     return best;
 }
 
@@ -7845,7 +7710,6 @@ DC_API dc_metric dc_rmse      (void)    { return (dc_metric){ "rmse", dc__rmse, 
 DC_API dc_metric dc_r2        (void)    { return (dc_metric){ "r2", dc__r2, 0 }; }
 
 /* @impl-training ------------------------------------------------------------------------------- */
-
 /* dc_fit is the loop that one would write by hand: batch, forward, loss, backward, step. All the
  * rest is book-keeping around it: what the numbers of an epoch are, who is told, and when to stop.
  * One idea keeps it short: a tally adds up what batches give, the same one for training, evaluation
@@ -7889,7 +7753,6 @@ static void dc__check_targets(dc_model *m, dc_dataset *data, const char *who) {
 }
 
 /* --- one pass over a set --- */
-
 typedef struct dc__tally {
     dc_model      *model;
     double         loss;                   /* Times rows, summed. */
@@ -8035,7 +7898,6 @@ DC_API dc_tensor *dc_confusion(dc_model *model, dc_dataset *data) {
 }
 
 /* --- fit: what an epoch gives, and who is told --- */
-
 typedef struct dc__fit {
     dc_model      *model;
     dc_context    *ctx;
@@ -8122,7 +7984,6 @@ static void dc__complain(dc__fit *f, const char *format, ...) {
 }
 
 /* --- callbacks --- */
-
 /* Copies all of a model's tensors to `values`, or back, and returns their size. NULL: only that. */
 static int64_t dc__copy_weights(dc_model *m, dc_real *values, bool back) {
     int64_t size = 0;
@@ -8206,7 +8067,6 @@ static void dc__copy_callbacks(dc__fit *f) {
 }
 
 /* --- progress --- */
-
 static double dc__seconds(void) {
     struct timespec t;
     timespec_get(&t, TIME_UTC);
@@ -8402,14 +8262,12 @@ DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_option
 }
 
 /* @impl-files ---------------------------------------------------------------------------------- */
-
 /* A file comes from somewhere else: each number in it is a claim. Whatever is read stands in a
  * buffer first, every claim is checked there against the size of the file and against the model,
  * and only then does anything change. A model is even built twice: the first time in a context of
  * its own, where a description that makes no sense can fail, and use up memory, without harm. */
 
 /* --- JSON, RFC 8259 --- */
-
 /* A text becomes one list of values in the order of their appearance; what is inside an object or
  * array follows it. In an object, keys and values take turns. */
 typedef struct dc__json {
@@ -8606,7 +8464,6 @@ static void dc__add_number(dc__text *t, double value) {
 }
 
 /* --- elements as bytes --- */
-
 /* 'f' float, 'i' and 'u' integers, 'b' bool; in Fortran's order the first index runs fastest. */
 typedef struct dc__format { char kind; int size; bool big_endian, is_fortran; } dc__format;
 
@@ -8687,7 +8544,6 @@ static void dc__blame(dc_context *ctx, const char *path) {
 }
 
 /* --- safetensors --- */
-
 /* A file of named tensors. What deepc says about the model stands in its metadata as JSON in a
  * string. */
 typedef struct dc__archive {
@@ -8836,7 +8692,6 @@ static bool dc__write_archive(const char *path, const char *subject, dc__text *a
 }
 
 /* --- structs as JSON objects --- */
-
 /* A row a field. Zero is the default here too: it is not written, and what is not there is zero. */
 typedef struct dc__field {
     const char *name;
@@ -8885,7 +8740,6 @@ static const dc__field dc__optimizer_fields[] = {
     DC__ROW(schedule.warmup), DC__ROW(schedule.patience),
     DC__NAMED(dc_optimizer_spec, schedule.kind, dc__schedule_names), { 0 } };
 #undef DC__ROW
-
 /* Where training stands: as a whole, for each parameter, and for what is random. */
 static const dc__field dc__progress_fields[] = {
     DC__FIELD(dc_optimizer, t),            DC__FIELD(dc_optimizer, calls),
@@ -8961,7 +8815,6 @@ static bool dc__read_fields(dc_context *ctx, const char *who, const dc__json *ob
 }
 
 /* --- models --- */
-
 static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count) {
     for (int i = 0; i < count; i++) {
         const dc_layer_spec *s = &layer[i]->spec;
@@ -9134,7 +8987,6 @@ DC_API dc_model *dc_load(dc_context *ctx, const char *path) {
 }
 
 /* --- training --- */
-
 /* What the optimiser keeps, as tensors; and the gradients that wait for more to accumulate: those
  * that there are, or that are in the archive when it is given. The list lives until dc_end. */
 static dc_tensors dc__state_of(const dc_optimizer *o, const dc__archive *a) {
@@ -9234,7 +9086,6 @@ DC_API bool dc_load_training(dc_model *model, const char *path) {
 }
 
 /* --- .npy --- */
-
 /* NumPy's format: a magic word, a version, the length of a header, which is a Python dictionary,
  * and then the elements. */
 DC_API bool dc_save_npy(dc_tensor *x, const char *path) {
@@ -9319,7 +9170,6 @@ DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path) {
 }
 
 /* @impl-pictures ------------------------------------------------------------------------------- */
-
 /* A plot is a text file: SVG says where the lines, circles and words go, and any browser draws
  * them. So the work here is to choose the axes, to turn values into pixels, and to write. The
  * pictures for a terminal do the same with characters as pixels. */
@@ -9344,7 +9194,6 @@ static dc__words dc__color(int index, double strength) {
 static double dc__unit(dc_real x) { return fmin(fmax((double)x, 0), 1); }
 
 /* --- axes --- */
-
 typedef struct dc__axis {
     bool   log;                        /* Then low and high are logarithms to base 10. */
     bool   whole;                      /* All values are whole, and so are the ticks. */
@@ -9381,7 +9230,6 @@ static void dc__finish_axis(dc__axis *a, double margin, dc_real low, dc_real hig
 }
 
 /* --- SVG --- */
-
 typedef struct dc__canvas {
     dc__text       svg;
     const dc_plot *plot;
@@ -9611,7 +9459,6 @@ DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot)
 }
 
 /* --- histories --- */
-
 static bool dc__is_validated(const dc_history *history) {
     return history->epochs > 0 && isfinite(history->validation_loss[0]);
 }
@@ -9700,7 +9547,6 @@ DC_API void dc_print_history(const dc_history *history) {
 }
 
 /* --- decision boundaries --- */
-
 enum { DC__GRID = 160, DC__POINTS = DC__GRID * DC__GRID, DC__SAMPLES_SHOWN = 2000 };
 
 /* A model's outputs as a field: the number of the winner, plus up to 1/2 when it is not sure. */
@@ -9782,7 +9628,6 @@ DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path
 }
 
 /* --- images --- */
-
 /* x as images [count, height, width, channels]; of rank 3 it is one. A programmer's error when it
  * is none. */
 static dc_shape dc__image_shape(const char *function, const dc_tensor *x, int rank, int channels) {
@@ -9865,7 +9710,6 @@ DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path) 
 }
 
 /* @impl-fast ----------------------------------------------------------------------------------- */
-
 /* An appendix, to skip on a first reading; with DEEPC_NO_FAST the library works without it. Two
  * things make a processor fast. Its wide vectors: the loops of @impl-kernels are compiled again for
  * AVX2, by including this file with another suffix. (AVX-512 would gain little, since most of them
@@ -9911,7 +9755,6 @@ static inline float32x4_t dc__neon_fmadd(float32x4_t a, float32x4_t b, float32x4
     return vfmaq_f32(c, a, b);
 }
 #endif
-
 #ifdef DC__FAST
 #if !__has_include("deepc.h")
 #error "deepc: this file includes itself: keep the name deepc.h, or define DEEPC_NO_FAST."
@@ -9924,7 +9767,6 @@ static inline float32x4_t dc__neon_fmadd(float32x4_t a, float32x4_t b, float32x4
 #pragma GCC optimize("O2", "tree-vectorize", "vect-cost-model=dynamic")
 #pragma GCC optimize("no-math-errno", "no-trapping-math")
 #endif
-
 #ifdef __x86_64__
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
@@ -9939,7 +9781,6 @@ static inline float32x4_t dc__neon_fmadd(float32x4_t a, float32x4_t b, float32x4
 #define DC__ROWS  6                              /* 12 sums, 2 of B and 1 of A: 16 registers. */
 #include "deepc.h"
 #undef DC__ROWS
-
 #define DC__PRODUCT_ONLY
 #ifdef __clang__
 #pragma clang attribute pop
@@ -9991,8 +9832,7 @@ static const dc__kernels *dc__fast_kernels(const char *wanted) {
 #undef DC__UNROLL
 #endif
     if (!wanted) return count ? have[0] : &dc__kernels_plain;
-    for (int i = 0; i < count; i++)
-        if (!strcmp(have[i]->name, wanted)) return have[i];
+    for (int i = 0; i < count; i++) if (!strcmp(have[i]->name, wanted)) return have[i];
     return NULL;
 }
 
@@ -10007,7 +9847,6 @@ static const dc__kernels *dc__fast_kernels(const char *wanted) {
 #define DC__CALL(f, ...) (dc__at(__FILE__, __LINE__), f(__VA_ARGS__))
 #define DC__SPEC(f, ...) dc__placed(f(__VA_ARGS__), __FILE__, __LINE__)
 #endif /* DEEPC_IMPLEMENTATION */
-
 #ifdef DC__VECTOR                                /* Compiled by the appendix, for each vector. */
 
 enum {
