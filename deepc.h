@@ -2868,11 +2868,10 @@ static void DC__FN(dropout_backward)(int64_t n, dc__in keep, dc__in dy, dc__out 
 }
 
 /* --- the optimisers' steps --- */
-/* They are limited by memory, not by arithmetic: each passes over weights, gradients and states
- * once, and scaling, clipping and weight decay happen on the way. A state that fades away becomes 0
- * before it gets denormal (below 1.2e-38), where processors are up to a hundred times slower;
- * sqrt(1e-36) is far below any epsilon that optimisers accept. The formulas are PyTorch's, but for
- * Lion's, which are its paper's. */
+/* Each passes over weights, gradients and states once; scaling, clipping and weight decay happen on
+ * the way. A state that fades away becomes 0 before it gets denormal (below 1.2e-38), where
+ * processors are up to a hundred times slower; sqrt(1e-36) is far below any epsilon that optimisers
+ * accept. The formulas are PyTorch's, but for Lion's, which are its paper's. */
 DC__MATH dc_real DC__FN(settle)(dc_real x) {
     return x < DC__C(1e-36) && x > DC__C(-1e-36) ? 0 : x;
 }

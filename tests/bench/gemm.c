@@ -183,13 +183,12 @@ int main(int argc, char **argv)
     note_processors();
     int count = open_libraries(libraries, threads);
 
-    dc_context *ctx = dc_new(1);
-    product large = random_product(ctx, 512, 512, 512, 0, 0);
+    dc_context *all = dc_new(1), *ctx;                    /* deepc's workers live as long as a context does. */
+    product large = random_product(all, 512, 512, 512, 0, 0);
     for (int i = 0; libraries[i].call; i++) libraries[i].call(&large);           /* All start their workers. */
     if (threads > 1) wait_for_quiet(), part_threads();
-    printf("device %s\n", dc_device_name(ctx));
+    printf("device %s\n", dc_device_name(all));
     say("");
-    dc_free(ctx);
 
     char line[128];
     for (long m, n, k; fgets(line, sizeof line, stdin) &&
