@@ -347,6 +347,7 @@ job_cxx()
 job_threads()
 {
     links gcc -fsanitize=thread || { skip "threads: no ThreadSanitizer"; return; }
+    mkdir -p "$OUT/threads"
     programs_one test_threads "$OUT/threads" tests/test_threads.c gcc -g -O1 -fsanitize=thread
 }
 

@@ -58,7 +58,7 @@ def picture(rows, title):
         LEFT + WIDTH + 20, y + 46)
     parts += [box(across(1) - 0.75, TOP, 1.5, y - TOP, INK),
               text(LEFT + WIDTH / 2, y + 36, 'ratio: right of 1, deepc is faster', anchor='middle')]
-    background = ['<rect width="100%" height="100%" fill="white"/>', text(LEFT, 20, title, 15, weight='bold')]
+    background = ['<rect width="100%" height="100%" fill="white"/>', text(10, 20, title, 15, weight='bold')]
     return '\n'.join([head] + background + grid + parts + ['</svg>', ''])
 
 
