@@ -1841,7 +1841,8 @@ typedef struct dc__walk {
 } dc__walk;
 
 /* Walks all but the last axis: x, y are moved to the next row; false after the last one. */
-static inline bool dc__next_row(const dc__walk *w, int64_t *index, int64_t *x, int64_t *y) {
+static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w, int64_t *index,
+                                                               int64_t *x, int64_t *y) {
     for (int axis = w->rank - 2; axis >= 0; axis--) {
         *x += w->x_stride[axis], *y += w->y_stride[axis];
         if (++index[axis] < w->dim[axis]) return true;
@@ -4208,11 +4209,11 @@ typedef struct dc__move {
     int64_t  x_start;                /* Where in x the walk starts. */
 } dc__move;
 
-static dc__walk dc__back(const dc__walk *w) {
+static void dc__move_back(const dc_tensor *y, const dc__walk *w, const dc_real *dy, dc_real *dx) {
     dc__walk back = *w;
     memcpy(back.x_stride, w->y_stride, sizeof back.x_stride);
     memcpy(back.y_stride, w->x_stride, sizeof back.y_stride);
-    return back;
+    y->ctx->kernels->move(&back, dy, dx, true);
 }
 
 static void dc__move_forward(dc_tensor *y) {
@@ -4222,8 +4223,7 @@ static void dc__move_forward(dc_tensor *y) {
 
 static void dc__move_backward(dc_tensor *y) {
     const dc__move *m = y->state;
-    const dc__walk back = dc__back(&m->walk);
-    y->ctx->kernels->move(&back, y->grad, dc_grad_data(y->in[0]) + m->x_start, true);
+    dc__move_back(y, &m->walk, y->grad, dc_grad_data(y->in[0]) + m->x_start);
 }
 
 #define DC__MOVE_OP(NAME, FORMULA) \
@@ -4356,11 +4356,10 @@ static void dc__join_move(dc_tensor *y, dc_tensor *part, int64_t start, bool bac
     const dc__join *s = y->state;
     const dc__middle m = dc__middle_of(part->shape, s->axis);
     const int64_t row = m.n * m.inner, y_row = y->shape.dim[s->axis] * m.inner;
-    const dc__walk w = { 2, { m.outer, row }, { row, 1 }, { y_row, 1 } }, back = dc__back(&w);
+    const dc__walk w = { 2, { m.outer, row }, { row, 1 }, { y_row, 1 } };
     start *= m.inner;
     if (!backward) y->ctx->kernels->move(&w, part->data, y->data + start, false);
-    else if (part->needs_grad)
-        y->ctx->kernels->move(&back, y->grad + start, dc_grad_data(part), true);
+    else if (part->needs_grad) dc__move_back(y, &w, y->grad + start, dc_grad_data(part));
 }
 
 static void dc__join_all(dc_tensor *y, bool backward) {
