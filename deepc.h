@@ -1812,9 +1812,8 @@ typedef struct dc__reduction_kernel {
     void (*backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy, dc__out dx);
 } dc__reduction_kernel;
 
-/* One step of one parameter w, as an optimiser tells it to its kernel. */
+/* What an optimiser tells its kernel about one step of one parameter. */
 typedef struct dc__step {
-    dc_real *state[2];         /* What it remembers for each weight, or NULL. Changes, as w does. */
     dc_real scale, limit;      /* The gradient counts as scale g, cut to [-limit, limit] ... */
     dc_real l2, keep;          /* ... plus l2 w; and w becomes keep w first (decoupled decay). */
     dc_real rate, rate_of_g;   /* w -= rate * direction; Nadam has another rate for g itself. */
@@ -1825,7 +1824,9 @@ typedef struct dc__step {
     bool    nesterov;
 } dc__step;
 
-typedef void (*dc__step_kernel)(int64_t n, dc__out w, dc__in g, const dc__step *step);
+/* m, v: what the optimiser remembers for each weight, or NULL. They change, as w does. */
+typedef void (*dc__step_kernel)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out v,
+                                const dc__step *step);
 
 /* A matrix in memory: element (i, j) stands at data[i * row + j * column]. */
 typedef struct dc__matrix {
@@ -1888,7 +1889,7 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
     X( choose,        (int64_t n, dc__in c, dc__in x, dc__in y, dc__out z) )  /* z = c ? x : y */  \
     /* y [...] = x [...], or +=, each with strides of its own: copies, slices, permutes. */        \
     X( move,          (const dc__walk *walk, dc__in x, dc__out y, bool accumulate) )               \
-    X( argmax,        (const dc__middle *r, dc__in x, dc__out y) )                              \
+    X( argmax,        (const dc__middle *r, dc__in x, dc__out y) )                                 \
     /* The end of a linear layer, y [m, n] = f(y + bias), for those f whose slope is seen from     \
      * y; rows are `row` apart, bias may be NULL. Backward: dz = dy f'(z), db += dz's rows; if f   \
      * is linear, dz is dy. */                                                                     \
@@ -1898,8 +1899,8 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
                          dc__out dz, dc__out db) )                                                 \
     /* y [outer, m, inner] = x [outer, index[o, i, j], inner]; put adds dy back to dx. And whole   \
      * rows of a table. */                                                                         \
-    X( take,          (const dc__middle *r, int64_t m, dc__in x, dc__in index, dc__out y) )     \
-    X( put,           (const dc__middle *r, int64_t m, dc__in dy, dc__in index, dc__out dx) )   \
+    X( take,          (const dc__middle *r, int64_t m, dc__in x, dc__in index, dc__out y) )        \
+    X( put,           (const dc__middle *r, int64_t m, dc__in dy, dc__in index, dc__out dx) )      \
     X( gather,        (int64_t count, int64_t width, dc__in table, dc__in rows, dc__out y) )       \
     X( scatter,       (int64_t count, int64_t width, dc__in dy, dc__in rows, dc__out dtable) )     \
     /* Over the last axis: x [rows, n]. The backward ones add to dx. */                            \
@@ -2885,9 +2886,10 @@ DC__MATH dc_real DC__FN(gradient)(dc_real g, dc_real w, const dc__step *s) {
 }
 
 /* v = beta1 v + g;  w -= rate v, or rate (g + beta1 v) by Nesterov, or rate g without momentum */
-static void DC__FN(sgd)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+static void DC__FN(sgd)(int64_t n, dc__out w, dc__in g, dc__out v, dc__out unused,
+                        const dc__step *step) {
     const dc__step s = *step;
-    dc__out v = s.state[0];
+    (void)unused;
     if (!v)
         for (int64_t i = 0; i < n; i++)
             w[i] = s.keep * w[i] - s.rate * DC__FN(gradient)(g[i], w[i], &s);
@@ -2917,9 +2919,9 @@ static inline void DC__FN(roots)(int64_t n, dc_real *x) {
 
 /* q = beta2 q + rest2 g^2;  d = g / (sqrt q + epsilon);  w -= rate d, or with momentum
  * v = beta1 v + d;  w -= rate v */
-static void DC__FN(rmsprop)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+static void DC__FN(rmsprop)(int64_t n, dc__out w, dc__in g, dc__out q, dc__out v,
+                            const dc__step *step) {
     const dc__step s = *step;
-    dc__out q = s.state[0], v = s.state[1];
     dc_real root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
         stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
@@ -2944,9 +2946,9 @@ static void DC__FN(rmsprop)(int64_t n, dc__out w, dc__in g, const dc__step *step
 
 /* q = beta2 q + rest2 g^2;  d = g sqrt((u + epsilon) / (q + epsilon));  u = beta2 u + rest2 d^2;
  * w -= rate d */
-static void DC__FN(adadelta)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+static void DC__FN(adadelta)(int64_t n, dc__out w, dc__in g, dc__out q, dc__out u,
+                             const dc__step *step) {
     const dc__step s = *step;
-    dc__out q = s.state[0], u = s.state[1];
     dc_real root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
         stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
@@ -2976,26 +2978,26 @@ static inline void DC__FN(moments)(int64_t at, int64_t stop, dc__in w, dc__in g,
 }
 
 /* w -= rate m / (unbias sqrt v + epsilon) */
-static void DC__FN(adam)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+static void DC__FN(adam)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out v,
+                         const dc__step *step) {
     const dc__step s = *step;
-    dc__out m = s.state[0];
     dc_real root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
         stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
-        DC__FN(moments)(at, stop, w, g, m, s.state[1], root, s);
+        DC__FN(moments)(at, stop, w, g, m, v, root, s);
         for (int64_t i = at; i < stop; i++)
             w[i] = s.keep * w[i] - s.rate * (m[i] / (s.unbias * root[i - at] + s.epsilon));
     }
 }
 
 /* w -= (rate m + rate_of_g g) / (unbias sqrt v + epsilon) */
-static void DC__FN(nadam)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+static void DC__FN(nadam)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out v,
+                          const dc__step *step) {
     const dc__step s = *step;
-    dc__out m = s.state[0];
     dc_real root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
         stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
-        DC__FN(moments)(at, stop, w, g, m, s.state[1], root, s);
+        DC__FN(moments)(at, stop, w, g, m, v, root, s);
         for (int64_t i = at; i < stop; i++) {
             dc_real d = s.rate * m[i] + s.rate_of_g * DC__FN(gradient)(g[i], w[i], &s);
             w[i] = s.keep * w[i] - d / (s.unbias * root[i - at] + s.epsilon);
@@ -3004,9 +3006,10 @@ static void DC__FN(nadam)(int64_t n, dc__out w, dc__in g, const dc__step *step) 
 }
 
 /* w -= rate sign(beta1 m + rest1 g);  m = beta2 m + rest2 g */
-static void DC__FN(lion)(int64_t n, dc__out w, dc__in g, const dc__step *step) {
+static void DC__FN(lion)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out unused,
+                         const dc__step *step) {
     const dc__step s = *step;
-    dc__out m = s.state[0];
+    (void)unused;
     for (int64_t i = 0; i < n; i++) {
         dc_real d = DC__FN(gradient)(g[i], w[i], &s);
         dc_real c = s.beta1 * m[i] + s.rest1 * d;
@@ -6006,7 +6009,6 @@ static dc__step dc__numbers(const dc_optimizer *o, const dc__slot *slot, double 
         rate *= next / (1 - slot->mu_product * next);
     }
     return (dc__step){
-        .state = { slot->state[0], slot->state[1] },
         .scale = DC__C(scale), .limit = DC__C(s->clip_value > 0 ? s->clip_value : INFINITY),
         .l2 = DC__C(s->decoupled ? 0 : slot->weight_decay), .keep = DC__C(keep),
         .rate = DC__C(rate), .rate_of_g = DC__C(rate_of_g),
@@ -6028,9 +6030,9 @@ static void dc__step_part(void *work, int64_t start, int64_t stop) {
         if (!slot->is_due) continue;
         int64_t from = start > before ? start - before : 0, to = stop - before;
         if (to > p->size) to = p->size;
-        dc__step step = slot->step;
-        for (int k = 0; k < 2; k++) if (step.state[k]) step.state[k] += from;
-        if (from < to) o->rule.step(to - from, p->data + from, p->grad + from, &step);
+        dc_real *m = slot->state[0] ? slot->state[0] + from : NULL;
+        dc_real *v = slot->state[1] ? slot->state[1] + from : NULL;
+        if (from < to) o->rule.step(to - from, p->data + from, p->grad + from, m, v, &slot->step);
         before += p->size;
     }
 }

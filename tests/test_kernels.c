@@ -76,11 +76,9 @@ typedef struct kernels_row {
 #define KERNELS_LOOP(NAME, KIND, ...) KERNELS_FUNCTION(NAME, __VA_ARGS__)
 #define KERNELS_STEP(NAME) \
     KERNELS_FUNCTION(NAME, \
-        dc__step step = s->step; \
-        step.state[0] = p[2], step.state[1] = s->flag ? p[3] : NULL; \
-        if (!strcmp(#NAME, "sgd") && s->flag) step.state[0] = NULL; \
-        if (strcmp(#NAME, "rmsprop") && strcmp(#NAME, "sgd")) step.state[1] = p[3]; \
-        k->NAME(s->n, p[0], p[1], &step))
+        float *m = !strcmp(#NAME, "sgd") && s->flag ? NULL : p[2]; \
+        float *v = !strcmp(#NAME, "rmsprop") && !s->flag ? NULL : p[3]; \
+        k->NAME(s->n, p[0], p[1], m, v, &s->step))
 #define KERNELS_UNARY(NAME) \
     KERNELS_FUNCTION(NAME##_forward, k->NAME.forward(s->n, p[0], p[1], s->a, s->b)) \
     KERNELS_FUNCTION(NAME##_backward, k->NAME.backward(s->n, p[0], p[1], p[2], p[3], s->a, s->b)) \
