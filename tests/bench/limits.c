@@ -27,18 +27,18 @@ int main(void)
     if (!memory) return 1;
     memset(memory, 0, DRAM);
 
-    double rates[3][MOST + 1][ROUNDS + 1];                   /* Round 0 is for warming up. */
-    for (int round = 0; round <= ROUNDS; round++)
-        for (int threads = 1; threads <= MOST; threads++) {
-            rates[0][threads][round] = fma_rate(threads);
-            rates[1][threads][round] = triad_rate(threads, memory, half_of_l2, 2000);
-            rates[2][threads][round] = triad_rate(threads, memory, DRAM, 1);
-        }
-    for (int what = 0; what < 3; what++)
+    for (int what = 0; what < 3; what++) {                   /* In this order: after much memory all is slower. */
+        double rates[MOST + 1][ROUNDS + 1];                  /* Round 0 is for warming up. */
+        for (int round = 0; round <= ROUNDS; round++)
+            for (int threads = 1; threads <= MOST; threads++)
+                rates[threads][round] = what == 0 ? fma_rate(threads)
+                                      : what == 1 ? triad_rate(threads, memory, half_of_l2, 2000)
+                                      :             triad_rate(threads, memory, DRAM, 1);
         for (int threads = 1; threads <= MOST; threads++) {
             printf("%s %d", (const char *[]){ "fma", "L2", "DRAM" }[what], threads);
-            for (int round = 1; round <= ROUNDS; round++) printf(" %.3f", rates[what][threads][round]);
+            for (int round = 1; round <= ROUNDS; round++) printf(" %.3f", rates[threads][round]);
             puts("");
         }
+    }
     free(memory);
 }
