@@ -122,10 +122,11 @@ static long interruptions(void)
     return usage.ru_nivcsw;
 }
 
-/* `repeats` calls, in GFLOP/s. A call before the clock starts wakes the workers. */
+/* `repeats` calls, in GFLOP/s. As many before the clock starts wake the workers and a processor that has been idle:
+ * its first ms are up to a third slower. */
 static double measure(const library *l, const product *p, long repeats)
 {
-    l->call(p);
+    for (long i = 0; i < repeats; i++) l->call(p);
     double start = seconds();
     for (long i = 0; i < repeats; i++) l->call(p);
     return 2.0 * (double)(p->m * p->n * p->k) * (double)repeats / (seconds() - start) * 1e-9;
@@ -151,7 +152,8 @@ static void run(const product *p, library *libraries, int count, int threads, in
     }
     for (int round = 0; round < rounds; round++)
         for (int i = 0; i < count; i++) {
-            library *l = &libraries[(round + i) % count];    /* Another one goes first every time. */
+            int turn = round % 2 ? i : count - i;            /* Another goes first, and after another, every time. */
+            library *l = &libraries[(round + turn) % count];
             long attempts = l->repeats > 1 ? 4 : 1, before = -1;     /* Long calls always are, and suffer little. */
             for (; attempts > 0 && before != interruptions(); attempts--) {
                 if (threads > 1) wait_for_quiet();
