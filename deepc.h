@@ -55,9 +55,9 @@
  * ZERO IS THE DEFAULT: in every options struct, a field left out is 0 and means "the usual". */
 #ifndef DEEPC_H
 #define DEEPC_H
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #ifdef __cplusplus
 #include <initializer_list>
 #endif
@@ -1180,6 +1180,13 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #if FLT_EVAL_METHOD != 0
 #error "deepc: needs FLT_EVAL_METHOD 0 (on 32-bit x86: -msse2 -mfpmath=sse)."
 #endif
+#if defined(__OPTIMIZE__) && !defined(__clang__)   /* Around what takes no time when it runs. */
+#define DC__QUICK_TO_COMPILE _Pragma("GCC push_options") _Pragma("GCC optimize(\"O1\")")
+#define DC__AS_ASKED         _Pragma("GCC pop_options")
+#else
+#define DC__QUICK_TO_COMPILE
+#define DC__AS_ASKED
+#endif
 #ifndef DC_MALLOC
 #define DC_MALLOC(size) malloc(size)
 #define DC_FREE(memory) free(memory)
@@ -1953,6 +1960,9 @@ typedef struct dc__kernels {
 #define DC__SUFFIX plain
 #define DC__LOOPS  plain
 #define DC__IMPLEMENTING
+#if defined(__x86_64__) && !defined(DEEPC_DOUBLE) && !defined(DEEPC_NO_FAST)
+DC__QUICK_TO_COMPILE                             /* These loops are rarely run there. */
+#endif
 #endif /* DEEPC_IMPLEMENTATION, up to here */
 #ifdef DC__SUFFIX
 #ifndef DC__PRODUCT_ONLY                         /* Else the loops of another suffix will do. */
@@ -2423,23 +2433,31 @@ DC__MATH dc_real DC__FN(hinge_slope)(dc_real y, dc_real t) { return y * t >= 1 ?
  * a faster version, on this processor or on another device, must do the same operations in the
  * same order. */
 
+/* Does this for i = 0, ..., n - 1. With vectors: whole ones first, then one by one, because of an
+ * open loop gcc makes four copies. (What is volatile is never put into vectors.) */
+#undef DC__EACH
+#ifdef DC__VECTOR
+#define DC__EACH(n, ...)                                                                           \
+    {                                                                                              \
+        int64_t i = 0;                                                                             \
+        for (; i < ((n) & -DC__LANES); i++) { __VA_ARGS__ }                                        \
+        for (; i < (n); i++) { __asm__ volatile (""); __VA_ARGS__ }                                \
+    }
+#else
+#define DC__EACH(n, ...) for (int64_t i = 0; i < (n); i++) { __VA_ARGS__ }
+#endif
+
 /* --- element by element, stamped out of the tables of @ops --- */
 #define DC__STAMP(NAME, F, DF)                                                                     \
     static void DC__FN(NAME##_forward)(int64_t n, dc__in xs, dc__out ys, dc_real a, dc_real b) {   \
         (void)a, (void)b;                                                                          \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            dc_real x = xs[i];                                                                     \
-            ys[i] = (dc_real)(F);                                                                  \
-        }                                                                                          \
+        DC__EACH(n, dc_real x = xs[i]; ys[i] = (dc_real)(F);)                                      \
     }                                                                                              \
     static void DC__FN(NAME##_backward)(int64_t n, dc__in xs, dc__in ys, dc__in dy, dc__out dx,    \
                                         dc_real a, dc_real b) {                                    \
         (void)a, (void)b;                                                                          \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            dc_real x = xs[i], y = ys[i];                                                          \
-            (void)x, (void)y;                                                                      \
-            dx[i] += dy[i] * (dc_real)(DF);                                                        \
-        }                                                                                          \
+        DC__EACH(n, dc_real x = xs[i], y = ys[i]; (void)x, (void)y;                                \
+                    dx[i] += dy[i] * (dc_real)(DF);)                                               \
     }
 #define DC__STAMP_PLAIN(NAME, F, DF, LO, HI)           DC__STAMP(NAME, F, DF)
 #define DC__STAMP_WITH(NAME, ARGUMENTS, F, DF, LO, HI) DC__STAMP(NAME, F, DF)
@@ -2451,10 +2469,7 @@ DC_UNARY_OPS_WITH(DC__STAMP_WITH)
 #define DC__STAMP(NAME, F, DFX, DFY)                                                               \
     static void DC__FN(NAME##_forward)(int64_t n, dc__in xs, dc__in ys, dc__out zs, dc_real a) {   \
         (void)a;                                                                                   \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            dc_real x = xs[i], y = ys[i];                                                          \
-            zs[i] = (dc_real)(F);                                                                  \
-        }                                                                                          \
+        DC__EACH(n, dc_real x = xs[i], y = ys[i]; zs[i] = (dc_real)(F);)                           \
     }                                                                                              \
     DC__STAMP_SLOPE(NAME##_slope_x, DFX)                                                           \
     DC__STAMP_SLOPE(NAME##_slope_y, DFY)
@@ -2462,11 +2477,8 @@ DC_UNARY_OPS_WITH(DC__STAMP_WITH)
     static void DC__FN(NAME)(int64_t n, dc__in xs, dc__in ys, dc__in zs, dc__in dz, dc__out g,     \
                              dc_real a) {                                                          \
         (void)a;                                                                                   \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            dc_real x = xs[i], y = ys[i], z = zs[i];                                               \
-            (void)x, (void)y, (void)z;                                                             \
-            g[i] = dz[i] * (dc_real)(DF);                                                          \
-        }                                                                                          \
+        DC__EACH(n, dc_real x = xs[i], y = ys[i], z = zs[i]; (void)x, (void)y, (void)z;            \
+                    g[i] = dz[i] * (dc_real)(DF);)                                                 \
     }
 DC_BINARY_OPS(DC__STAMP)
 DC__LOSS_OPS(DC__STAMP)
@@ -2672,10 +2684,10 @@ static void DC__FN(finish)(int64_t m, int64_t n, int64_t row, dc__in bias, dc_ac
         for (int64_t j = 0; j < n; j++) y[i * row + j] += bias[j];
     for (int64_t i = 0; i < m && bias && n == 1; i++) y[i * row] += bias[0];
     if (n == row) n *= m, m = 1;                 /* One long row. */
-    for (int64_t i = 0; i < m; i++, y += row)
-        if (f == DC_RELU) for (int64_t j = 0; j < n; j++) y[j] = y[j] < 0 ? 0 : y[j];
-        else if (f == DC_TANH) for (int64_t j = 0; j < n; j++) y[j] = DC__FN(tanh)(y[j]);
-        else if (f == DC_SIGMOID) for (int64_t j = 0; j < n; j++) y[j] = DC__FN(sigmoid)(y[j]);
+    for (int64_t r = 0; r < m; r++, y += row)
+        if (f == DC_RELU) DC__EACH(n, y[i] = y[i] < 0 ? 0 : y[i];)
+        else if (f == DC_TANH) DC__EACH(n, y[i] = DC__FN(tanh)(y[i]);)
+        else if (f == DC_SIGMOID) DC__EACH(n, y[i] = DC__FN(sigmoid)(y[i]);)
 }
 
 static void DC__FN(finish_backward)(int64_t m, int64_t n, int64_t row, dc_activation f, dc__in y,
@@ -2747,7 +2759,7 @@ static dc_real DC__FN(max_row)(int64_t n, dc__in x) {
 /* y_i = e^(x_i - m), m the largest; returns their sum. The largest term is 1, so nothing
  * overflows. */
 static dc_real DC__FN(exp_row)(int64_t n, dc__in x, dc_real largest, dc__out y) {
-    for (int64_t i = 0; i < n; i++) y[i] = DC__FN(exp)(x[i] - largest);
+    DC__EACH(n, y[i] = DC__FN(exp)(x[i] - largest);)
     return DC__FN(sum_row)(n, y);
 }
 
@@ -2795,7 +2807,7 @@ static void DC__FN(log_softmax)(int64_t rows, int64_t n, dc__in x, dc__out y) {
 static void DC__FN(log_softmax_backward)(int64_t rows, int64_t n, dc__in y, dc__in dy, dc__out dx) {
     for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
         dc_real sum = DC__FN(sum_row)(n, dy);
-        for (int64_t i = 0; i < n; i++) dx[i] += dy[i] - DC__FN(exp)(y[i]) * sum;
+        DC__EACH(n, dx[i] += dy[i] - DC__FN(exp)(y[i]) * sum;)
     }
 }
 
@@ -3051,6 +3063,9 @@ static const dc__kernels DC__FN(kernels) = {
 #endif /* DC__SUFFIX: the chapters that are compiled once for each instruction set */
 #ifdef DC__IMPLEMENTING
 #undef DC__IMPLEMENTING
+#if defined(__x86_64__) && !defined(DEEPC_DOUBLE) && !defined(DEEPC_NO_FAST)
+DC__AS_ASKED
+#endif
 #undef DC__SUFFIX
 #undef DC__LOOPS
 /* The best table that the processor can run; with `wanted` a name, that one, or NULL. The
@@ -7185,6 +7200,7 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
 /* What comes from a file is believed only when every number in it has been compared with every
  * other: sizes with lengths, counts with counts, check sums with contents, labels with classes. So
  * readers work in three steps: the file into a buffer, all checks, and then permanent memory. */
+DC__QUICK_TO_COMPILE
 
 /* Permanent memory for the content of a file. */
 static void *dc__keep(dc_context *ctx, const char *path, int64_t size) {
@@ -9708,6 +9724,7 @@ DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path) 
     if (columns < 1) dc_fail(images->ctx, "dc_write_png_grid: images in %d columns", columns);
     return dc__write_tiles(images, s, columns < s.dim[0] ? columns : s.dim[0], path);
 }
+DC__AS_ASKED
 
 /* @impl-fast ----------------------------------------------------------------------------------- */
 /* An appendix, to skip on a first reading; with DEEPC_NO_FAST the library works without it. Two
