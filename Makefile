@@ -10,6 +10,7 @@ VERSION := 0.1.0
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/%,$(wildcard examples/*.c))
 
 .PHONY: all help mnist mnist-seeds test test-exhaustive examples-check bits gradcheck coverage \
+        tutorials tutorials-full tutorials-write tutorials-peers \
         bench bench-picture cheatsheet golden install uninstall format-check clean
 
 all: $(EXAMPLES)                 ## build every example into build/
@@ -68,6 +69,23 @@ coverage:                        ## which lines of deepc.h the tests run; build/
 
 golden:                          ## compute the golden numbers anew, with PyTorch (installed if missing)
 	tests/golden.sh
+
+# --- tutorials ---------------------------------------------------------------------------------------------
+
+TUTORIALS = BUILD=$(BUILD) MNIST=$(MNIST) CC="$(CC)" CPPFLAGS="$(CPPFLAGS)" python3 -B tests/tutorials
+
+tutorials: | $(MNIST) $(BUILD)      ## build and run every chapter, hold its page and its results to it
+	@$(TUTORIALS) check
+
+tutorials-full: | $(MNIST) $(BUILD) ## the same, and the results with seeds 1 to 5
+	@$(TUTORIALS) full
+
+tutorials-write: | $(MNIST) $(BUILD) ## cut the code, the output and the pictures of the pages from the programs
+	@$(TUTORIALS) write
+
+PYTHON ?= python3
+tutorials-peers:                 ## run appendix B's Python programs; PYTHON=... has TensorFlow and PyTorch
+	$(PYTHON) -B tutorials/programs/run_peers.py
 
 # --- speed -------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ missing() # Debian's names of what the tests would like to have and do not find
     finds stb/stb_image.h || finds stb_image.h || echo libstb-dev
     has qemu-aarch64 || echo qemu-user
     has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    has pandoc || echo pandoc
 }
 
 install_missing()
@@ -569,6 +570,15 @@ mnist_without_stb()
         diff - <(grep '^RESULT' "$DEEPC_TEST_FOLDER/05_mnist_dropout.output")
 }
 
+# Pages, programs, pictures, exercises and formulas of the tutorials; tests/tutorials counts for itself.
+job_tutorials()
+{
+    has python3 || { skip "tutorials: no python3"; return; }
+    mkdir -p build
+    suite "tutorials" make -s tutorials
+    grep '^skipped: ' "$OUT/log/$JOB.output"
+}
+
 job_seeds()
 {
     make -s mnist-seeds
@@ -657,7 +667,7 @@ job_every_float()
 # --- main --------------------------------------------------------------------------------------------------
 
 mkdir -p "$OUT/log" "$OUT/count" "$OUT/work"
-ALL="sanitize_float coverage tests_float tests_double sanitize_double bits examples compilers cxx leak fuzz
+ALL="sanitize_float tutorials coverage tests_float tests_double sanitize_double bits examples compilers cxx leak fuzz
      threads readme install tidy"
 case $1 in
     '')         install_missing; run_jobs $ALL ;;

@@ -85,7 +85,8 @@ static void exercise_3(dc_batch data)
 /* Linear means linear in the weights: x, x^2 and x^3 are three features like any others. */
 static double loss_of_sine(dc_context *ctx, dc_tensor *features, dc_tensor *y)
 {
-    dc_tensor *w = dc_param(ctx, DC_ZEROS, features->shape.dim[1], 1), *b = dc_param(ctx, DC_ZEROS, 1);
+    dc_tensor *w = dc_param(ctx, DC_ZEROS, features->shape.dim[1], 1);
+    dc_tensor *b = dc_param(ctx, DC_ZEROS, 1);
     dc_optimizer *sgd = dc_optimize_these(ctx, dc_momentum(0.01, 0.9), DC_TENSORS(w, b));
     double value = 0;
     for (int step = 0; step < 3000; step++) {
@@ -113,7 +114,8 @@ static void exercise_4(dc_context *ctx)
 
 int main(int argc, char **argv)
 {
-    dc_context *ctx = dc_new(argc > 2 && !strcmp(argv[1], "--seed") ? strtoull(argv[2], NULL, 10) : 1);
+    bool seeded = argc > 2 && !strcmp(argv[1], "--seed");
+    dc_context *ctx = dc_new(seeded ? strtoull(argv[2], NULL, 10) : 1);
     dc_batch data = dc_all(dc_make_line(ctx, N, 2, 1, 0.1f));
     exercise_1(data);
     exercise_2(data);
