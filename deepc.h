@@ -4808,7 +4808,7 @@ typedef struct dc__product {
     dc_activation  f;
 } dc__product;
 
-enum { DC__SMALL_PRODUCT = 1 << 18 };   /* Multiplications that are not worth a second thread. */
+enum { DC__SMALL_PRODUCT = 1 << 17 };   /* Multiplications that are not worth a second thread. */
 
 static bool dc__by_columns(const dc__product *p) { return p->n >= p->m; }
 
@@ -4828,7 +4828,7 @@ static void dc__product_part(void *work, int64_t start, int64_t stop) {
 /* How many of `all` columns, or rows, make a part of a product of m n k multiplications. */
 static int64_t dc__part_length(int64_t all, int64_t multiplications) {
     if (multiplications < DC__SMALL_PRODUCT) return all;
-    return all * DC__SMALL_PRODUCT / multiplications + 1;
+    return (all * DC__SMALL_PRODUCT - 1) / multiplications + 1;
 }
 
 static void dc__multiply(dc__product p) {
