@@ -2435,29 +2435,29 @@ DC__MATH dc_real DC__FN(hinge_slope)(dc_real y, dc_real t) { return y * t >= 1 ?
 
 /* Does this for i = 0, ..., n - 1. With vectors: whole ones first, then one by one, because of an
  * open loop gcc makes four copies. (What is volatile is never put into vectors.) */
-#undef DC__EACH
+#undef DC__FOR
 #ifdef DC__VECTOR
-#define DC__EACH(n, ...)                                                                           \
+#define DC__FOR(n, ...)                                                                            \
     {                                                                                              \
         int64_t i = 0;                                                                             \
         for (; i < ((n) & -DC__LANES); i++) { __VA_ARGS__ }                                        \
         for (; i < (n); i++) { __asm__ volatile (""); __VA_ARGS__ }                                \
     }
 #else
-#define DC__EACH(n, ...) for (int64_t i = 0; i < (n); i++) { __VA_ARGS__ }
+#define DC__FOR(n, ...) for (int64_t i = 0; i < (n); i++) { __VA_ARGS__ }
 #endif
 
 /* --- element by element, stamped out of the tables of @ops --- */
 #define DC__STAMP(NAME, F, DF)                                                                     \
     static void DC__FN(NAME##_forward)(int64_t n, dc__in xs, dc__out ys, dc_real a, dc_real b) {   \
         (void)a, (void)b;                                                                          \
-        DC__EACH(n, dc_real x = xs[i]; ys[i] = (dc_real)(F);)                                      \
+        DC__FOR(n, dc_real x = xs[i]; ys[i] = (dc_real)(F);)                                       \
     }                                                                                              \
     static void DC__FN(NAME##_backward)(int64_t n, dc__in xs, dc__in ys, dc__in dy, dc__out dx,    \
                                         dc_real a, dc_real b) {                                    \
         (void)a, (void)b;                                                                          \
-        DC__EACH(n, dc_real x = xs[i], y = ys[i]; (void)x, (void)y;                                \
-                    dx[i] += dy[i] * (dc_real)(DF);)                                               \
+        DC__FOR(n, dc_real x = xs[i], y = ys[i]; (void)x, (void)y;                                 \
+                   dx[i] += dy[i] * (dc_real)(DF);)                                                \
     }
 #define DC__STAMP_PLAIN(NAME, F, DF, LO, HI)           DC__STAMP(NAME, F, DF)
 #define DC__STAMP_WITH(NAME, ARGUMENTS, F, DF, LO, HI) DC__STAMP(NAME, F, DF)
@@ -2469,7 +2469,7 @@ DC_UNARY_OPS_WITH(DC__STAMP_WITH)
 #define DC__STAMP(NAME, F, DFX, DFY)                                                               \
     static void DC__FN(NAME##_forward)(int64_t n, dc__in xs, dc__in ys, dc__out zs, dc_real a) {   \
         (void)a;                                                                                   \
-        DC__EACH(n, dc_real x = xs[i], y = ys[i]; zs[i] = (dc_real)(F);)                           \
+        DC__FOR(n, dc_real x = xs[i], y = ys[i]; zs[i] = (dc_real)(F);)                            \
     }                                                                                              \
     DC__STAMP_SLOPE(NAME##_slope_x, DFX)                                                           \
     DC__STAMP_SLOPE(NAME##_slope_y, DFY)
@@ -2477,8 +2477,8 @@ DC_UNARY_OPS_WITH(DC__STAMP_WITH)
     static void DC__FN(NAME)(int64_t n, dc__in xs, dc__in ys, dc__in zs, dc__in dz, dc__out g,     \
                              dc_real a) {                                                          \
         (void)a;                                                                                   \
-        DC__EACH(n, dc_real x = xs[i], y = ys[i], z = zs[i]; (void)x, (void)y, (void)z;            \
-                    g[i] = dz[i] * (dc_real)(DF);)                                                 \
+        DC__FOR(n, dc_real x = xs[i], y = ys[i], z = zs[i]; (void)x, (void)y, (void)z;             \
+                   g[i] = dz[i] * (dc_real)(DF);)                                                  \
     }
 DC_BINARY_OPS(DC__STAMP)
 DC__LOSS_OPS(DC__STAMP)
@@ -2685,9 +2685,9 @@ static void DC__FN(finish)(int64_t m, int64_t n, int64_t row, dc__in bias, dc_ac
     for (int64_t i = 0; i < m && bias && n == 1; i++) y[i * row] += bias[0];
     if (n == row) n *= m, m = 1;                 /* One long row. */
     for (int64_t r = 0; r < m; r++, y += row)
-        if (f == DC_RELU) DC__EACH(n, y[i] = y[i] < 0 ? 0 : y[i];)
-        else if (f == DC_TANH) DC__EACH(n, y[i] = DC__FN(tanh)(y[i]);)
-        else if (f == DC_SIGMOID) DC__EACH(n, y[i] = DC__FN(sigmoid)(y[i]);)
+        if (f == DC_RELU) DC__FOR(n, y[i] = y[i] < 0 ? 0 : y[i];)
+        else if (f == DC_TANH) DC__FOR(n, y[i] = DC__FN(tanh)(y[i]);)
+        else if (f == DC_SIGMOID) DC__FOR(n, y[i] = DC__FN(sigmoid)(y[i]);)
 }
 
 static void DC__FN(finish_backward)(int64_t m, int64_t n, int64_t row, dc_activation f, dc__in y,
@@ -2759,7 +2759,7 @@ static dc_real DC__FN(max_row)(int64_t n, dc__in x) {
 /* y_i = e^(x_i - m), m the largest; returns their sum. The largest term is 1, so nothing
  * overflows. */
 static dc_real DC__FN(exp_row)(int64_t n, dc__in x, dc_real largest, dc__out y) {
-    DC__EACH(n, y[i] = DC__FN(exp)(x[i] - largest);)
+    DC__FOR(n, y[i] = DC__FN(exp)(x[i] - largest);)
     return DC__FN(sum_row)(n, y);
 }
 
@@ -2807,7 +2807,7 @@ static void DC__FN(log_softmax)(int64_t rows, int64_t n, dc__in x, dc__out y) {
 static void DC__FN(log_softmax_backward)(int64_t rows, int64_t n, dc__in y, dc__in dy, dc__out dx) {
     for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
         dc_real sum = DC__FN(sum_row)(n, dy);
-        DC__EACH(n, dx[i] += dy[i] - DC__FN(exp)(y[i]) * sum;)
+        DC__FOR(n, dx[i] += dy[i] - DC__FN(exp)(y[i]) * sum;)
     }
 }
 
