@@ -808,7 +808,7 @@ DC_API void dc_class_counts(dc_dataset *data, int64_t *counts);             /* c
 DC_API void dc_split_data(dc_dataset *data, dc_real part, dc_dataset **first, dc_dataset **rest);
     /* At random by the context's seed; first has that part. */
 
-/* x' = (x - shift) / scale by feature, fitted on one set (the training part) and applied to any. */
+/* x' = (x - shift) / scale by feature (last axis), fitted on one set, the training part. */
 typedef struct dc_scaler { int64_t features; const dc_real *shift, *scale; } dc_scaler;
 DC_API dc_scaler   dc_standardizer(dc_dataset *training);  /* mean, standard deviation (1 for 0) */
 DC_API dc_scaler   dc_normalizer(dc_dataset *training);    /* minimum, range */
@@ -9307,17 +9307,16 @@ static int dc__shade(const dc__canvas *c, int row, int column) {
 /* The field: one path a shade, of rectangles that run along the rows, in units of a cell. */
 static void dc__draw_field(dc__canvas *c) {
     int columns = c->plot->field_columns, rows = c->plot->field_rows;
-    dc__svg(c, "<g transform='scale(@ @)' shape-rendering='crispEdges'>\n", c->width / columns,
-            c->height / rows);
+    dc__svg(c, "<g transform='scale(@ @) translate(0 .5)' shape-rendering='crispEdges'>\n",
+            c->width / columns, c->height / rows);
     for (int shade = 0, last = 0; shade <= last; shade++) {
         double sure = (double)(shade % DC__SHADES) / (DC__SHADES - 1);
-        dc__svg(c, "<path fill='$' d='", dc__color(shade / DC__SHADES, sure / 2).text);
+        dc__svg(c, "<path stroke='$' d='", dc__color(shade / DC__SHADES, sure / 2).text);
         for (int r = 0; r < rows; r++)
             for (int k = 0, start = 0; k < columns; start = k) {
                 int here = dc__shade(c, r, start);
                 while (k < columns && dc__shade(c, r, k) == here) k++;
-                if (here == shade)
-                    dc__text_add(&c->svg, "M%d %dh%dv1h-%dz", start, r, k - start, k - start);
+                if (here == shade) dc__text_add(&c->svg, "M%d %dh%d", start, r, k - start);
                 last = here > last ? here : last;
             }
         dc__svg(c, "'/>\n");
@@ -9369,7 +9368,7 @@ static double dc__draw_legend(dc__canvas *c, double top) {
     for (int i = 0; i < c->plot->series_count; i++) {
         const dc_series *s = &c->plot->series[i];
         if (!s->name) continue;
-        double width = 6.4 * (double)strlen(s->name) + 42;       /* About. */
+        double width = 7.4 * (double)strlen(s->name) + 42;       /* About. */
         if (bottom <= top || x + width > c->left + c->width + 16) bottom += 18, x = c->left;
         dc__svg(c, s->points ? "<circle cx='@' cy='@' r='4.5' fill='$'/>\n"
                              : "<path d='M@ @m-9 0h18' stroke-width='3' stroke='$'/>\n",
@@ -9563,7 +9562,7 @@ DC_API void dc_print_history(const dc_history *history) {
 }
 
 /* --- decision boundaries --- */
-enum { DC__GRID = 160, DC__POINTS = DC__GRID * DC__GRID, DC__SAMPLES_SHOWN = 2000 };
+enum { DC__GRID = 128, DC__POINTS = DC__GRID * DC__GRID, DC__SAMPLES_SHOWN = 2000 };
 
 /* A model's outputs as a field: the number of the winner, plus up to 1/2 when it is not sure. */
 static dc_real *dc__judge(const dc_model *model, dc_tensor *y) {
