@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""run_peers.py [PYTHON] [PROGRAM...]: runs the Python versions of the five programs and holds them to their bounds.
+"""run_peers.py [PROGRAM...]: runs the Python versions of the five programs and holds them to their bounds.
 
-PYTHON is an interpreter that has TensorFlow (with Keras) and PyTorch; without it, the one that runs this file.
-PROGRAM is the beginning of a name, such as p0 or p4_torch; without it all fifteen run, one after the other, which
-takes a few minutes. The status is 1 when a program fails or a result is out of its bound."""
+Run it with a Python that has TensorFlow (with Keras) and PyTorch. PROGRAM is the beginning of a name, such as p0 or
+p4_torch; without it all fifteen run, one after the other, which takes a few minutes. The status is 1 when a program
+fails or a result is out of its bound."""
 import glob
 import os
 import re
@@ -20,17 +20,15 @@ def meets(value, relation, limit):
     return value >= limit if relation == '>=' else value <= limit
 
 
-def run(python, path):
+def run(path):
     """The rows (key, result, bound, verdict) of one program."""
     env = dict(os.environ, TF_CPP_MIN_LOG_LEVEL='2', TF_ENABLE_ONEDNN_OPTS='0', KERAS_BACKEND='tensorflow')
     try:
-        done = subprocess.run([python, '-B', path], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=LIMIT)
+        done = subprocess.run([sys.executable, '-B', path], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=LIMIT)
         status, output, error = done.returncode, done.stdout, done.stderr.strip()
     except subprocess.TimeoutExpired:
         status, output, error = -1, '', 'no end after %d s' % LIMIT
-    except OSError as problem:
-        status, output, error = -1, '', str(problem)
     results = dict(re.findall(r'^RESULT (\w+)=(\S+)$', output, re.M))
     with open(path, encoding='utf-8') as file:
         bounds = re.findall(r'^expected: (\w+) (>=|<=) (\S+)$', file.read(), re.M)
@@ -44,7 +42,7 @@ def run(python, path):
 
 
 def main():
-    python, wanted = (sys.argv[1] if len(sys.argv) > 1 else sys.executable), sys.argv[2:]
+    wanted = sys.argv[1:]
     paths = [path for path in sorted(glob.glob(FOLDER + '/p[0-9]_*.py'))
              if not wanted or any(os.path.basename(path).startswith(w) for w in wanted)]
     failed = 0
@@ -53,7 +51,7 @@ def main():
     for path in paths:
         program, framework = os.path.basename(path)[:-3].split('_')
         start = time.monotonic()
-        rows = run(python, path)
+        rows = run(path)
         seconds = '%.0f s' % (time.monotonic() - start)
         for key, value, bound, verdict in rows:
             print(line % (program, FRAMEWORKS[framework], key, value, bound, seconds, verdict), flush=True)
