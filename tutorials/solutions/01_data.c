@@ -61,8 +61,8 @@ static int exercise_2(dc_context *ctx, const char *folder)
     return features;
 }
 
-/* Copies the test labels without the last `cut` bytes and with one bit changed in the middle, and
- * tries to read the copy. */
+/* Copies the test labels without the last `cut` bytes, changes the bits `change` of the byte in the
+ * middle, and tries to read the copy. */
 static bool is_refused(dc_context *ctx, const char *folder, const char *out, const char *ending,
                        long cut, int change)
 {

@@ -111,8 +111,8 @@ static void exercise_4(dc_context *ctx)
 
 int main(int argc, char **argv)
 {
-    bool seeded = argc > 2 && !strcmp(argv[1], "--seed");
-    dc_context *ctx = dc_new(seeded ? strtoull(argv[2], NULL, 10) : 1);
+    uint64_t seed = argc > 2 && !strcmp(argv[1], "--seed") ? strtoull(argv[2], NULL, 10) : 1;
+    dc_context *ctx = dc_new(seed);
     dc_batch data = dc_all(dc_make_line(ctx, N, 2, 1, 0.1f));
     exercise_1(data);
     exercise_2(data);

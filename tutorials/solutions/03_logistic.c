@@ -140,8 +140,8 @@ static void exercise_4(dc_context *ctx)
 
 int main(int argc, char **argv)
 {
-    bool chosen = argc > 2 && !strcmp(argv[1], "--seed");
-    dc_context *ctx = dc_new(chosen ? strtoull(argv[2], NULL, 10) : 1);
+    uint64_t seed = argc > 2 && !strcmp(argv[1], "--seed") ? strtoull(argv[2], NULL, 10) : 1;
+    dc_context *ctx = dc_new(seed);
     exercise_1();
     exercise_2(ctx);
     exercise_3(ctx);

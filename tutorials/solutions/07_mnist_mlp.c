@@ -18,12 +18,12 @@ static const char *option(int argc, char **argv, const char *name, const char *u
     return usual;
 }
 
-static dc_model *trained(dc_dataset *train, int epochs)
+static dc_model *trained(dc_context *ctx, dc_dataset *train)
 {
-    dc_model *model = dc_sequential(dc_all(dc_take(train, 0, 1)).x->ctx, DC_LAYERS(
+    dc_model *model = dc_sequential(ctx, DC_LAYERS(
         dc_input(28, 28, 1), dc_flatten(), dc_dense(128, DC_RELU), dc_dense(10, DC_LINEAR)));
     dc_compile(model, DC_CROSS_ENTROPY, dc_adam(1e-3));
-    dc_fit(model, train, (dc_fit_options){ .epochs = epochs, .batch_size = 64, .quiet = true });
+    dc_fit(model, train, (dc_fit_options){ .epochs = 5, .batch_size = 64, .quiet = true });
     return model;
 }
 
@@ -70,8 +70,9 @@ static void exercise_2(dc_context *ctx, dc_dataset *train, dc_dataset *test)
 {
     dc_dataset *some = dc_take(train, 0, 10000);
     const dc_real *order = dc_permutation(ctx, 784)->data;
-    double plain = dc_evaluate(trained(some, 5), test).accuracy;
-    double mixed = dc_evaluate(trained(scrambled(some, order), 5), scrambled(test, order)).accuracy;
+    dc_model *plain_model = trained(ctx, some), *mixed_model = trained(ctx, scrambled(some, order));
+    double plain = dc_evaluate(plain_model, test).accuracy;
+    double mixed = dc_evaluate(mixed_model, scrambled(test, order)).accuracy;
     printf("\nExercise 2: the pixels in another order, 10,000 training images\n");
     printf("as they are %.4f   scrambled %.4f\n", plain, mixed);
     printf("RESULT exercise2_difference=%.4f\n", fabs(plain - mixed));
@@ -124,7 +125,7 @@ int main(int argc, char **argv)
     dc_dataset *train  = dc_load_mnist(ctx, folder, DC_TRAIN);
     dc_dataset *test   = dc_load_mnist(ctx, folder, DC_TEST);
     if (!train || !test) return fprintf(stderr, "%s\n", dc_error(ctx)), 1;
-    dc_model *model = trained(dc_take(train, 0, 55000), 5);
+    dc_model *model = trained(ctx, dc_take(train, 0, 55000));
     exercise_1(model, test);
     exercise_2(ctx, train, test);
     exercise_3(model, test);
