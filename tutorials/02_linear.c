@@ -133,9 +133,9 @@ static void draw(dc_context *ctx, const char *folder, dc_batch all, line found, 
 
     enum { SIDE = 60 };
     dc_real field[SIDE * SIDE], w[STEPS], b[STEPS];
-    for (int i = 0; i < SIDE * SIDE; i++) {                 /* row 0 is at the top */
+    for (int i = 0; i < SIDE * SIDE; i++) {                 /* row 0 on top; 1/2, where loss is 1 */
         line at = { 4.0 * (i % SIDE) / (SIDE - 1) - 0.5, 2.5 - 3.0 * (i / SIDE) / (SIDE - 1) };
-        field[i] = (dc_real)fmin(1, sqrt(mse(at, all.x->data, all.y->data)) / 3);
+        field[i] = (dc_real)fmin(1, sqrt(mse(at, all.x->data, all.y->data)) / 2);
     }
     for (int i = 0; i < STEPS; i++) w[i] = path[i][0], b[i] = path[i][1];
     dc_plot valley = { .title = "The loss of every line, and the way down", .x_label = "w",
@@ -143,20 +143,22 @@ static void draw(dc_context *ctx, const char *folder, dc_batch all, line found, 
         .x_min = -0.5f, .x_max = 3.5f, .y_min = -0.5f, .y_max = 2.5f,
         .series = (dc_series[]){
             { .name = "the way down", .x = w, .y = b, .count = STEPS, .color = 4 },
-            { .x = w, .y = b, .count = 15, .points = true, .color = 4 } }, .series_count = 2 };
+            { .x = w, .y = b, .count = STEPS, .points = true, .color = 4 } }, .series_count = 2 };
     save(ctx, folder, "02_valley.svg", &valley);
 }
 
 int main(int argc, char **argv)
 {
     dc_context *ctx  = dc_new(strtoull(option(argc, argv, "--seed", "1"), NULL, 10));
+    /* [walk] */
     dc_dataset *data = dc_make_line(ctx, N, 2, 1, 0.1f);    /* y = 2 x + 1 + noise */
     dc_batch    all  = dc_all(data);                        /* x [100, 1], y [100, 1] */
-    static dc_real path[STEPS][2];
+    static dc_real path[STEPS][2];                          /* for the picture */
 
     printf("By hand\n");
     line exact = least_squares(all.x->data, all.y->data);
     line hand  = descend(all.x->data, all.y->data, 0.5, path);
+    /* [/walk] */
     show("by hand", hand);
     show("least squares", exact);
 

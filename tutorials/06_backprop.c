@@ -26,17 +26,17 @@ static const char *option(int argc, char **argv, const char *name, const char *u
 }
 
 /* [one_path] */
-/* x -> z = w x + b -> h = tanh z -> y = v h -> L = (y - t)^2, and back; dy stands for dL/dy */
-static void one_path(double w, double b, double v, double x, double t)
+/* x -> z = w x + b -> h = tanh z -> y_hat = v h -> L = (y_hat - y)^2, and back; dz is dL/dz */
+static void one_path(double w, double b, double v, double x, double y)
 {
-    double z = w * x + b, h = tanh(z), y = v * h, L = (y - t) * (y - t);
-    double dy = 2 * (y - t);                                /* L = (y - t)^2 */
-    double dv = dy * h, dh = dy * v;                        /* y = v h */
+    double z = w * x + b, h = tanh(z), y_hat = v * h, L = (y_hat - y) * (y_hat - y);
+    double dy_hat = 2 * (y_hat - y);                        /* L = (y_hat - y)^2 */
+    double dv = dy_hat * h, dh = dy_hat * v;                /* y_hat = v h */
     double dz = dh * (1 - h * h);                           /* h = tanh z */
     double dw = dz * x, db = dz;                            /* z = w x + b */
-    printf("values      z %8.4f   h %8.4f   y %8.4f   L %8.4f\n", z, h, y, L);
-    printf("gradients  dz %8.4f  dh %8.4f  dy %8.4f\n", dz, dh, dy);
-    printf("           dw %8.4f  db %8.4f  dv %8.4f\n", dw, db, dv);
+    printf("values      z %8.4f   h %8.4f   y_hat %8.4f   L %8.4f\n", z, h, y_hat, L);
+    printf("gradients  dz %8.4f  dh %8.4f  dy_hat %8.4f\n", dz, dh, dy_hat);
+    printf("           dw %8.4f  db %8.4f      dv %8.4f\n", dw, db, dv);
 }
 /* [/one_path] */
 
@@ -46,9 +46,9 @@ static void one_path_with_deepc(dc_context *ctx)
     dc_tensor *w = dc_named(dc_param_from(ctx, DC_SCALAR, (dc_real[]){ 0.5f }), "w");
     dc_tensor *b = dc_named(dc_param_from(ctx, DC_SCALAR, (dc_real[]){ -0.4f }), "b");
     dc_tensor *v = dc_named(dc_param_from(ctx, DC_SCALAR, (dc_real[]){ -1.5f }), "v");
-    dc_tensor *x = dc_named(dc_scalar(ctx, 2), "x"), *t = dc_named(dc_scalar(ctx, 1), "t");
-    dc_tensor *z = dc_add(dc_mul(w, x), b), *y = dc_mul(v, dc_tanh(z));
-    dc_tensor *L = dc_square(dc_sub(y, t));
+    dc_tensor *x = dc_named(dc_scalar(ctx, 2), "x"), *y = dc_named(dc_scalar(ctx, 1), "y");
+    dc_tensor *z = dc_add(dc_mul(w, x), b), *y_hat = dc_mul(v, dc_tanh(z));
+    dc_tensor *L = dc_square(dc_sub(y_hat, y));
     dc_backward(L);
     dc_explain(L, DC_TEXT, NULL);                           /* NULL: to stdout */
 /* [/tape] */

@@ -12,7 +12,7 @@
 #define DEEPC_IMPLEMENTATION
 #include "../../deepc.h"
 
-enum { N = 100 };
+enum { N = 100, WAVE = 200 };
 
 typedef struct line { double w, b; } line;
 
@@ -42,7 +42,8 @@ static int descend(line *l, dc_batch data, double rate, double factor, double sm
 
 /* The loss is a bowl, and along its steepest direction a step multiplies the distance by
  * 1 - rate * curvature. That shrinks as long as rate < 2 / curvature. The curvature is the larger
- * eigenvalue of the matrix of second derivatives, 2 [ mean x^2, mean x; mean x, 1 ]. */
+ * eigenvalue of the matrix of second derivatives, 2 [ s, m; m, 1 ] with m = mean x, s = mean x^2,
+ * which is s + 1 + sqrt((s - 1)^2 + 4 m^2). */
 static void exercise_1(dc_batch data)
 {
     printf("Exercise 1: how large may the rate be?\n");
@@ -51,15 +52,14 @@ static void exercise_1(dc_batch data)
         descend(&l, data, tenth / 10.0, 1, 0, 200);
         printf("rate %.1f   after 200 steps w = %.4g\n", tenth / 10.0, l.w);
     }
-    double mean = 0, mean_square = 0;
+    double m = 0, s = 0;
     for (int i = 0; i < N; i++) {
         double x = data.x->data[i];
-        mean += x / N, mean_square += x * x / N;
+        m += x / N, s += x * x / N;
     }
-    double middle = mean_square + 1;                      /* half the trace of it */
-    double root = sqrt((mean_square - 1) * (mean_square - 1) + 4 * mean * mean);
-    printf("the limit, 2 / curvature: %.4f\n", 2 / (middle + root));
-    printf("RESULT exercise1_largest_stable_rate=%.4f\n", 2 / (middle + root));
+    double limit = 2 / (s + 1 + sqrt((s - 1) * (s - 1) + 4 * m * m));
+    printf("the limit, 2 / curvature: %.4f\n", limit);
+    printf("RESULT exercise1_largest_stable_rate=%.4f\n", limit);
 }
 
 static void exercise_2(dc_batch data)
@@ -82,30 +82,27 @@ static void exercise_3(dc_batch data)
     printf("RESULT exercise3_difference=%.6f\n", fmax(fabs(one.w - half.w), fabs(one.b - half.b)));
 }
 
-/* Linear means linear in the weights: x, x^2 and x^3 are three features like any others. */
-static double loss_of_sine(dc_context *ctx, dc_tensor *features, dc_tensor *y)
+/* The chapter's `fit` for any number of features; returns the loss where it ends. */
+static double fit(dc_context *ctx, int features, const dc_real *x, const dc_real *y)
 {
-    dc_tensor *w = dc_param(ctx, DC_ZEROS, features->shape.dim[1], 1);
-    dc_tensor *b = dc_param(ctx, DC_ZEROS, 1);
-    dc_optimizer *sgd = dc_optimize_these(ctx, dc_momentum(0.01, 0.9), DC_TENSORS(w, b));
-    double value = 0;
-    for (int step = 0; step < 3000; step++) {
-        dc_mark mark = dc_begin(ctx);
-        dc_tensor *loss = dc_mse(dc_linear(features, w, b), y);
-        dc_backward(loss);
-        dc_step(sgd);
-        value = (double)dc_item(loss);
-        dc_end(ctx, mark);
-    }
-    return value;
+    dc_dataset *data = dc_from_arrays(ctx, WAVE, DC_SHAPE(features), x, DC_SHAPE(1), y, 0);
+    dc_model *model = dc_sequential(ctx, DC_LAYERS(dc_input(features), dc_dense(1, DC_LINEAR)));
+    dc_compile(model, DC_MSE, dc_sgd(0.1));
+    dc_fit(model, data, (dc_fit_options){ .epochs = 100, .batch_size = 10, .quiet = true });
+    return dc_evaluate(model, data).loss;
 }
 
+/* Linear means linear in the weights: x, x^2 and x^3 are three features like any others. */
 static void exercise_4(dc_context *ctx)
 {
-    dc_batch data = dc_all(dc_make_sine(ctx, 200, 0.1f));
-    dc_tensor *x = dc_scale(data.x, 1 / 3.0f);              /* about -1 to 1: powers stay small */
-    dc_tensor *cubic = dc_concat(DC_TENSORS(x, dc_pow_scalar(x, 2), dc_pow_scalar(x, 3)), 1);
-    double line_loss = loss_of_sine(ctx, x, data.y), cubic_loss = loss_of_sine(ctx, cubic, data.y);
+    dc_batch wave = dc_all(dc_make_sine(ctx, WAVE, 0.1f));
+    dc_real one[WAVE], three[WAVE][3];
+    for (int i = 0; i < WAVE; i++) {
+        dc_real x = wave.x->data[i] / 3;                  /* about -1 to 1: powers stay small */
+        one[i] = x, three[i][0] = x, three[i][1] = x * x, three[i][2] = x * x * x;
+    }
+    double line_loss = fit(ctx, 1, one, wave.y->data);
+    double cubic_loss = fit(ctx, 3, &three[0][0], wave.y->data);
     printf("\nExercise 4: a line and a cubic through a sine\n");
     printf("line    loss %.4f\ncubic   loss %.4f\n", line_loss, cubic_loss);
     printf("RESULT exercise4_line_loss=%.4f\n", line_loss);

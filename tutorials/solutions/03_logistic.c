@@ -61,14 +61,14 @@ static points read_points(dc_dataset *data)
     return p;
 }
 
-/* The slope measured, (loss(z + h) - loss(z - h)) / 2h, beside the slope by the formula. */
+/* The slope measured, (loss(z + eps) - loss(z - eps)) / 2 eps, beside the slope by the formula. */
 static void exercise_1(void)
 {
-    double worst = 0, h = 1e-4;
+    double worst = 0, eps = 1e-4;
     printf("Exercise 1: is the slope of the loss p - y?\n");
     for (int y = 0; y <= 1; y++)
         for (int z = -4; z <= 4; z += 4) {
-            double measured = (loss_of(z + h, y) - loss_of(z - h, y)) / (2 * h);
+            double measured = (loss_of(z + eps, y) - loss_of(z - eps, y)) / (2 * eps);
             double formula = sigmoid(z) - y;
             printf("y %d   z %2d   measured %7.4f   p - y %7.4f\n", y, z, measured, formula);
             worst = fmax(worst, fabs(measured - formula));
@@ -99,7 +99,7 @@ static void exercise_2(dc_context *ctx)
     printf("RESULT exercise2_misses_rise=%d\n", misses[1] - misses[0]);
 }
 
-/* A third feature, x0 x1: a plane in three dimensions does what no line in two can. */
+/* A third feature, x1 x2: a plane in three dimensions does what no line in two can. */
 static void exercise_3(dc_context *ctx)
 {
     points p = read_points(dc_make_xor(ctx));

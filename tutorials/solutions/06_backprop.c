@@ -94,10 +94,13 @@ static dc_tensor *network_loss(dc_tensors p, void *user)    /* p: w, b, w, b */
 static void exercise_3(dc_context *ctx)
 {
     printf("\nExercise 3: a slip of the pen\n");
-    for (int i = 0; i < 2; i++) {
-        task t = { i ? &wrong_tanh : &right_tanh, dc_all(dc_make_moons(ctx, 100, 0.1f)) };
-        dc_tensor *w1 = dc_param(ctx, DC_GLOROT, 2, 8), *b1 = dc_param(ctx, DC_ZEROS, 8);
-        dc_tensor *w2 = dc_param(ctx, DC_GLOROT, 8, 2), *b2 = dc_param(ctx, DC_ZEROS, 2);
+    dc_batch moons = dc_all(dc_make_moons(ctx, 100, 0.1f));
+    dc_tensor *start1 = dc_param(ctx, DC_GLOROT, 2, 8), *start2 = dc_param(ctx, DC_GLOROT, 8, 2);
+    for (int i = 0; i < 2; i++) {                           /* twice from the same weights */
+        task t = { i ? &wrong_tanh : &right_tanh, moons };
+        dc_tensor *w1 = dc_param_from(ctx, start1->shape, start1->data);
+        dc_tensor *w2 = dc_param_from(ctx, start2->shape, start2->data);
+        dc_tensor *b1 = dc_param(ctx, DC_ZEROS, 8), *b2 = dc_param(ctx, DC_ZEROS, 2);
         dc_tensors p = DC_TENSORS(w1, b1, w2, b2);
         double error = dc_gradcheck(ctx, network_loss, p, &t), before = 0, after = 0;
         dc_optimizer *adam = dc_optimize_these(ctx, dc_adam(0.05), p);
