@@ -9307,8 +9307,8 @@ static int dc__shade(const dc__canvas *c, int row, int column) {
 /* The field: one path a shade, of rectangles that run along the rows, in units of a cell. */
 static void dc__draw_field(dc__canvas *c) {
     int columns = c->plot->field_columns, rows = c->plot->field_rows;
-    dc__svg(c, "<g transform='scale(@ @) translate(0 .5)' shape-rendering='crispEdges'>\n",
-            c->width / columns, c->height / rows);
+    dc__svg(c, "<g transform='scale(@ @) translate(0 .5)' stroke-width='1.04' "
+               "shape-rendering='crispEdges'>\n", c->width / columns, c->height / rows);
     for (int shade = 0, last = 0; shade <= last; shade++) {
         double sure = (double)(shade % DC__SHADES) / (DC__SHADES - 1);
         dc__svg(c, "<path stroke='$' d='", dc__color(shade / DC__SHADES, sure / 2).text);
