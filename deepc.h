@@ -9632,7 +9632,7 @@ DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path
     dc_mark m = dc_begin(ctx);
     dc_series series[DC__CLASSES_SHOWN];
     const char *x_name = dc_feature_name(data, 0), *y_name = dc_feature_name(data, 1);
-    dc_plot plot = { .x_label = x_name ? x_name : "x0", .y_label = y_name ? y_name : "x1",
+    dc_plot plot = { .x_label = x_name ? x_name : "x1", .y_label = y_name ? y_name : "x2",
                      .series = series, .series_count = data->classes ? data->classes : 2,
                      .width = 520, .height = 520 };
     bool ok = dc__class_series(data, plot.series_count, series);

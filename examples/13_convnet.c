@@ -21,7 +21,7 @@ static const char *option(int argc, char **argv, const char *name, const char *u
     return usual;
 }
 
-/* --- the op: [N, H, W, C] -> [N, H - k + 1, W - k + 1, k k C], the k x k patches of each image --- */
+/* --- the op: [N, H, W, C] -> [N, H - k + 1, W - k + 1, k k C], all k x k patches --- */
 
 static dc_shape patches_shape(const dc_tensor *y)
 {
