@@ -543,7 +543,7 @@ TEST(ops_product_errors)
     EXPECT_FAIL(ctx, dc_matmul(dc_scalar(ctx, 1), v), "dc_matmul: [] by [3]");
     EXPECT_FAIL(ctx, dc_matmul_with(v, true, v, false),
                 "dc_matmul: [3] by [3]: matrices (or vectors, not transposed)");
-    EXPECT_FAIL(ctx, dc_linear(a, b, NULL), "cannot multiply [32, 784] by [785, 10]");
+    EXPECT_FAIL(ctx, dc_linear(a, b, NULL), "dc_linear: cannot multiply [32, 784] by [785, 10]");
     EXPECT_FAIL(ctx, dc_linear(a, dc_ones(ctx, DC_SHAPE(784, 10)), v),
                 "dc_linear: the bias should be [10], not [3], for a result [32, 10]");
     EXPECT_FAIL(ctx, dc_dot(v, OPS_FROM(1, 2)), "dc_dot: two vectors of one length are wanted, not [3] and [2]");
