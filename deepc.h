@@ -4861,9 +4861,10 @@ static dc__product dc__transposed(dc__product p) {
 
 static void dc__cannot_multiply(const dc_tensor *c, bool transpose_a, bool transpose_b) {
     dc_shape a = c->in[0]->shape, b = c->in[1]->shape;
-    dc_fail(c->ctx, "dc_%s: cannot multiply %s%s by %s%s; the inner sizes must agree (%lld and %lld)",
-            c->op->name, DC__SHAPE_TEXT(a), transpose_a ? " transposed" : "", DC__SHAPE_TEXT(b),
-            transpose_b ? " transposed" : "", (long long)a.dim[a.rank - (transpose_a ? 2 : 1)],
+    dc_fail(c->ctx, "dc_%s: cannot multiply %s%s by %s%s; the inner sizes must agree (%lld and "
+            "%lld)", c->op->name, DC__SHAPE_TEXT(a), transpose_a ? " transposed" : "",
+            DC__SHAPE_TEXT(b), transpose_b ? " transposed" : "",
+            (long long)a.dim[a.rank - (transpose_a ? 2 : 1)],
             (long long)b.dim[b.rank - (transpose_b ? 1 : 2)]);
 }
 
