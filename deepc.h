@@ -865,7 +865,8 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
  * with the architecture in its metadata: any tool opens it. Written beside and renamed, so that
  * a crash or a full disk never leaves a broken model. False or NULL, and dc_error, when it does
  * not work. dc_load needs no code that builds the (sequential) model; it is ready for dc_predict
- * and, as it was compiled, for dc_fit and dc_evaluate. Save training beside it to continue. */
+ * and, as it was compiled, for dc_fit and dc_evaluate. Save training beside it to continue; dropout
+ * goes on as it would have if the model is again the first of its context. */
 DC_API bool dc_save(dc_model *model, const char *path);
 DC_API dc_model *dc_load(dc_context *ctx, const char *path);  /* Sequential, compiled as it was. */
 DC_API bool dc_load_weights(dc_model *model, const char *path); /* All names and shapes, or none. */
