@@ -121,7 +121,7 @@ static void backward(void)
 /* [/backward] */
 
 /* [differences] */
-static double relative(double a, double b) { return fabs(a - b) / fmax(fabs(a), fabs(b)); }
+static double relative(double a, double b) { return fmin(2, fabs(a - b) / fmax(fabs(a), fabs(b))); }
 /* The worst relative error of a layer's gradients against (L(p + eps) - L(p - eps)) / 2 eps */
 static double check(layer *l, double eps)
 {
