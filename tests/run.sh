@@ -108,7 +108,7 @@ run_job()
     JOB=$1
     local started=$SECONDS
     : > "$OUT/count/$JOB"
-    export DEEPC_TEST_FOLDER=$OUT/work/$JOB
+    export DEEPC_TEST_FOLDER=$OUT/files/$JOB
     rm -rf "$DEEPC_TEST_FOLDER" && mkdir -p "$DEEPC_TEST_FOLDER"
     "job_$JOB" > "$OUT/log/$JOB" 2>&1 < /dev/null
     rm -rf "$DEEPC_TEST_FOLDER"
@@ -665,7 +665,7 @@ job_every_float()
 
 # --- main --------------------------------------------------------------------------------------------------
 
-mkdir -p "$OUT/log" "$OUT/count" "$OUT/work"
+mkdir -p "$OUT/log" "$OUT/count" "$OUT/files"
 ALL="sanitize_float tutorials coverage tests_float tests_double sanitize_double bits examples compilers cxx leak fuzz
      threads readme install tidy"
 case $1 in
