@@ -4,7 +4,7 @@
  * deepc has no convolution yet, and you will see that little is missing: an operation that lays all
  * patches of an image side by side. A convolution is a dense layer that looks at each patch through
  * the same weights; pooling is a maximum over two axes. build/filters.png shows the 5 x 5 weights
- * of the first layer: strokes and edges in several directions. Takes about a minute.
+ * of the first layer: some are edges in one direction, some look like noise. About a minute.
  *
  * cc -O2 examples/13_convnet.c -o build/13_convnet -lm && build/13_convnet
  * options: --data DIR (examples/data/mnist), --out DIR (build), --seed N (1), --epochs N (3)
