@@ -269,10 +269,7 @@ DC_API size_t     dc_shape_text(dc_shape shape, char *out, size_t size);  /* "[3
     X( gelu_tanh,    DC__FN(gelu_tanh)(x),         DC__FN(gelu_tanh_slope)(x),            -2, 2 )  \
     X( silu,         x * DC__FN(sigmoid)(x),       DC__FN(silu_slope)(x),                 -2, 2 )  \
     X( mish,         DC__FN(mish)(x),              DC__FN(mish_slope)(x),                 -2, 2 )  \
-    X( softplus,     DC__FN(softplus)(x),          DC__FN(sigmoid)(x),                    -2, 2 )  \
-    X( softsign,     x / (1 + DC__FN(size)(x)),    DC__FN(softsign_slope)(x),            0.1, 2 )  \
-    X( hardsigmoid,  DC__FN(hardsigmoid)(x),       x > -3 && x < 3 ? DC__C(1) / 6 : 0,    -2, 2 )  \
-    X( hardswish,    x * DC__FN(hardsigmoid)(x),   DC__FN(hardswish_slope)(x),            -2, 2 )
+    X( softplus,     DC__FN(softplus)(x),          DC__FN(sigmoid)(x),                    -2, 2 )
 
 /* The same with arguments: dc_leaky_relu(x, slope), dc_elu(x, alpha), dc_clip(x, low, high),
  * dc_pow_scalar(x, exponent), dc_scale(x, factor), dc_shift(x, offset).
@@ -410,10 +407,9 @@ DC_API dc_tensor *dc_require_grad(dc_tensor *x); /* Makes an input a leaf with a
 DC_API dc_tensor *dc_detach(dc_tensor *x);  /* The same values, through which no gradient flows. */
 
 /* Writes the tape under `loss` node by node, after dc_backward: shape, value, the gradient that
- * came in, and the local derivative; as text, or as a graph for Graphviz (`dot -Tsvg`). path
- * NULL: stdout. False (see dc_error) when the file cannot be written. */
-typedef enum dc_explain_format { DC_TEXT, DC_DOT } dc_explain_format;
-DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *path);
+ * came in, and the local derivative. path NULL: stdout. False (see dc_error) when the file cannot
+ * be written. */
+DC_API bool dc_explain(dc_tensor *loss, const char *path);
 
 /* Compares dc_backward with central differences (f(x + h) - f(x - h)) / 2h for every element of
  * every tensor in `inputs`. Returns the worst |analytic - numeric| / max(1, |analytic|, |numeric|).
@@ -435,10 +431,9 @@ typedef struct dc_loss_options {
 
 /* y is the prediction, t the target, both of one shape; e = y - t, d = delta; z are the logits and
  * p = sigmoid(z) or softmax(z). Of C classes, logits and log_p are [..., C], labels [...] numbers
- * 0..C-1, and t of soft_cross_entropy and kl_div [..., C] are probabilities. The formula is that of
- * an element or a sample; the result is the mean over them (kl_div: PyTorch's "batchmean"). Those
- * named ..._with take options, or NULL. All are finite for logits of +-1e4; bce takes no logarithm
- * to be below -100 (as PyTorch), and 0 log 0 is 0. */
+ * 0..C-1, and t of soft_cross_entropy [..., C] are probabilities. The formula is that of an element
+ * or a sample; the result is the mean over them. All are finite for logits of +-1e4; bce takes no
+ * logarithm to be below -100 (as PyTorch), and 0 log 0 is 0. */
 DC_API dc_tensor *dc_mse  (dc_tensor *y, dc_tensor *t);        /* (y - t)^2 */
 DC_API dc_tensor *dc_mae  (dc_tensor *y, dc_tensor *t);        /* |y - t| */
 DC_API dc_tensor *dc_huber(dc_tensor *y, dc_tensor *t);        /* |e| < d ? e^2/2 : d (|e| - d/2) */
@@ -447,21 +442,6 @@ DC_API dc_tensor *dc_bce(dc_tensor *p, dc_tensor *t);          /* -(t log p + (1
 DC_API dc_tensor *dc_cross_entropy(dc_tensor *logits, dc_tensor *labels);  /* -log p_label */
 DC_API dc_tensor *dc_soft_cross_entropy(dc_tensor *logits, dc_tensor *t);  /* -sum t log p */
 DC_API dc_tensor *dc_nll(dc_tensor *log_p, dc_tensor *labels); /* -log_p[label] */
-DC_API dc_tensor *dc_kl_div(dc_tensor *log_p, dc_tensor *t);   /* sum t (log t - log_p) */
-DC_API dc_tensor *dc_hinge(dc_tensor *y, dc_tensor *t);        /* max(0, 1 - t y), t in {-1, 1} */
-DC_API dc_tensor *dc_cosine_loss(dc_tensor *y, dc_tensor *t);  /* 1 - y.t / (|y| |t|), last axis */
-
-DC_API dc_tensor *dc_mse_with  (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_mae_with  (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_huber_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_bce_with_logits_with(dc_tensor *z, dc_tensor *t, const dc_loss_options *o);
-DC_API dc_tensor *dc_bce_with(dc_tensor *p, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *z, dc_tensor *labels, const dc_loss_options *o);
-DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *z, dc_tensor *t, const dc_loss_options *o);
-DC_API dc_tensor *dc_nll_with(dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *options);
-DC_API dc_tensor *dc_kl_div_with(dc_tensor *log_p, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_hinge_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
 
 /* A loss as a record, for dc_compile. Yours: (dc_loss){ "my_loss", my_function }. Change options
  * in a copy: dc_loss l = DC_CROSS_ENTROPY; l.options.label_smoothing = 0.1f; */
@@ -473,6 +453,7 @@ typedef struct dc_loss {
 } dc_loss;
 
 DC_API dc_loss dc_loss_named(const char *name);  /* "mse", ...; .compute NULL: no such loss */
+DC_API dc_tensor *dc_loss_value(dc_loss loss, dc_tensor *y, dc_tensor *t);  /* With its options. */
 #define DC_MSE                dc_loss_named("mse")
 #define DC_MAE                dc_loss_named("mae")
 #define DC_HUBER              dc_loss_named("huber")
@@ -481,9 +462,6 @@ DC_API dc_loss dc_loss_named(const char *name);  /* "mse", ...; .compute NULL: n
 #define DC_CROSS_ENTROPY      dc_loss_named("cross_entropy")
 #define DC_SOFT_CROSS_ENTROPY dc_loss_named("soft_cross_entropy")
 #define DC_NLL                dc_loss_named("nll")
-#define DC_KL_DIV             dc_loss_named("kl_div")
-#define DC_HINGE              dc_loss_named("hinge")
-#define DC_COSINE_LOSS        dc_loss_named("cosine")
 
 /* @optimizers ---------------------------------------------------------------------------------- */
 /* A schedule multiplies the rate; t is the number of steps taken, from 0. Zero is "constant". */
@@ -520,7 +498,7 @@ typedef struct dc_optimizer_spec {
     double      momentum;     /* SGD, RMSprop: in [0, 1). */
     bool        nesterov;     /* SGD with momentum: look ahead. */
     double      beta1, beta2; /* Adam's family: decay of the first and second moment, in [0, 1). */
-    double      rho;          /* RMSprop (PyTorch: alpha), Adadelta: decay of the average square. */
+    double      rho;          /* RMSprop (PyTorch: alpha): decay of the average square. */
     double      epsilon;      /* Keeps divisions finite. */
     double      weight_decay; /* 0: none. */
     bool        decoupled;    /* w -= r weight_decay w, apart from g (arXiv:1711.05101). */
@@ -537,10 +515,8 @@ DC_API dc_optimizer_spec dc_momentum(double rate, double momentum);  /* v = mu v
 DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum);  /* w -= r (g + mu v) */
 DC_API dc_optimizer_spec dc_rmsprop (double rate);  /* s = rho s + (1 - rho) g^2 */
 DC_API dc_optimizer_spec dc_adagrad (double rate);  /* s += g^2; Duchi 2011 */
-DC_API dc_optimizer_spec dc_adadelta(double rate);  /* Zeiler 2012, arXiv:1212.5701 */
 DC_API dc_optimizer_spec dc_adam    (double rate);  /* Kingma & Ba 2014, arXiv:1412.6980 */
 DC_API dc_optimizer_spec dc_adamw(double rate);  /* decoupled weight_decay 0.01; arXiv:1711.05101 */
-DC_API dc_optimizer_spec dc_nadam   (double rate);  /* Dozat 2016 */
 DC_API dc_optimizer_spec dc_lion(double rate);  /* w -= r sign(b1 m + (1-b1) g); arXiv:2302.06675 */
 
 /* An optimiser at work, over every parameter made so far or over these. */
@@ -562,7 +538,7 @@ DC_API double dc_schedule_at(dc_schedule s, int64_t t);  /* The multiplier at st
  * last axis; leaky_relu has slope 0.01, elu alpha 1. */
 typedef enum dc_activation {
     DC_LINEAR, DC_RELU, DC_LEAKY_RELU, DC_ELU, DC_SELU, DC_GELU, DC_GELU_TANH, DC_SILU, DC_MISH,
-    DC_SOFTPLUS, DC_SOFTSIGN, DC_HARDSIGMOID, DC_HARDSWISH, DC_TANH, DC_SIGMOID, DC_SOFTMAX
+    DC_SOFTPLUS, DC_TANH, DC_SIGMOID, DC_SOFTMAX
 } dc_activation;
 DC_API dc_tensor *dc_activate(dc_tensor *x, dc_activation activation);  /* DC_LINEAR: x itself. */
 
@@ -582,16 +558,13 @@ struct dc_layer_spec {
     dc_real        epsilon, momentum;  /* Normalisations. */
     dc_shape       shape;              /* Input and reshape: without the batch axis. */
     dc_layer_list  list;               /* Residual: what is inside. */
-    const dc_layer_list *lists;        /* Branches: what is inside each of them. */
-    int            list_count;
     dc_dataset    *data;               /* Standardize: where mean and deviation come from. */
     const void    *user;               /* For kinds of your own. */
     const char    *file; int line;     /* Where it was written. */
 };
 
 /* dense: [..., in] -> [..., units], W Glorot, b zero. standardize: mean and deviation of that set,
- * saved with the model. branches: concatenated on the last axis. custom: a kind of yours; `user`
- * must live as long as the model. */
+ * saved with the model. custom: a kind of yours; `user` must live as long as the model. */
 #define dc_input(...) dc_input_shaped(DC_SHAPE(__VA_ARGS__))  /* dc_input(28, 28, 1) */
 DC_API dc_layer_spec dc_input_shaped(dc_shape shape);         /* The shape of one sample. */
 DC_API dc_layer_spec dc_dense(int64_t units, dc_activation activation);  /* f(x W + b) */
@@ -603,7 +576,6 @@ DC_API dc_layer_spec dc_batch_norm(void);                     /* momentum 0.1, e
 DC_API dc_layer_spec dc_layer_norm(void);                     /* epsilon 1e-5 */
 DC_API dc_layer_spec dc_standardize(dc_dataset *training);    /* (x - mean) / std by feature */
 DC_API dc_layer_spec dc_residual(dc_layer_list inside);       /* x + f(x) */
-DC_API dc_layer_spec dc_branches(int count, const dc_layer_list *inside);  /* [f(x), g(x), ...] */
 DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user);
 
 /* Changes to a specification: dc_with_name(dc_dense(10, DC_LINEAR), "head"). */
@@ -611,13 +583,11 @@ DC_API dc_layer_spec dc_with_name(dc_layer_spec spec, const char *name);
 DC_API dc_layer_spec dc_with_init(dc_layer_spec spec, dc_init init);
 DC_API dc_layer_spec dc_without_bias(dc_layer_spec spec);
 
-/* DC_LAYERS(...) and DC_BRANCHES(DC_LAYERS(...), ...): lists of layers, written in place. */
+/* DC_LAYERS(...): a list of layers, written in place. */
 DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec);
 #ifndef __cplusplus
 #define DC_LAYERS(...) dc_make_layers(DC__COUNT(dc_layer_spec, __VA_ARGS__), \
                                       (dc_layer_spec[]){ __VA_ARGS__ })
-#define DC_BRANCHES(...) dc_branches(DC__COUNT(dc_layer_list, __VA_ARGS__), \
-                                     (dc_layer_list[]){ __VA_ARGS__ })
 #endif
 
 /* A layer at work: it owns parameters and buffers. */
@@ -631,11 +601,9 @@ struct dc_layer {
     bool          is_built;
     int           tensors;                      /* Parameters and buffers, in order of creation. */
     dc_tensor    *tensor[DC_MAX_LAYER_TENSORS]; /* Named "dense_1.weight", "dense_1.bias", ... */
-    int           children;
-    dc_layer    **child;                        /* Residual and branches. */
+    dc_layer    **child;                        /* Residual: the layers of spec.list. */
     dc_layer     *next;                         /* In the model's list. */
-    dc_shape      in_shape, out_shape;          /* Of the last call, with the batch axis. */
-    int64_t       calls;
+    dc_shape      out_shape;                    /* Of the last call, with the batch axis. */
 };
 
 /* A kind of layer. build makes the parameters once the input's shape is known; call computes. */
@@ -920,13 +888,11 @@ DC__LIST(dc_shape,      dc__shape,    int64_t,       dc_make_shape)
 DC__LIST(dc_axes,       dc__axes,     int,           dc_make_axes)
 DC__LIST(dc_tensors,    dc__list,     dc_tensor *,   dc_make_tensors)
 DC__LIST(dc_layer_list, dc__layers,   dc_layer_spec, dc_make_layers)
-DC__LIST(dc_layer_spec, dc__branches, dc_layer_list, dc_branches)
 #undef DC__LIST
 #define DC_SHAPE(...)    dc__shape({ __VA_ARGS__ })
 #define DC_AXES(...)     dc__axes({ __VA_ARGS__ })
 #define DC_TENSORS(...)  dc__list({ __VA_ARGS__ })
 #define DC_LAYERS(...)   dc__layers({ __VA_ARGS__ })
-#define DC_BRANCHES(...) dc__branches({ __VA_ARGS__ })
 #endif
 
 /* @calls --------------------------------------------------------------------------------------- */
@@ -985,9 +951,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_silu(...)                DC__CALL(dc_silu, __VA_ARGS__)
 #define dc_mish(...)                DC__CALL(dc_mish, __VA_ARGS__)
 #define dc_softplus(...)            DC__CALL(dc_softplus, __VA_ARGS__)
-#define dc_softsign(...)            DC__CALL(dc_softsign, __VA_ARGS__)
-#define dc_hardsigmoid(...)         DC__CALL(dc_hardsigmoid, __VA_ARGS__)
-#define dc_hardswish(...)           DC__CALL(dc_hardswish, __VA_ARGS__)
 #define dc_add(...)                 DC__CALL(dc_add, __VA_ARGS__)
 #define dc_sub(...)                 DC__CALL(dc_sub, __VA_ARGS__)
 #define dc_mul(...)                 DC__CALL(dc_mul, __VA_ARGS__)
@@ -1069,20 +1032,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_cross_entropy(...)       DC__CALL(dc_cross_entropy, __VA_ARGS__)
 #define dc_soft_cross_entropy(...)  DC__CALL(dc_soft_cross_entropy, __VA_ARGS__)
 #define dc_nll(...)                 DC__CALL(dc_nll, __VA_ARGS__)
-#define dc_kl_div(...)              DC__CALL(dc_kl_div, __VA_ARGS__)
-#define dc_hinge(...)               DC__CALL(dc_hinge, __VA_ARGS__)
-#define dc_cosine_loss(...)         DC__CALL(dc_cosine_loss, __VA_ARGS__)
-#define dc_mse_with(...)            DC__CALL(dc_mse_with, __VA_ARGS__)
-#define dc_mae_with(...)            DC__CALL(dc_mae_with, __VA_ARGS__)
-#define dc_huber_with(...)          DC__CALL(dc_huber_with, __VA_ARGS__)
-#define dc_bce_with_logits_with(...)DC__CALL(dc_bce_with_logits_with, __VA_ARGS__)
-#define dc_bce_with(...)            DC__CALL(dc_bce_with, __VA_ARGS__)
-#define dc_cross_entropy_with(...)  DC__CALL(dc_cross_entropy_with, __VA_ARGS__)
-#define dc_soft_cross_entropy_with(...)DC__CALL(dc_soft_cross_entropy_with, __VA_ARGS__)
-#define dc_nll_with(...)            DC__CALL(dc_nll_with, __VA_ARGS__)
-#define dc_kl_div_with(...)         DC__CALL(dc_kl_div_with, __VA_ARGS__)
-#define dc_hinge_with(...)          DC__CALL(dc_hinge_with, __VA_ARGS__)
-#define dc_cosine_loss_with(...)    DC__CALL(dc_cosine_loss_with, __VA_ARGS__)
+#define dc_loss_value(...)          DC__CALL(dc_loss_value, __VA_ARGS__)
 #define dc_optimize(...)            DC__CALL(dc_optimize, __VA_ARGS__)
 #define dc_optimize_these(...)      DC__CALL(dc_optimize_these, __VA_ARGS__)
 #define dc_set_group(...)           DC__CALL(dc_set_group, __VA_ARGS__)
@@ -1149,7 +1099,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_layer_norm(...)          DC__SPEC(dc_layer_norm, __VA_ARGS__)
 #define dc_standardize(...)         DC__SPEC(dc_standardize, __VA_ARGS__)
 #define dc_residual(...)            DC__SPEC(dc_residual, __VA_ARGS__)
-#define dc_branches(...)            DC__SPEC(dc_branches, __VA_ARGS__)
 #define dc_custom(...)              DC__SPEC(dc_custom, __VA_ARGS__)
 #endif /* DEEPC_H */
 /* Stop here if you only want to use deepc. Read on to see how it works. */
@@ -1824,7 +1773,7 @@ typedef struct dc__reduction_kernel {
 typedef struct dc__step {
     dc_real scale, limit;      /* The gradient counts as scale g, cut to [-limit, limit] ... */
     dc_real l2, keep;          /* ... plus l2 w; and w becomes keep w first (decoupled decay). */
-    dc_real rate, rate_of_g;   /* w -= rate * direction; Nadam has another rate for g itself. */
+    dc_real rate;              /* w -= rate * direction */
     dc_real beta1, rest1;      /* Decay of the first moment, or the momentum; rest = 1 - beta. */
     dc_real beta2, rest2;      /* Decay of the second moment, or rho. */
     dc_real unbias;            /* 1 / sqrt(1 - beta2^t) */
@@ -1872,11 +1821,7 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
                                                       DC__FN(huber_slope)(y - x, a) )              \
     X( bce_logits,     DC__FN(bce_logits_loss)(x, y), DC__FN(sigmoid)(x) - y,       -x )           \
     X( bce_error,      DC__FN(bce_loss)(x, y),        DC__FN(bce_slope)(x, y),                     \
-                                                      DC__FN(bce_slope_t)(x) )                     \
-    X( kl_error,       DC__FN(kl)(x, y),              -y,                                          \
-                                                      DC__FN(kl_slope_t)(x, y) )                   \
-    X( hinge_error,    DC__FN(hinge)(x, y),           DC__FN(hinge_slope)(x, y),                   \
-                                                      DC__FN(hinge_slope)(y, x) )
+                                                      DC__FN(bce_slope_t)(x) )
 
 /* Reductions. A sum is divided by r->divisor; y of cumsum is as large as x.
  *
@@ -1947,7 +1892,7 @@ typedef struct dc__kernels {
     /* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. */
     void (*gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
                  int64_t c_row, bool accumulate);
-    dc__step_kernel sgd, rmsprop, adadelta, adam, nadam, lion;   /* An optimiser's step. */
+    dc__step_kernel sgd, rmsprop, adam, lion;   /* An optimiser's step. */
 } dc__kernels;
 
 /* The chapters from here to @impl-table are compiled first as they stand, for any processor, then
@@ -2316,14 +2261,6 @@ DC__MATH dc_real DC__FN(selu_slope)(dc_real x, dc_real y) {
     return x > 0 ? DC__C(1.0507009873554805) : y + DC__C(1.7580993408473766);
 }
 
-DC__MATH dc_real DC__FN(hardsigmoid)(dc_real x) {
-    return x < -3 ? 0 : x > 3 ? 1 : x / 6 + DC__C(0.5);
-}
-
-DC__MATH dc_real DC__FN(hardswish_slope)(dc_real x) {
-    return x < -3 ? 0 : x > 3 ? 1 : x / 3 + DC__C(0.5);
-}
-
 /* log(1 + e^x), without overflow: max(x, 0) + log1p(e^-|x|). */
 DC__MATH dc_real DC__FN(softplus)(dc_real x) {
     dc_real e = DC__FN(exp)(x < 0 ? x : -x);
@@ -2364,11 +2301,6 @@ DC__MATH dc_real DC__FN(mish)(dc_real x) { return x * DC__FN(tanh)(DC__FN(softpl
 DC__MATH dc_real DC__FN(mish_slope)(dc_real x) {
     dc_real t = DC__FN(tanh)(DC__FN(softplus)(x));
     return t + x * (1 - t * t) * DC__FN(sigmoid)(x);
-}
-
-DC__MATH dc_real DC__FN(softsign_slope)(dc_real x) {
-    dc_real d = 1 + DC__FN(size)(x);
-    return 1 / (d * d);
 }
 
 /* Slopes of x^y: y x^(y-1), and x^y log x (0 where x is 0, as its limit for y > 0). */
@@ -2417,17 +2349,6 @@ DC__MATH dc_real DC__FN(bce_slope)(dc_real p, dc_real t) {
     dc_real variance = p * (1 - p);
     return (p - t) / (variance < DC__C(1e-12) ? DC__C(1e-12) : variance);
 }
-
-DC__MATH dc_real DC__FN(kl)(dc_real log_p, dc_real t) {
-    return t == 0 ? 0 : t * (DC__FN(log)(t) - log_p);
-}
-
-DC__MATH dc_real DC__FN(kl_slope_t)(dc_real log_p, dc_real t) {
-    return t == 0 ? 0 : DC__FN(log)(t) + 1 - log_p;
-}
-
-DC__MATH dc_real DC__FN(hinge)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : 1 - y * t; }
-DC__MATH dc_real DC__FN(hinge_slope)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : -t; }
 
 /* @impl-kernels -------------------------------------------------------------------------------- */
 /* Everything slow in training is one of these loops. Each is the definition of what it computes:
@@ -2957,64 +2878,21 @@ static void DC__FN(rmsprop)(int64_t n, dc__out w, dc__in g, dc__out q, dc__out v
     }
 }
 
-/* q = beta2 q + rest2 g^2;  d = g sqrt((u + epsilon) / (q + epsilon));  u = beta2 u + rest2 d^2;
- * w -= rate d */
-static void DC__FN(adadelta)(int64_t n, dc__out w, dc__in g, dc__out q, dc__out u,
-                             const dc__step *step) {
-    const dc__step s = *step;
-    dc_real root[DC__CHUNK];
-    for (int64_t at = 0, stop; at < n; at = stop) {
-        stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
-        for (int64_t i = at; i < stop; i++) {
-            dc_real d = DC__FN(gradient)(g[i], w[i], &s);
-            q[i] = DC__FN(settle)(s.beta2 * q[i] + s.rest2 * d * d);
-            root[i - at] = (u[i] + s.epsilon) / (q[i] + s.epsilon);
-        }
-        DC__FN(roots)(stop - at, root);
-        for (int64_t i = at; i < stop; i++) {
-            dc_real d = root[i - at] * DC__FN(gradient)(g[i], w[i], &s);
-            u[i] = DC__FN(settle)(s.beta2 * u[i] + s.rest2 * d * d);
-            w[i] = s.keep * w[i] - s.rate * d;
-        }
-    }
-}
-
-/* m = beta1 m + rest1 g;  v = beta2 v + rest2 g^2;  root = sqrt v, for weights [at, stop). */
-static inline void DC__FN(moments)(int64_t at, int64_t stop, dc__in w, dc__in g, dc__out m,
-                                   dc__out v, dc__out root, dc__step s) {
-    for (int64_t i = at; i < stop; i++) {
-        dc_real d = DC__FN(gradient)(g[i], w[i], &s);
-        m[i] = DC__FN(settle)(s.beta1 * m[i] + s.rest1 * d);
-        v[i] = root[i - at] = DC__FN(settle)(s.beta2 * v[i] + s.rest2 * d * d);
-    }
-    DC__FN(roots)(stop - at, root);
-}
-
-/* w -= rate m / (unbias sqrt v + epsilon) */
+/* m = beta1 m + rest1 g;  v = beta2 v + rest2 g^2;  w -= rate m / (unbias sqrt v + epsilon) */
 static void DC__FN(adam)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out v,
                          const dc__step *step) {
     const dc__step s = *step;
     dc_real root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
         stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
-        DC__FN(moments)(at, stop, w, g, m, v, root, s);
+        for (int64_t i = at; i < stop; i++) {
+            dc_real d = DC__FN(gradient)(g[i], w[i], &s);
+            m[i] = DC__FN(settle)(s.beta1 * m[i] + s.rest1 * d);
+            v[i] = root[i - at] = DC__FN(settle)(s.beta2 * v[i] + s.rest2 * d * d);
+        }
+        DC__FN(roots)(stop - at, root);
         for (int64_t i = at; i < stop; i++)
             w[i] = s.keep * w[i] - s.rate * (m[i] / (s.unbias * root[i - at] + s.epsilon));
-    }
-}
-
-/* w -= (rate m + rate_of_g g) / (unbias sqrt v + epsilon) */
-static void DC__FN(nadam)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out v,
-                          const dc__step *step) {
-    const dc__step s = *step;
-    dc_real root[DC__CHUNK];
-    for (int64_t at = 0, stop; at < n; at = stop) {
-        stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
-        DC__FN(moments)(at, stop, w, g, m, v, root, s);
-        for (int64_t i = at; i < stop; i++) {
-            dc_real d = s.rate * m[i] + s.rate_of_g * DC__FN(gradient)(g[i], w[i], &s);
-            w[i] = s.keep * w[i] - d / (s.unbias * root[i - at] + s.epsilon);
-        }
     }
 }
 
@@ -3058,8 +2936,8 @@ static const dc__kernels DC__FN(kernels) = {
     DC__OTHER_KERNELS(DC__ROW)
 #undef DC__ROW
     .gemm = DC__FN(gemm),
-    .sgd = DC__LOOP(sgd), .rmsprop = DC__LOOP(rmsprop), .adadelta = DC__LOOP(adadelta),
-    .adam = DC__LOOP(adam), .nadam = DC__LOOP(nadam), .lion = DC__LOOP(lion),
+    .sgd = DC__LOOP(sgd), .rmsprop = DC__LOOP(rmsprop), .adam = DC__LOOP(adam),
+    .lion = DC__LOOP(lion),
 };
 #endif /* DC__SUFFIX: the chapters that are compiled once for each instruction set */
 #ifdef DC__IMPLEMENTING
@@ -5276,12 +5154,6 @@ DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate) {
  * element or one sample, and a way of putting those together: their mean, their sum, or not at
  * all. */
 
-static const dc_loss_options dc__mean_loss;            /* All zero: the mean. */
-
-static const dc_loss_options *dc__or_mean(const dc_loss_options *o) {
-    return o ? o : &dc__mean_loss;
-}
-
 static dc_tensor *dc__reduce(dc_tensor *each, const dc_loss_options *o) {
     return o->reduction == DC_NONE ? each : o->reduction == DC_SUM ? dc_sum(each) : dc_mean(each);
 }
@@ -5304,7 +5176,6 @@ static dc_tensor *dc__target_like(const char *who, dc_tensor *y, dc_shape wanted
 /* --- element by element: the table of @impl-arithmetic --- */
 static dc_tensor *dc__elementwise_loss(const char *function, const dc_op *op, dc_tensor *y,
                                        dc_tensor *t, const dc_loss_options *o) {
-    o = dc__or_mean(o);
     dc__check(function, 1, y);
     dc__ab s = { o->delta > 0 ? o->delta : 1, 0 };
     t = dc__target_like(function, y, y->shape, t);
@@ -5312,7 +5183,7 @@ static dc_tensor *dc__elementwise_loss(const char *function, const dc_op *op, dc
 }
 
 #define DC__DEFINE(NAME, OP)                                                                       \
-    DC_API dc_tensor *dc_##NAME##_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {     \
+    static dc_tensor *dc__##NAME##_of(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {      \
         return dc__elementwise_loss("dc_" #NAME, &dc__##OP##_op, y, t, o);                         \
     }
 DC__DEFINE(mse, squared_error)
@@ -5320,18 +5191,13 @@ DC__DEFINE(mae, absolute_error)
 DC__DEFINE(huber, huber_error)
 DC__DEFINE(bce_with_logits, bce_logits)
 DC__DEFINE(bce, bce_error)
-DC__DEFINE(hinge, hinge_error)
 #undef DC__DEFINE
 /* --- by sample, over the last axis --- */
-static void dc__needs_classes(const char *function, const dc_tensor *y) {
+static void dc__check_classes(const char *function, const dc_tensor *y, const dc_loss_options *o) {
     dc__check(function, 1, y);
     if (!y->shape.rank || !dc__last(y))
         dc_fail(y->ctx, "%s: a prediction of shape %s has no axis of classes", function,
                 DC__SHAPE_TEXT(y->shape));
-}
-
-static void dc__check_class_weights(const char *function, const dc_tensor *y,
-                                    const dc_loss_options *o) {
     if (!(o->label_smoothing >= 0 && o->label_smoothing < 1))
         dc_fail(y->ctx, "%s: label_smoothing %g; it must be in [0, 1)", function,
                 (double)o->label_smoothing);
@@ -5351,31 +5217,31 @@ static dc_tensor *dc__labels_like(const char *function, dc_tensor *y, dc_tensor 
 
 static dc_tensor *dc__sum_last(dc_tensor *x) { return dc_sum_over(x, DC_AXES(-1), false); }
 
-/* -w[label] log_p[label], of each sample; *weights receives w[label], or stays NULL. */
-static dc_tensor *dc__pick(const char *function, dc_tensor *log_p, dc_tensor *labels,
-                           const dc_loss_options *o, dc_tensor **weights) {
+/* -w[label] log_p[label]. With weights, the mean divides by their sum, so that they only count
+ * against each other. Smoothing moves the part s of each target from its class to all C of them
+ * (Szegedy et al. 2015, arXiv:1512.00567): (1 - s) (-log_p[label]) + s/C sum_c (-log_p[c]). */
+static dc_tensor *dc__label_loss(const char *function, dc_tensor *log_p, dc_tensor *labels,
+                                 const dc_loss_options *o) {
+    dc_tensor *w = o->class_weights, *weights = NULL;
     labels = dc__labels_like(function, log_p, labels);
-    dc__check_class_weights(function, log_p, o);
-    dc_tensor *picked = dc_neg(dc_squeeze(dc_take_along(log_p, dc_unsqueeze(labels, -1), -1), -1));
-    if (!o->class_weights) return picked;
-    *weights = dc_gather(dc_reshape(o->class_weights, DC_SHAPE(o->class_weights->size)), labels);
-    return dc_mul(picked, *weights);
-}
-
-/* With weights, the mean divides by their sum, so that they only count against each other. */
-static dc_tensor *dc__reduce_weighted(dc_tensor *each, dc_tensor *weights, const dc_loss_options *o)
-{
+    dc_tensor *each = dc_neg(dc_squeeze(dc_take_along(log_p, dc_unsqueeze(labels, -1), -1), -1));
+    if (w) {
+        weights = dc_gather(dc_reshape(w, DC_SHAPE(w->size)), labels);
+        each = dc_mul(each, weights);
+    }
+    if (o->label_smoothing > 0) {
+        dc_tensor *all = dc__sum_last(w ? dc_mul(log_p, w) : log_p);
+        each = dc_scale(each, 1 - o->label_smoothing);
+        each = dc_sub(each, dc_scale(all, o->label_smoothing / (dc_real)dc__last(log_p)));
+    }
     if (!weights || o->reduction != DC_MEAN) return dc__reduce(each, o);
     dc_tensor *total = dc_sum(each);
     return dc_div(total, dc_sum(weights));
 }
 
-DC_API dc_tensor *dc_nll_with(dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *o) {
-    dc_tensor *weights = NULL;
-    o = dc__or_mean(o);
-    dc__needs_classes("dc_nll", log_p);
-    dc_tensor *each = dc__pick("dc_nll", log_p, labels, o, &weights);
-    return dc__reduce_weighted(each, weights, o);
+static dc_tensor *dc__nll_of(dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *o) {
+    dc__check_classes("dc_nll", log_p, o);
+    return dc__label_loss("dc_nll", log_p, labels, o);
 }
 
 /* The usual case as one op: neither weights nor smoothing, and one number as the result. It takes
@@ -5416,31 +5282,17 @@ static dc_tensor *dc__fused_nll(dc_tensor *logits, dc_tensor *labels, dc_reducti
     return dc__apply2(&dc__cross_entropy_op, logits, dc_detach(labels), &s, sizeof s);
 }
 
-/* Smoothing moves the part s of each target from its class to all C of them (Szegedy et al. 2015,
- * arXiv:1512.00567): (1 - s) (-log_p[label]) + s/C sum_c (-log_p[c]). */
-DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *logits, dc_tensor *labels,
-                                        const dc_loss_options *o) {
-    dc_tensor *weights = NULL;
-    o = dc__or_mean(o);
-    dc__needs_classes("dc_cross_entropy", logits);
+static dc_tensor *dc__cross_entropy_of(dc_tensor *logits, dc_tensor *labels,
+                                       const dc_loss_options *o) {
+    dc__check_classes("dc_cross_entropy", logits, o);
     if (!o->class_weights && o->label_smoothing == 0 && o->reduction != DC_NONE && logits->size)
         return dc__fused_nll(logits, labels, o->reduction);
-    dc_tensor *log_p = dc_log_softmax(logits);
-    dc_tensor *each = dc__pick("dc_cross_entropy", log_p, labels, o, &weights);
-    if (o->label_smoothing > 0) {
-        dc_tensor *all = o->class_weights ? dc_mul(log_p, o->class_weights) : log_p;
-        dc_real share = o->label_smoothing / (dc_real)dc__last(logits);
-        each = dc_scale(each, 1 - o->label_smoothing);
-        each = dc_sub(each, dc_scale(dc__sum_last(all), share));
-    }
-    return dc__reduce_weighted(each, weights, o);
+    return dc__label_loss("dc_cross_entropy", dc_log_softmax(logits), labels, o);
 }
 
-DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *logits, dc_tensor *t,
-                                             const dc_loss_options *o) {
-    o = dc__or_mean(o);
-    dc__needs_classes("dc_soft_cross_entropy", logits);
-    dc__check_class_weights("dc_soft_cross_entropy", logits, o);
+static dc_tensor *dc__soft_cross_entropy_of(dc_tensor *logits, dc_tensor *t,
+                                            const dc_loss_options *o) {
+    dc__check_classes("dc_soft_cross_entropy", logits, o);
     t = dc__target_like("dc_soft_cross_entropy", logits, logits->shape, t);
     if (o->label_smoothing > 0)
         t = dc_shift(dc_scale(t, 1 - o->label_smoothing),
@@ -5449,53 +5301,38 @@ DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *logits, dc_tensor *t,
     return dc__reduce(dc_neg(dc__sum_last(dc_mul(t, dc_log_softmax(logits)))), o);
 }
 
-DC_API dc_tensor *dc_kl_div_with(dc_tensor *log_p, dc_tensor *t, const dc_loss_options *o) {
-    o = dc__or_mean(o);
-    dc__needs_classes("dc_kl_div", log_p);
-    t = dc__target_like("dc_kl_div", log_p, log_p->shape, t);
-    return dc__reduce(dc__sum_last(dc__apply2(&dc__kl_error_op, log_p, t, NULL, 0)), o);
-}
-
-DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {
-    o = dc__or_mean(o);
-    dc__needs_classes("dc_cosine_loss", y);
-    t = dc__target_like("dc_cosine_loss", y, y->shape, t);
-    dc_tensor *least = dc_scalar(y->ctx, DC__C(1e-8));
-    dc_tensor *y_length = dc_maximum(dc_norm_over(y, DC_AXES(-1), false), least);
-    dc_tensor *t_length = dc_maximum(dc_norm_over(t, DC_AXES(-1), false), least);
-    dc_tensor *lengths = dc_mul(y_length, t_length);
-    dc_tensor *cosine = dc_div(dc__sum_last(dc_mul(y, t)), lengths);
-    return dc__reduce(dc_shift(dc_neg(cosine), 1), o);
-}
-
 /* --- the short names, and the records for dc_compile --- */
-/*     NAME                 RECORD                 IS CLASSIFIER */
+/*     NAME                 IS CLASSIFIER */
 #define DC__LOSSES(X)                                                                              \
-    X( mse,                "mse",                  false )                                         \
-    X( mae,                "mae",                  false )                                         \
-    X( huber,              "huber",                false )                                         \
-    X( bce_with_logits,    "bce_with_logits",      true  )                                         \
-    X( bce,                "bce",                  true  )                                         \
-    X( cross_entropy,      "cross_entropy",        true  )                                         \
-    X( soft_cross_entropy, "soft_cross_entropy",   true  )                                         \
-    X( nll,                "nll",                  true  )                                         \
-    X( kl_div,             "kl_div",               false )                                         \
-    X( hinge,              "hinge",                true  )                                         \
-    X( cosine_loss,        "cosine",               false )
+    X( mse,                 false )                                                                \
+    X( mae,                 false )                                                                \
+    X( huber,               false )                                                                \
+    X( bce_with_logits,     true  )                                                                \
+    X( bce,                 true  )                                                                \
+    X( cross_entropy,       true  )                                                                \
+    X( soft_cross_entropy,  true  )                                                                \
+    X( nll,                 true  )
 
-#define DC__DEFINE(NAME, RECORD, IS_CLASSIFIER)                                                    \
+#define DC__DEFINE(NAME, IS_CLASSIFIER)                                                            \
     DC_API dc_tensor *dc_##NAME(dc_tensor *y, dc_tensor *t) {                                      \
-        return dc_##NAME##_with(y, t, NULL);                                                       \
+        return dc__##NAME##_of(y, t, &(dc_loss_options){ .reduction = DC_MEAN });                  \
     }
 DC__LOSSES(DC__DEFINE)
 #undef DC__DEFINE
 DC_API dc_loss dc_loss_named(const char *name) {
-#define DC__ROW(NAME, RECORD, IS_CLASSIFIER) { RECORD, dc_##NAME##_with, IS_CLASSIFIER, { 0 } },
+#define DC__ROW(NAME, IS_CLASSIFIER) { #NAME, dc__##NAME##_of, IS_CLASSIFIER, { 0 } },
     static const dc_loss record[] = { DC__LOSSES(DC__ROW) };
 #undef DC__ROW
     for (size_t i = 0; i < sizeof record / sizeof *record; i++)
         if (!strcmp(record[i].name, name)) return record[i];
     return (dc_loss){ .name = name };
+}
+
+DC_API dc_tensor *dc_loss_value(dc_loss loss, dc_tensor *y, dc_tensor *t) {
+    dc__check("dc_loss_value", 1, y);
+    if (!loss.compute)
+        dc_fail(y->ctx, "dc_loss_value: there is no loss '%s'", loss.name ? loss.name : "(null)");
+    return loss.compute(y, t, &loss.options);
 }
 
 /* @impl-explain -------------------------------------------------------------------------------- */
@@ -5515,8 +5352,8 @@ static dc__words dc__values_text(const dc_real *data, int64_t n) {
     return w;
 }
 
-/* The derivatives of y for each operand, as text: "0.5; 3; constant". */
-static void dc__local_derivatives(dc_tensor *y, char *out, size_t size) {
+/* Adds the derivatives of y for each operand: "0.5; 3; constant". */
+static void dc__add_local(dc__text *out, dc_tensor *y) {
     dc_context *ctx = y->ctx;
     dc_mark mark = dc_begin(ctx);
     dc_tensor kept = *y, *x = dc__temporary(ctx, (size_t)y->inputs * sizeof *x);
@@ -5529,11 +5366,9 @@ static void dc__local_derivatives(dc_tensor *y, char *out, size_t size) {
     y->grad = dc__temporary(ctx, (size_t)y->size * sizeof(dc_real));
     ctx->kernels->fill(y->size, 1, y->grad);
     y->op->backward(y);
-    size_t n = 0;
-    for (int i = 0; i < y->inputs && n < size; i++) {
+    for (int i = 0; i < y->inputs; i++) {
         dc__words value = dc__values_text(x[i].grad, x[i].size);
-        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? "; " : "",
-                              x[i].needs_grad ? value.text : "constant");
+        dc__text_add(out, "%s%s", i ? "; " : "", x[i].needs_grad ? value.text : "constant");
     }
     y->in = kept.in, y->grad = kept.grad;
     dc_end(ctx, mark);
@@ -5546,8 +5381,11 @@ static int64_t dc__index_of(const dc__nodes *nodes, const dc_tensor *t) {
     return -1;
 }
 
-static void dc__add_node(dc__nodes *nodes, dc_tensor *t) {
-    if (dc__index_of(nodes, t) < 0) nodes->node[nodes->count++] = t;
+static void dc__to_front(dc__nodes *nodes, dc_tensor *t) {
+    int64_t at = dc__index_of(nodes, t);
+    if (at < 0) at = nodes->count++;
+    memmove(nodes->node + 1, nodes->node, (size_t)at * sizeof *nodes->node);
+    nodes->node[0] = t;
 }
 
 /* What the loss depends on, in the order in which it was made, each leaf before its first use. The
@@ -5555,57 +5393,39 @@ static void dc__add_node(dc__nodes *nodes, dc_tensor *t) {
 static dc__nodes dc__forward_order(dc_tensor *loss) {
     size_t room = 1;
     for (dc_tensor *t = loss; t; t = t->made_before) room += 1 + (size_t)t->inputs;
-    dc__nodes list[3] = { { 0 } }, *used = &list[0], *newest_first = &list[1], *all = &list[2];
-    for (int i = 0; i < 3; i++) list[i].node = dc__temporary(loss->ctx, room * sizeof *all->node);
-    dc__add_node(used, loss);
+    dc__nodes nodes = { dc__temporary(loss->ctx, room * sizeof *nodes.node), 0 };
+    dc__to_front(&nodes, loss);
     for (dc_tensor *t = loss; t; t = t->made_before) {
-        if (!t->inputs || dc__index_of(used, t) < 0) continue;
-        dc__add_node(newest_first, t);
-        for (int i = 0; i < t->inputs; i++) dc__add_node(used, t->in[i]);
+        if (!t->inputs || dc__index_of(&nodes, t) < 0) continue;
+        dc__to_front(&nodes, t);
+        for (int i = t->inputs; i-- > 0;) dc__to_front(&nodes, t->in[i]);
     }
-    for (int64_t k = newest_first->count; k-- > 0;) {
-        dc_tensor *t = newest_first->node[k];
-        for (int i = 0; i < t->inputs; i++) dc__add_node(all, t->in[i]);
-        dc__add_node(all, t);
-    }
-    dc__add_node(all, loss);                     /* It may be a leaf. */
-    return *all;
+    return nodes;
 }
 
-/* A paragraph of text; or for graphviz a line, and one more for each arrow to it. */
-static void dc__explain_node(dc__text *out, const dc__nodes *nodes, int64_t i,
-                             dc_explain_format format) {
+static void dc__explain_node(dc__text *out, const dc__nodes *nodes, int64_t i) {
     dc_tensor *t = nodes->node[i];
-    char local[512];
-    bool is_dot = format == DC_DOT, has_grad = t->grad && t->pass && t->needs_grad;
     const char *what = t->inputs ? t->op->name : t->needs_grad ? "parameter" : "constant";
-    dc__text_add(out, is_dot ? "  n%lld [label=\"%s" : "%3lld  %s", (long long)i, what);
-    if (t->name) dc__text_add(out, is_dot ? "\\n" : " '");
-    for (const char *c = t->name; c && *c; c++)          /* '"' and '\' would end the label. */
-        dc__text_add(out, "%c", is_dot && (*c == '"' || *c == '\\') ? '\'' : *c);
-    dc__text_add(out, is_dot ? "\\n%s" : t->name ? "' %s" : " %s", DC__SHAPE_TEXT(t->shape));
-    for (int k = 0; !is_dot && k < t->inputs; k++)
+    dc__text_add(out, "%3lld  %s ", (long long)i, what);
+    if (t->name) dc__text_add(out, "'%s' ", t->name);
+    dc__text_add(out, "%s", DC__SHAPE_TEXT(t->shape));
+    for (int k = 0; k < t->inputs; k++)
         dc__text_add(out, "%s%lld", k ? ", " : " of ", (long long)dc__index_of(nodes, t->in[k]));
-    const char *line = is_dot ? "\\n%s %s" : "\n       %-10s %s";
-    dc__text_add(out, line, "value", dc__values_text(t->data, t->size).text);
-    if (has_grad) dc__text_add(out, line, "gradient", dc__values_text(t->grad, t->size).text);
-    if (t->inputs) dc__local_derivatives(t, local, sizeof local);
-    if (t->inputs) dc__text_add(out, line, "local", local);
-    if (t->inputs && !is_dot) dc__text_add(out, line, "rule", t->op->derivative);
-    dc__text_add(out, !is_dot ? "\n" : t->inputs ? "\" shape=ellipse];\n" : "\" shape=box];\n");
-    for (int k = 0; is_dot && k < t->inputs; k++)
-        dc__text_add(out, "  n%lld -> n%lld;\n", (long long)dc__index_of(nodes, t->in[k]),
-                     (long long)i);
+    dc__text_add(out, "\n       value      %s\n", dc__values_text(t->data, t->size).text);
+    if (t->grad && t->pass && t->needs_grad)
+        dc__text_add(out, "       gradient   %s\n", dc__values_text(t->grad, t->size).text);
+    if (!t->inputs) return;
+    dc__text_add(out, "       local      ");
+    dc__add_local(out, t);
+    dc__text_add(out, "\n       rule       %s\n", t->op->derivative);
 }
 
-DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *path) {
+DC_API bool dc_explain(dc_tensor *loss, const char *path) {
     dc__check("dc_explain", 1, loss);
     dc_mark mark = dc_begin(loss->ctx);
     dc__nodes nodes = dc__forward_order(loss);
     dc__text out = { .ctx = loss->ctx };
-    if (format == DC_DOT) dc__text_add(&out, "digraph tape {\n  rankdir=LR;\n");
-    for (int64_t i = 0; i < nodes.count; i++) dc__explain_node(&out, &nodes, i, format);
-    if (format == DC_DOT) dc__text_add(&out, "}\n");
+    for (int64_t i = 0; i < nodes.count; i++) dc__explain_node(&out, &nodes, i);
     bool ok = !out.failed;
     if (ok && path) ok = dc__write_file(out.ctx, path, out.data, out.used);
     else if (ok) fputs(out.data, stdout);
@@ -5670,8 +5490,8 @@ typedef struct dc__slot {
     dc_tensor *param;
     dc_real   *state[3];                   /* Moments, as large as the parameter, or NULL. */
     double     rate_factor, weight_decay;  /* Its group's. */
-    int64_t    t;                          /* Updates of this parameter; with the products */
-    double     power1, power2, mu_product; /* beta1^t, beta2^t; Nadam: mu_1 mu_2 ... mu_t */
+    int64_t    t;                          /* Updates of this parameter. */
+    double     power1, power2;             /* beta1^t, beta2^t */
     bool       is_due;                     /* It has a gradient in the present step, */
     dc__step   step;                       /* which is this. */
 } dc__slot;
@@ -5679,10 +5499,9 @@ typedef struct dc__slot {
 typedef struct dc__rule {
     const char     *name;
     dc__step_kernel step;
-    int             states;
-    bool            has_betas;             /* beta1 and beta2; the others: momentum and rho. */
+    int             states;                /* Numbers to remember for each weight. */
+    double          beta1, beta2, rest2;   /* As in dc__step. */
     bool            divides;               /* By something that epsilon must keep from 0. */
-    bool            only_adds;             /* Squares, where the others forget old ones. */
 } dc__rule;
 
 struct dc_optimizer {
@@ -5698,66 +5517,39 @@ struct dc_optimizer {
 };
 
 /* --- specifications --- */
-/*     NAME       PYTORCH'S DEFAULTS. Lion's sign makes every step equally long, so decay within g
- *                would be lost; its decay is decoupled. */
-#define DC__OPTIMIZERS(X)                                                                          \
-    X( sgd,       .momentum = 0 )                                                                  \
-    X( rmsprop,   .rho = 0.99, .epsilon = 1e-8 )                                                   \
-    X( adagrad,   .epsilon = 1e-10 )                                                               \
-    X( adadelta,  .rho = 0.9, .epsilon = 1e-6 )                                                    \
-    X( adam,      .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 )                                  \
-    X( adamw,     .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.01,             \
-                  .decoupled = true )                                                              \
-    X( nadam,     .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 )                                  \
-    X( lion,      .beta1 = 0.9, .beta2 = 0.99, .decoupled = true )
-
-#define DC__DEFINE(NAME, ...)                                                                      \
-    DC_API dc_optimizer_spec dc_##NAME(double rate) {                                              \
-        return (dc_optimizer_spec){ .name = #NAME, .rate = rate, __VA_ARGS__ };                    \
+/* PyTorch's defaults. Lion's sign makes every step equally long, so decay within g would be lost;
+ * its decay is decoupled. */
+#define DC__OPTIMIZER(CALL, NAME, ...)                                                             \
+    DC_API dc_optimizer_spec CALL {                                                                \
+        return (dc_optimizer_spec){ .name = NAME, .rate = rate, __VA_ARGS__ };                     \
     }
-DC__OPTIMIZERS(DC__DEFINE)
-#undef DC__DEFINE
-DC_API dc_optimizer_spec dc_momentum(double rate, double momentum) {
-    return (dc_optimizer_spec){ .name = "sgd", .rate = rate, .momentum = momentum };
-}
-
-DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum) {
-    dc_optimizer_spec s = dc_momentum(rate, momentum);
-    s.nesterov = true;
-    return s;
-}
+DC__OPTIMIZER(dc_sgd(double rate), "sgd", .momentum = 0)
+DC__OPTIMIZER(dc_momentum(double rate, double momentum), "sgd", .momentum = momentum)
+DC__OPTIMIZER(dc_nesterov(double rate, double momentum), "sgd", .momentum = momentum,
+              .nesterov = true)
+DC__OPTIMIZER(dc_rmsprop(double rate), "rmsprop", .rho = 0.99, .epsilon = 1e-8)
+DC__OPTIMIZER(dc_adagrad(double rate), "adagrad", .epsilon = 1e-10)
+DC__OPTIMIZER(dc_adam(double rate), "adam", .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8)
+DC__OPTIMIZER(dc_adamw(double rate), "adamw", .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8,
+              .weight_decay = 0.01, .decoupled = true)
+DC__OPTIMIZER(dc_lion(double rate), "lion", .beta1 = 0.9, .beta2 = 0.99, .decoupled = true)
+#undef DC__OPTIMIZER
 
 /* --- schedules --- */
-DC_API dc_schedule dc_step_decay(int64_t every, double factor) {
-    return (dc_schedule){ .kind = DC_STEP_DECAY, .steps = every, .factor = factor };
-}
-
-DC_API dc_schedule dc_exponential_decay(double factor) {
-    return (dc_schedule){ .kind = DC_EXPONENTIAL_DECAY, .factor = factor };
-}
-
-DC_API dc_schedule dc_polynomial_decay(int64_t steps, double power, double final) {
-    return (dc_schedule){
-        .kind = DC_POLYNOMIAL_DECAY, .steps = steps, .power = power, .final = final
-    };
-}
-
-DC_API dc_schedule dc_cosine_decay(int64_t steps, double final) {
-    return (dc_schedule){ .kind = DC_COSINE_DECAY, .steps = steps, .final = final };
-}
-
-DC_API dc_schedule dc_one_cycle(int64_t steps) {
-    return (dc_schedule){ .kind = DC_ONE_CYCLE, .steps = steps };
-}
-
-DC_API dc_schedule dc_reduce_on_plateau(double factor, int patience) {
-    return (dc_schedule){ .kind = DC_REDUCE_ON_PLATEAU, .factor = factor, .patience = patience };
-}
-
-DC_API dc_schedule dc_with_warmup(dc_schedule schedule, int64_t steps) {
-    schedule.warmup = steps;
-    return schedule;
-}
+#define DC__SCHEDULE(CALL, KIND, ...) \
+    DC_API dc_schedule CALL { return (dc_schedule){ .kind = KIND, __VA_ARGS__ }; }
+DC__SCHEDULE(dc_step_decay(int64_t every, double factor),
+             DC_STEP_DECAY, .steps = every, .factor = factor)
+DC__SCHEDULE(dc_exponential_decay(double factor), DC_EXPONENTIAL_DECAY, .factor = factor)
+DC__SCHEDULE(dc_polynomial_decay(int64_t steps, double power, double final),
+             DC_POLYNOMIAL_DECAY, .steps = steps, .power = power, .final = final)
+DC__SCHEDULE(dc_cosine_decay(int64_t steps, double final),
+             DC_COSINE_DECAY, .steps = steps, .final = final)
+DC__SCHEDULE(dc_one_cycle(int64_t steps), DC_ONE_CYCLE, .steps = steps)
+DC__SCHEDULE(dc_reduce_on_plateau(double factor, int patience),
+             DC_REDUCE_ON_PLATEAU, .factor = factor, .patience = patience)
+#undef DC__SCHEDULE
+DC_API dc_schedule dc_with_warmup(dc_schedule s, int64_t steps) { s.warmup = steps; return s; }
 
 /* x^n by squaring, which unlike pow gives the same bits everywhere. */
 static double dc__whole_power(double x, int64_t n) {
@@ -5810,21 +5602,20 @@ DC_API double dc_schedule_at(dc_schedule s, int64_t t) {
 
 /* --- making an optimiser --- */
 /* The rule of that name on this device; .name is NULL when there is none. */
-static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *spec) {
+static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *s) {
     const dc__kernels *k = ctx->kernels;
-    const int momentum = spec->momentum > 0;
+    const int momentum = s->momentum > 0;
     const dc__rule rules[] = {
-        { "sgd",      k->sgd,      momentum,     false, false, false },
-        { "rmsprop",  k->rmsprop,  1 + momentum, false, true,  false },
-        { "adagrad",  k->rmsprop,  1,            false, true,  true  },
-        { "adadelta", k->adadelta, 2,            false, true,  false },
-        { "adam",     k->adam,     2,            true,  true,  false },
-        { "adamw",    k->adam,     2,            true,  true,  false },
-        { "nadam",    k->nadam,    2,            true,  true,  false },
-        { "lion",     k->lion,     1,            true,  false, false },
+        /* NAME     STEP        STATES        BETA1        BETA2     REST2         DIVIDES */
+        { "sgd",     k->sgd,     momentum,     s->momentum, 0,        1,            false },
+        { "rmsprop", k->rmsprop, 1 + momentum, s->momentum, s->rho,   1 - s->rho,   true  },
+        { "adagrad", k->rmsprop, 1,            0,           1,        1,            true  },
+        { "adam",    k->adam,    2,            s->beta1,    s->beta2, 1 - s->beta2, true  },
+        { "adamw",   k->adam,    2,            s->beta1,    s->beta2, 1 - s->beta2, true  },
+        { "lion",    k->lion,    1,            s->beta1,    s->beta2, 1 - s->beta2, false },
     };
-    for (size_t i = 0; spec->name && i < sizeof rules / sizeof *rules; i++)
-        if (!strcmp(spec->name, rules[i].name)) return rules[i];
+    for (size_t i = 0; s->name && i < sizeof rules / sizeof *rules; i++)
+        if (!strcmp(s->name, rules[i].name)) return rules[i];
     return (dc__rule){ 0 };
 }
 
@@ -5906,7 +5697,7 @@ static void dc__add_slot(dc_optimizer *o, const char *who, dc_tensor *p, int sta
     if (dc__slot_of(o, p)) dc_fail(o->ctx, "%s: parameter %d is in the list twice", who, i + 1);
     dc__slot *s = &o->slot[o->count++];
     *s = (dc__slot){ .param = p, .rate_factor = 1, .weight_decay = o->spec.weight_decay,
-                     .power1 = 1, .power2 = 1, .mu_product = 1 };
+                     .power1 = 1, .power2 = 1 };
     for (int k = 0; k < states; k++)
         s->state[k] = dc__permanent_zeros(o->ctx, (size_t)p->size * sizeof(dc_real));
 }
@@ -6003,35 +5794,20 @@ static double dc__gradient_scale(const dc_optimizer *o) {
     return factor > 1 ? mean : mean * factor;
 }
 
-/* Nadam's momentum grows from beta1 / 2 to beta1: mu_t = beta1 (1 - 0.96^(t / 250) / 2). */
-static double dc__nadam_mu(const dc_optimizer *o, int64_t t) {
-    return o->spec.beta1 * (1 - 0.5 * dc__whole_power(0.9998367253526753, t));
-}
-
-/* What the kernel is told for one parameter, once slot->t and the products are those of this
- * update. Moments start at 0, so they are too small at first: Adam and Nadam divide this bias
- * out. */
+/* What the kernel is told for one parameter, once the slot's t and powers are those of this update.
+ * Moments start at 0, so they are too small at first: Adam divides this bias out. */
 static dc__step dc__numbers(const dc_optimizer *o, const dc__slot *slot, double rate, double scale)
 {
     const dc_optimizer_spec *s = &o->spec;
     const dc__rule *rule = &o->rule;
     rate *= slot->rate_factor;
-    double beta1 = rule->has_betas ? s->beta1 : s->momentum;
-    double beta2 = rule->has_betas ? s->beta2 : s->rho;
-    double keep = s->decoupled ? 1 - rate * slot->weight_decay : 1, rate_of_g = 0;
+    double keep = s->decoupled ? 1 - rate * slot->weight_decay : 1;
     if (rule->step == o->ctx->kernels->adam) rate /= 1 - slot->power1;
-    if (rule->step == o->ctx->kernels->nadam) {
-        double mu = dc__nadam_mu(o, slot->t), next = dc__nadam_mu(o, slot->t + 1);
-        rate_of_g = rate * (1 - mu) / (1 - slot->mu_product);
-        rate *= next / (1 - slot->mu_product * next);
-    }
     return (dc__step){
         .scale = DC__C(scale), .limit = DC__C(s->clip_value > 0 ? s->clip_value : INFINITY),
         .l2 = DC__C(s->decoupled ? 0 : slot->weight_decay), .keep = DC__C(keep),
-        .rate = DC__C(rate), .rate_of_g = DC__C(rate_of_g),
-        .beta1 = DC__C(beta1), .rest1 = DC__C(1 - beta1),
-        .beta2 = DC__C(rule->only_adds ? 1 : beta2),
-        .rest2 = DC__C(rule->only_adds ? 1 : 1 - beta2),
+        .rate = DC__C(rate), .beta1 = DC__C(rule->beta1), .rest1 = DC__C(1 - rule->beta1),
+        .beta2 = DC__C(rule->beta2), .rest2 = DC__C(rule->rest2),
         .unbias = DC__C(1 / sqrt(1 - slot->power2)), .epsilon = DC__C(s->epsilon),
         .nesterov = s->nesterov,
     };
@@ -6069,7 +5845,6 @@ DC_API void dc_step(dc_optimizer *o) {
         slot->is_due = dc__gradient_of(slot->param) != NULL;
         if (!slot->is_due) continue;
         slot->t++, slot->power1 *= s->beta1, slot->power2 *= s->beta2;
-        if (o->rule.step == o->ctx->kernels->nadam) slot->mu_product *= dc__nadam_mu(o, slot->t);
         slot->step = dc__numbers(o, slot, rate, scale);
         slot->param->base->version++;
         weights += slot->param->size;
@@ -6094,6 +5869,7 @@ struct dc_model {
     dc_model_function  function;            /* Functional. */
     void              *user;
     bool               is_traced, is_compiled;
+    dc_tensors         all;                 /* Parameters and buffers: see dc__all_of. */
     dc_tensor        **param;               /* Room for dc_params. */
     dc_loss            loss;
     dc_optimizer_spec  optimizer_spec;
@@ -6109,10 +5885,8 @@ static const struct { const char *name; dc_tensor *(*apply)(dc_tensor *x); } dc_
     [DC_SELU]      = { "selu", dc_selu },           [DC_GELU]     = { "gelu", dc_gelu },
     [DC_GELU_TANH] = { "gelu_tanh", dc_gelu_tanh }, [DC_SILU]     = { "silu", dc_silu },
     [DC_MISH]      = { "mish", dc_mish },           [DC_SOFTPLUS] = { "softplus", dc_softplus },
-    [DC_SOFTSIGN]  = { "softsign", dc_softsign },
-    [DC_HARDSIGMOID] = { "hardsigmoid", dc_hardsigmoid },
-    [DC_HARDSWISH] = { "hardswish", dc_hardswish }, [DC_TANH]     = { "tanh", dc_tanh },
-    [DC_SIGMOID]   = { "sigmoid", dc_sigmoid },     [DC_SOFTMAX]  = { "softmax", dc_softmax },
+    [DC_TANH]      = { "tanh", dc_tanh },           [DC_SIGMOID]  = { "sigmoid", dc_sigmoid },
+    [DC_SOFTMAX]   = { "softmax", dc_softmax },
 };
 enum { DC__ACTIVATIONS = sizeof dc__activations / sizeof *dc__activations };
 
@@ -6278,44 +6052,33 @@ static dc_tensor *dc__run(dc_layer **layer, int count, dc_tensor *x) {
 }
 
 static dc_tensor *dc__residual_call(dc_layer *layer, dc_tensor *x) {
-    dc_tensor *y = dc__run(layer->child, layer->children, x);
+    dc_tensor *y = dc__run(layer->child, layer->spec.list.count, x);
     if (!dc__same_shape(x->shape, y->shape))
         dc_fail(layer->ctx, "layer %s: x + f(x) needs f to keep the shape; %s became %s",
                 layer->name, DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(y->shape));
     return dc_add(x, y);
 }
 
-static dc_tensor *dc__branches_call(dc_layer *layer, dc_tensor *x) {
-    dc_tensor **part = dc__temporary(layer->ctx, (size_t)layer->spec.list_count * sizeof *part);
-    dc_layer **child = layer->child;
-    for (int i = 0; i < layer->spec.list_count; i++) {
-        part[i] = dc__run(child, layer->spec.lists[i].count, x);
-        child += layer->spec.lists[i].count;
-    }
-    return dc_concat(dc_make_tensors(layer->spec.list_count, part), -1);
-}
+/*     KIND          BUILD                   CALL                    FLOPS */
+#define DC__KINDS(X)                                                                               \
+    X( input,        NULL,                   dc__input_call,         dc__no_flops    )             \
+    X( dense,        dc__dense_build,        dc__dense_call,         dc__dense_flops )             \
+    X( activation,   NULL,                   dc__activation_call,    NULL            )             \
+    X( dropout,      NULL,                   dc__dropout_call,       dc__no_flops    )             \
+    X( flatten,      NULL,                   dc__flatten_call,       dc__no_flops    )             \
+    X( reshape,      NULL,                   dc__reshape_call,       dc__no_flops    )             \
+    X( batch_norm,   dc__batch_norm_build,   dc__batch_norm_call,    NULL            )             \
+    X( layer_norm,   dc__layer_norm_build,   dc__layer_norm_call,    NULL            )             \
+    X( standardize,  dc__standardize_build,  dc__standardize_call,   NULL            )             \
+    X( residual,     NULL,                   dc__residual_call,      NULL            )
 
-static const dc_layer_kind
-    dc__input_kind       = { "input",       NULL, dc__input_call, dc__no_flops },
-    dc__dense_kind       = { "dense",       dc__dense_build, dc__dense_call, dc__dense_flops },
-    dc__activation_kind  = { "activation",  NULL, dc__activation_call, NULL },
-    dc__dropout_kind     = { "dropout",     NULL, dc__dropout_call, dc__no_flops },
-    dc__flatten_kind     = { "flatten",     NULL, dc__flatten_call, dc__no_flops },
-    dc__reshape_kind     = { "reshape",     NULL, dc__reshape_call, dc__no_flops },
-    dc__batch_norm_kind  = { "batch_norm",  dc__batch_norm_build, dc__batch_norm_call, NULL },
-    dc__layer_norm_kind  = { "layer_norm",  dc__layer_norm_build, dc__layer_norm_call, NULL },
-    dc__standardize_kind = { "standardize", dc__standardize_build, dc__standardize_call, NULL },
-    dc__residual_kind    = { "residual",    NULL, dc__residual_call, NULL },
-    dc__branches_kind    = { "branches",    NULL, dc__branches_call, dc__no_flops };
-
+#define DC__ROW(KIND, ...) static const dc_layer_kind dc__##KIND##_kind = { #KIND, __VA_ARGS__ };
+DC__KINDS(DC__ROW)
+#undef DC__ROW
 static const dc_layer_kind *dc__kind_named(dc_context *ctx, const char *name) {
-    static const dc_layer_kind *const builtin[] = {
-        &dc__input_kind, &dc__dense_kind, &dc__activation_kind, &dc__dropout_kind,
-        &dc__flatten_kind, &dc__reshape_kind, &dc__batch_norm_kind, &dc__layer_norm_kind,
-        &dc__standardize_kind, &dc__residual_kind, &dc__branches_kind,
-    };
-    for (size_t i = 0; i < sizeof builtin / sizeof *builtin; i++)
-        if (!strcmp(builtin[i]->name, name)) return builtin[i];
+#define DC__ROW(KIND, ...) if (!strcmp(#KIND, name)) return &dc__##KIND##_kind;
+    DC__KINDS(DC__ROW)
+#undef DC__ROW
     for (int i = 0; i < ctx->kinds; i++) if (!strcmp(ctx->kind[i]->name, name)) return ctx->kind[i];
     return NULL;
 }
@@ -6343,14 +6106,8 @@ DC__LAYER(dc_reshape_layer(dc_shape shape),           reshape,     .shape = shap
 DC__LAYER(dc_batch_norm(void), batch_norm, .momentum = DC__C(0.1), .epsilon = DC__C(1e-5))
 DC__LAYER(dc_layer_norm(void),                        layer_norm,  .epsilon = DC__C(1e-5))
 DC__LAYER(dc_standardize(dc_dataset *training),       standardize, .data = training)
+DC__LAYER(dc_residual(dc_layer_list inside),          residual,    .list = inside)
 #undef DC__LAYER
-/* Lists are copied when the layer is made; until then they are the caller's. One needs no array. */
-DC_API dc_layer_spec dc_residual(dc_layer_list inside) {
-    return (dc_layer_spec){ .kind = &dc__residual_kind, .list = inside, .list_count = 1 };
-}
-DC_API dc_layer_spec dc_branches(int count, const dc_layer_list *inside) {
-    return (dc_layer_spec){ .kind = &dc__branches_kind, .lists = inside, .list_count = count };
-}
 DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user) {
     return (dc_layer_spec){ .kind = kind, .user = user };
 }
@@ -6385,26 +6142,16 @@ static const char *dc__number_name(dc_model *model, const char *kind) {
 
 static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec);
 
-/* Copies the lists of a specification and makes the layers in them. */
+/* Makes the layers inside a residual one, and copies their list, which is the caller's. */
 static void dc__make_children(dc_layer *layer) {
-    dc_context *ctx = layer->ctx;
-    dc_layer_spec *s = &layer->spec;
-    if (s->list_count < 1) dc_fail(ctx, "layer %s: dc_branches got no list of layers", layer->name);
-    dc_layer_list *lists = dc__permanent(ctx, (size_t)s->list_count * sizeof *lists);
-    for (int i = 0; i < s->list_count; i++) {
-        lists[i] = s->lists ? s->lists[i] : s->list;
-        layer->children += lists[i].count;
+    dc_layer_list *list = &layer->spec.list;
+    dc_layer_spec *spec = dc__permanent(layer->ctx, (size_t)list->count * sizeof *spec);
+    layer->child = dc__permanent(layer->ctx, (size_t)list->count * sizeof *layer->child);
+    for (int i = 0; i < list->count; i++) {
+        layer->child[i] = dc__make_layer(layer->model, list->spec[i]);
+        spec[i] = layer->child[i]->spec;
     }
-    layer->child = dc__permanent(ctx, (size_t)layer->children * sizeof *layer->child);
-    for (int i = 0, to = 0; i < s->list_count; i++) {
-        dc_layer_spec *specs = dc__permanent(ctx, (size_t)lists[i].count * sizeof *specs);
-        for (int k = 0; k < lists[i].count; k++) {
-            layer->child[to] = dc__make_layer(layer->model, lists[i].spec[k]);
-            specs[k] = layer->child[to++]->spec;
-        }
-        lists[i].spec = specs;
-    }
-    s->lists = lists;
+    list->spec = spec;
 }
 
 static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec) {
@@ -6424,7 +6171,7 @@ static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec) {
     else model->first = layer;
     model->newest = layer;
     model->layers++;
-    if (spec.list_count || spec.kind == &dc__branches_kind) dc__make_children(layer);
+    dc__make_children(layer);
     return layer;
 }
 
@@ -6441,10 +6188,8 @@ DC_API dc_tensor *dc_call(dc_layer *layer, dc_tensor *x) {
         if (layer->spec.kind->build) layer->spec.kind->build(layer, x->shape);
         layer->is_built = true;
     }
-    layer->in_shape = x->shape;
     dc_tensor *y = layer->spec.kind->call(layer, x);
     layer->out_shape = y->shape;
-    layer->calls++;
     dc__at(file, line);
     return y;
 }
@@ -6519,37 +6264,40 @@ DC_API dc_layer *dc_use(dc_model *model, const char *name, dc_layer_spec spec) {
 }
 
 /* --- looking at a model --- */
-/* All parameters and buffers, in order; out may be NULL, to count them. */
-static int dc__model_tensors(dc_model *model, dc_tensor **out) {
+/* All parameters and buffers, in the order in which their layers were made. */
+static dc_tensors dc__all_of(dc_model *model) {
     int n = 0;
+    for (dc_layer *l = model->first; l; l = l->next) n += l->tensors;
+    if (n == model->all.count) return model->all;
+    dc_tensor **list = dc__permanent(model->ctx, 2 * (size_t)n * sizeof *list);
+    model->all = dc_make_tensors(n, list), model->param = list + n;
     for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++, n++) if (out) out[n] = l->tensor[i];
-    return n;
+        for (int i = 0; i < l->tensors; i++) *list++ = l->tensor[i];
+    return model->all;
 }
 
 DC_API dc_tensors dc_params(dc_model *model) {
-    int n = 0, all = dc__model_tensors(model, NULL);
-    if (!model->param) model->param = dc__permanent(model->ctx, (size_t)all * sizeof *model->param);
-    for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++)
-            if (l->tensor[i]->needs_grad) model->param[n++] = l->tensor[i];
+    dc_tensors all = dc__all_of(model);
+    int n = 0;
+    for (int i = 0; i < all.count; i++)
+        if (all.tensor[i]->needs_grad) model->param[n++] = all.tensor[i];
     return dc_make_tensors(n, model->param);
 }
 
 DC_API dc_tensor *dc_find(dc_model *model, const char *name) {
-    for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++)
-            if (!strcmp(l->tensor[i]->name, name)) return l->tensor[i];
+    dc_tensors all = dc__all_of(model);
+    for (int i = 0; i < all.count; i++)
+        if (!strcmp(all.tensor[i]->name, name)) return all.tensor[i];
     return NULL;
 }
 
 /* Parameters have room for a gradient, buffers have none. */
 DC_API void dc_freeze(dc_model *model, const char *prefix, bool frozen) {
+    dc_tensors all = dc__all_of(model);
     bool found = false;
-    for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++)
-            if (!strncmp(l->tensor[i]->name, prefix, strlen(prefix)) && l->tensor[i]->grad)
-                l->tensor[i]->needs_grad = !frozen, found = true;
+    for (int i = 0; i < all.count; i++)
+        if (!strncmp(all.tensor[i]->name, prefix, strlen(prefix)) && all.tensor[i]->grad)
+            all.tensor[i]->needs_grad = !frozen, found = true;
     if (!found) dc_fail(model->ctx, "dc_freeze: no parameter's name begins with '%s'", prefix);
 }
 
@@ -6602,26 +6350,19 @@ DC_API uint64_t dc_fingerprint_of(dc_tensors tensors) {
     return hash;
 }
 
-DC_API uint64_t dc_fingerprint(dc_model *model) {
-    dc_mark mark = dc_begin(model->ctx);
-    int n = dc__model_tensors(model, NULL);
-    dc_tensor **all = dc__temporary(model->ctx, (size_t)n * sizeof *all);
-    dc__model_tensors(model, all);
-    uint64_t hash = dc_fingerprint_of(dc_make_tensors(n, all));
-    dc_end(model->ctx, mark);
-    return hash;
-}
+DC_API uint64_t dc_fingerprint(dc_model *model) { return dc_fingerprint_of(dc__all_of(model)); }
 
 /* --- making it ready for training --- */
 DC_API void dc_compile(dc_model *model, dc_loss loss, dc_optimizer_spec optimizer) {
     if (!loss.compute)
         dc_fail(model->ctx, "dc_compile: there is no loss '%s'", loss.name ? loss.name : "(null)");
-    int n = 0, all = dc__model_tensors(model, NULL);     /* Also what is frozen at the moment. */
-    dc_tensor **param = dc__permanent(model->ctx, (size_t)all * sizeof *param);
-    dc__model_tensors(model, param);
-    for (int i = 0; i < all; i++) if (param[i]->grad) param[n++] = param[i];
-    dc_tensors params = dc_make_tensors(n, param);
-    model->optimizer = dc__make_optimizer(model->ctx, "dc_compile", optimizer, params);
+    dc_tensors all = dc__all_of(model);
+    dc_tensor **param = dc__permanent(model->ctx, (size_t)all.count * sizeof *param);
+    int n = 0;
+    for (int i = 0; i < all.count; i++)                  /* Also what is frozen at the moment. */
+        if (all.tensor[i]->grad) param[n++] = all.tensor[i];
+    model->optimizer = dc__make_optimizer(model->ctx, "dc_compile", optimizer,
+                                          dc_make_tensors(n, param));
     model->loss = loss, model->optimizer_spec = optimizer;
     model->is_compiled = true;
 }
@@ -7605,7 +7346,7 @@ static int64_t dc__said(const dc_predictions *p, int64_t i) {
     return p->outputs > 1 ? dc__largest(y, p->outputs) : y[0] > p->threshold;
 }
 
-/* The true class; -1 when the target is none of them. One output may have targets -1 and 1. */
+/* The true class; -1 when the target is none of them. */
 static int64_t dc__truth(const dc_predictions *p, int64_t i) {
     const dc_real *t = p->t + i * p->targets;
     if (p->targets > 1) return dc__largest(t, p->targets);
@@ -7739,7 +7480,7 @@ static bool dc__loss_is(const dc_model *m, const char *name) {
 
 /* Every output is a yes or no of its own. */
 static bool dc__is_binary(const dc_model *m) {
-    return dc__loss_is(m, "bce") || dc__loss_is(m, "bce_with_logits") || dc__loss_is(m, "hinge");
+    return dc__loss_is(m, "bce") || dc__loss_is(m, "bce_with_logits");
 }
 
 static void dc__check_samples(dc_model *m, dc_dataset *data, const char *who) {
@@ -7762,8 +7503,6 @@ static void dc__check_targets(dc_model *m, dc_dataset *data, const char *who) {
     if (wants_classes && classes == 0 && data->y_size == 1)
         rule = "needs class numbers, but the targets of this set are quantities";
     if (wants_classes && classes > 0 && classes != outputs) rule = "needs one output a class";
-    if (dc__loss_is(m, "hinge") && classes > 0)
-        rule = "needs targets -1 and 1, not class numbers; use DC_BCE_WITH_LOGITS";
     if (dc__is_binary(m) && classes > 2) rule = "tells two classes apart; use DC_CROSS_ENTROPY";
     if (rule)
         dc_fail(m->ctx, "%s: the loss %s %s (the model has %lld outputs, the set %lld classes)",
@@ -8766,8 +8505,7 @@ static const dc__field dc__progress_fields[] = {
     DC__FIELD(dc_optimizer, epochs), { 0 } };
 
 static const dc__field dc__slot_fields[] = {
-    DC__FIELD(dc__slot, t),      DC__FIELD(dc__slot, mu_product),
-    DC__FIELD(dc__slot, power1), DC__FIELD(dc__slot, power2), { 0 } };
+    DC__FIELD(dc__slot, t), DC__FIELD(dc__slot, power1), DC__FIELD(dc__slot, power2), { 0 } };
 
 static const dc__field dc__random_fields[] = {
     DC__FIELD(dc_context, seed), DC__FIELD(dc_context, steps), DC__FIELD(dc_context, calls),
@@ -8841,11 +8579,11 @@ static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count) {
         dc__add_string(t, "name", s->name);
         dc__add_fields(t, dc__layer_fields, s);
         if (s->user) dc__text_add(t, ", \"user\": true");
-        for (int k = 0, first = 0; k < s->list_count; first += s->lists[k++].count) {
-            dc__text_add(t, k ? ", " : ", \"inside\": [");
-            dc__add_layers(t, layer[i]->child + first, s->lists[k].count);
+        if (s->list.count) {
+            dc__add_key(t, "inside");
+            dc__add_layers(t, layer[i]->child, s->list.count);
         }
-        dc__text_add(t, s->list_count ? "]}" : "}");
+        dc__text_add(t, "}");
     }
     dc__text_add(t, count ? "]" : "[]");
 }
@@ -8865,13 +8603,6 @@ static void dc__add_compilation(dc__text *t, const dc_loss *loss, const dc_optim
     dc__text_add(t, "}");
 }
 
-/* All tensors of a model, in a list that lives until dc_end. */
-static dc_tensors dc__tensors_of(dc_model *model) {
-    size_t count = (size_t)dc__model_tensors(model, NULL);
-    dc_tensor **list = dc__temporary(model->ctx, count * sizeof *list);
-    return dc_make_tensors(dc__model_tensors(model, list), list);
-}
-
 DC_API bool dc_save(dc_model *model, const char *path) {
     dc__text about = { .ctx = model->ctx };
     dc_mark m = dc_begin(model->ctx);
@@ -8880,7 +8611,7 @@ DC_API bool dc_save(dc_model *model, const char *path) {
     if (model->chain_count) dc__add_layers(&about, model->chain, model->chain_count);
     if (model->is_compiled) dc__add_compilation(&about, &model->loss, &model->optimizer_spec);
     dc__text_add(&about, "}");
-    bool ok = dc__write_archive(path, "architecture", &about, dc__tensors_of(model));
+    bool ok = dc__write_archive(path, "architecture", &about, dc__all_of(model));
     dc_end(model->ctx, m);
     return ok;
 }
@@ -8903,13 +8634,7 @@ static bool dc__read_layers(dc_context *ctx, const dc__json *list, dc_layer_list
             return dc__error(ctx, "layer %.80s needs data that are not in the file (dc_custom's "
                              "user); build the model in code and use dc_load_weights", name);
         if (!dc__read_fields(ctx, name, v, dc__layer_fields, spec)) return false;
-        if (!inside) continue;
-        if (inside->type != '[' || !inside->count)
-            return dc__error(ctx, "what is inside layer %.80s makes no sense", name);
-        dc_layer_list *lists = dc__permanent(ctx, inside->count * sizeof *lists);
-        spec->lists = lists, spec->list_count = (int)inside->count;
-        for (const dc__json *i = inside + 1; i < inside + inside->span; i += i->span)
-            if (!dc__read_layers(ctx, i, lists++)) return false;
+        if (inside && !dc__read_layers(ctx, inside, &spec->list)) return false;
     }
     return true;
 }
@@ -8956,7 +8681,7 @@ static dc_model *dc__rebuild(dc_context *ctx, const dc__archive *a) {
 
 static bool dc__load_weights(const dc__archive *a, dc_model *model) {
     dc_mark m = dc_begin(model->ctx);
-    bool ok = dc__load_tensors(model->ctx, a, dc__tensors_of(model));
+    bool ok = dc__load_tensors(model->ctx, a, dc__all_of(model));
     dc_end(model->ctx, m);
     return ok;
 }
@@ -9570,7 +9295,6 @@ enum { DC__GRID = 128, DC__POINTS = DC__GRID * DC__GRID, DC__SAMPLES_SHOWN = 200
 static dc_real *dc__judge(const dc_model *model, dc_tensor *y) {
     int64_t k = y->size / DC__POINTS;
     const char *loss = model->is_compiled ? model->loss.name : "bce_with_logits";
-    bool signs = strcmp(loss, "hinge") == 0;             /* -1 and 1. */
     dc_real *field = dc_alloc(model->ctx, DC__POINTS * sizeof *field);
     if (k > 1) y = dc_softmax(dc_reshape(y, DC_SHAPE(DC__POINTS, k)));
     else if (strcmp(loss, "bce_with_logits") == 0) y = dc_sigmoid(y);
@@ -9580,7 +9304,7 @@ static dc_real *dc__judge(const dc_model *model, dc_tensor *y) {
         for (int64_t j = 1; j < k; j++)
             if (p[j] > p[first]) second = first, first = j;
             else if (p[j] > p[second]) second = j;
-        if (k == 1) field[i] = (dc_real)dc__unit(signs ? (p[0] + 1) / 2 : p[0]);
+        if (k == 1) field[i] = (dc_real)dc__unit(p[0]);
         else field[i] = (dc_real)first + (dc_real)0.499 * (1 - (p[first] - p[second]));
     }
     return field;

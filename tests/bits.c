@@ -82,7 +82,8 @@ static void a_training(dc_context *ctx, dc_dataset *data, dc_optimizer_spec opti
         dc_with_init(dc_dense(33, DC_GELU), DC_HE_NORMAL),
         dc_batch_norm(),
         dc_residual(DC_LAYERS(dc_dense(33, DC_RELU), dc_dropout((dc_real)0.2))),
-        DC_BRANCHES(DC_LAYERS(dc_dense(9, DC_TANH)), DC_LAYERS(dc_with_init(dc_dense(8, DC_SILU), DC_ORTHOGONAL))),
+        dc_dense(9, DC_TANH),
+        dc_with_init(dc_dense(17, DC_SILU), DC_ORTHOGONAL),
         dc_layer_norm(),
         dc_dense(dc_classes(data), DC_LINEAR)));
     dc_loss loss = DC_CROSS_ENTROPY;
@@ -147,7 +148,7 @@ int main(void)
     regression(ctx);
     dc_optimizer_spec spec[] = {
         dc_sgd(0.1), dc_momentum(0.05, 0.9), dc_nesterov(0.05, 0.9), dc_rmsprop(1e-3), dc_adagrad(1e-2),
-        dc_adadelta(1), dc_adam(1e-3), dc_adamw(1e-3), dc_nadam(1e-3), dc_lion(1e-4) };
+        dc_adam(1e-3), dc_adamw(1e-3), dc_lion(1e-4) };
     dc_dataset *spirals = dc_make_spirals(ctx, 240, 3, (dc_real)0.05);
     for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) a_training(ctx, spirals, spec[i], spec[i].name);
     a_training(ctx, dc_make_digits(ctx, 200), dc_adam(1e-3), "digits");

@@ -69,7 +69,7 @@ typedef struct kernels_row {
                                                   s->flag ? p[3] : NULL))
 
 /* A step has two states or none. */
-#define KERNELS_STEPS(X) X(sgd) X(rmsprop) X(adadelta) X(adam) X(nadam) X(lion)
+#define KERNELS_STEPS(X) X(sgd) X(rmsprop) X(adam) X(lion)
 
 #define KERNELS_FUNCTION(NAME, ...) \
     static void kernels_call_##NAME(const dc__kernels *k, float *const *p, const kernels_sizes *s) { __VA_ARGS__; }
@@ -209,7 +209,7 @@ static kernels_sizes kernels_draw(kernels_kind kind, int pattern)
     for (int i = 0; i < 2; i++) s.random.key[i] = kernels_bits();
     s.random.owner = kernels_bits();
     s.step = (dc__step){ .scale = kernels_below(2) ? 1 : 0.3f, .limit = kernels_below(2) ? INFINITY : 0.5f,
-        .l2 = kernels_below(2) ? 0 : 0.01f, .keep = kernels_below(2) ? 1 : 0.99f, .rate = 0.1f, .rate_of_g = 0.05f,
+        .l2 = kernels_below(2) ? 0 : 0.01f, .keep = kernels_below(2) ? 1 : 0.99f, .rate = 0.1f,
         .beta1 = 0.9f, .rest1 = 0.1f, .beta2 = 0.99f, .rest2 = 0.01f, .unbias = 1.5f, .epsilon = 1e-8f,
         .nesterov = kernels_below(2) };
     switch (kind) {
