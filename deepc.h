@@ -5626,11 +5626,6 @@ static void dc__check_number(dc_context *ctx, const char *who, const char *what,
     dc_fail(ctx, "%s: %s is %s; it must be %s", who, what, DC__NUMBER(x, 6), rule);
 }
 
-static void dc__check_part(dc_context *ctx, const char *who, const char *what, double x) {
-    if (x >= 0 && x < 1) return;
-    dc_fail(ctx, "%s: %s is %s; it must be in [0, 1)", who, what, DC__NUMBER(x, 6));
-}
-
 static void dc__check_schedule(dc_context *ctx, const char *who, dc_schedule s) {
     const bool decays = s.kind == DC_STEP_DECAY || s.kind == DC_EXPONENTIAL_DECAY ||
                         s.kind == DC_REDUCE_ON_PLATEAU;
@@ -5655,15 +5650,17 @@ static void dc__check_schedule(dc_context *ctx, const char *who, dc_schedule s) 
 }
 
 static void dc__check_spec(dc_context *ctx, const char *who, const dc_optimizer_spec *s) {
+    const char *const name[] = { "momentum", "beta1", "beta2", "rho" };
+    const double part[] = { s->momentum, s->beta1, s->beta2, s->rho };
     const dc__rule rule = dc__rule_of(ctx, s);
     if (!rule.name)
         dc_fail(ctx, "%s: there is no optimizer \"%s\"; start from dc_sgd, dc_adam or their like "
                 "and change what they return", who, s->name ? s->name : "(NULL)");
     dc__check_number(ctx, who, "the rate", s->rate, DBL_MIN, "greater than 0");
-    dc__check_part(ctx, who, "momentum", s->momentum);
-    dc__check_part(ctx, who, "beta1", s->beta1);
-    dc__check_part(ctx, who, "beta2", s->beta2);
-    dc__check_part(ctx, who, "rho", s->rho);
+    for (int i = 0; i < 4; i++)
+        if (!(part[i] >= 0 && part[i] < 1))
+            dc_fail(ctx, "%s: %s is %s; it must be in [0, 1)", who, name[i],
+                    DC__NUMBER(part[i], 6));
     if (rule.divides)
         dc__check_number(ctx, who, "epsilon", s->epsilon, 1e-16,
                          "at least 1e-16, for it is the divisor where gradients are 0");
@@ -5861,7 +5858,6 @@ DC_API void dc_step(dc_optimizer *o) {
 struct dc_model {
     dc_context        *ctx;
     dc_layer       *first, *newest; /* All layers, those inside others too, in order of creation. */
-    int                layers;
     dc_layer         **chain;               /* Sequential: what runs after what. */
     int                chain_count;
     dc_shape           input;               /* Of one sample. */
@@ -6170,7 +6166,6 @@ static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec) {
     if (model->newest) model->newest->next = layer;
     else model->first = layer;
     model->newest = layer;
-    model->layers++;
     dc__make_children(layer);
     return layer;
 }
@@ -7405,7 +7400,8 @@ static int dc__by_value(const void *a, const void *b) {
 /* The area under the ROC curve is the chance that a random sample of class 1 scores higher than a
  * random one of class 0. In order of score, each positive beats the negatives before it and half of
  * those that tie with it: counted twice, to stay whole. NaN when a class or a score is missing. */
-static double dc__area(const dc_predictions *p) {
+static double dc__auc(const dc_predictions *p, const dc_metric *self) {
+    (void)self;
     double positives = 0, negatives = 0, twice = 0;
     dc__score *score = dc_alloc(p->ctx, (size_t)p->count * sizeof *score);
     for (int64_t i = 0; i < p->count; i++) {
@@ -7445,7 +7441,6 @@ static double dc__top_k(dc__seen p, dc__self m) {
 static double dc__precision(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 1, 0); }
 static double dc__recall(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0, 1); }
 static double dc__f1(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0.5, 0.5); }
-static double dc__auc(dc__seen p, dc__self m) { return (void)m, dc__area(p); }
 static double dc__mae(dc__seen p, dc__self m) { return (void)m, dc__mean_error(p, false); }
 static double dc__rmse(dc__seen p, dc__self m) { return (void)m, sqrt(dc__mean_error(p, true)); }
 /* Targets that are all equal: 1 for a perfect prediction, else 0, as in scikit-learn. */
