@@ -907,7 +907,7 @@ typedef struct dc_plot {
 DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot);  /* Any plot. */
 DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history);
 DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path);
-DC_API void dc_print_history(const dc_history *history);  /* In the terminal. */
+DC_API void dc_print_history(const dc_history *history);  /* In the terminal, a line a curve. */
 DC_API void dc_print_image(const dc_tensor *image);       /* In the terminal, light on dark. */
 DC_API bool dc_write_png(dc_tensor *image, const char *path);
 DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path);
@@ -9476,33 +9476,19 @@ DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot)
 }
 
 /* --- histories --- */
-static bool dc__is_validated(const dc_history *history) {
-    return history->epochs > 0 && isfinite(history->validation_loss[0]);
-}
-
-/* The axis of both losses, logarithmic when they fall far. */
-static dc__axis dc__loss_axis(const dc_history *history) {
-    dc__axis a = dc__empty_axis;
-    for (int i = 0; i < history->epochs; i++) {
-        dc__include(&a, history->loss[i]);
-        dc__include(&a, history->validation_loss[i]);
-    }
-    a.log = a.low > 0 && a.high > 100 * a.low;
-    if (a.log) a.low = log10(a.low), a.high = log10(a.high);
-    dc__finish_axis(&a, 0, 0, 0);
-    return a;
-}
-
 /* Both losses against the epoch, from 1, with a mark at the best. */
 DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history) {
     int n = history->epochs, best = history->best_epoch;
-    bool validated = dc__is_validated(history);
+    bool validated = n > 0 && isfinite(history->validation_loss[0]);
+    dc__axis range = dc__empty_axis;                     /* Of both losses. */
     dc_real *x = dc__buffer_new(ctx, 3 * sizeof(dc_real) * (size_t)(n + 1));
     if (!x) return false;
     dc_real *loss = x + n, *validation = loss + n;
     for (int i = 0; i < n; i++) {
         x[i] = (dc_real)(i + 1), loss[i] = (dc_real)history->loss[i];
         validation[i] = (dc_real)history->validation_loss[i];
+        dc__include(&range, history->loss[i]);
+        dc__include(&range, history->validation_loss[i]);
     }
     dc_series series[3] = {
         { .name = "loss", .x = x, .y = loss, .count = n },
@@ -9512,55 +9498,35 @@ DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history 
     if (!validated) series[1] = series[2];
     bool ok = dc_write_svg(ctx, path, &(dc_plot){
         .title = "Training", .x_label = "epoch", .y_label = "loss", .series = series,
-        .series_count = validated ? 3 : 2, .log_y = dc__loss_axis(history).log });
+        .series_count = validated ? 3 : 2,
+        .log_y = range.low > 0 && range.high > 100 * range.low });       /* They fall far. */
     dc__buffer_free(x);
     return ok;
 }
 
-enum { DC__ROWS = 12, DC__COLUMNS = 60 };    /* Characters, of 2 x 4 braille dots each. */
-
-/* Puts a curve into the braille cells; a dashed one leaves out every other pair of columns. */
-static void dc__draw_curve(uint8_t cell[DC__ROWS][DC__COLUMNS], const dc__axis *axis, int n,
-                           const double *value, bool dashed) {
-    static const uint8_t dot[4][2] = { { 1, 8 }, { 2, 16 }, { 4, 32 }, { 64, 128 } };
-    const int wide = 2 * DC__COLUMNS, high = 4 * DC__ROWS;
-    for (int i = 0, before = -1; n > 0 && i < wide; i++) {
-        double at = (double)i * (n - 1) / (wide - 1), part = at - floor(at);
-        int epoch = (int)at, next = epoch + 1 < n ? epoch + 1 : epoch;
-        double v = value[epoch] + part * (value[next] - value[epoch]);
-        int row = dc__on_axis(axis, v) ? (int)((1 - dc__along(axis, v)) * (high - 1) + 0.5) : -1;
-        int step = before < row ? -1 : 1, r = row;       /* From here back to the last one. */
-        if (row >= 0 && (!dashed || i % 4 < 2))
-            do cell[r / 4][i / 2] |= dot[r % 4][i % 2], r += step;
-            while (before >= 0 && step * (before - r) > 0);
-        before = row;
+/* A name, the first and the last value, and between them blocks as high as the values are; of many
+ * epochs, those that fit. */
+static void dc__print_curve(const char *name, int epochs, const double *value) {
+    static const char *const block[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+    enum { WIDE = 60 };
+    int columns = epochs < WIDE ? epochs : WIDE;
+    dc__axis axis = dc__empty_axis;
+    for (int e = 0; e < epochs; e++) dc__include(&axis, value[e]);
+    if (axis.low > axis.high) return;                    /* Nothing to be seen. */
+    dc__finish_axis(&axis, 0, 0, 0);
+    printf("%-19s %8s ", name, DC__NUMBER(value[0], 4));
+    for (int i = 0; i < columns; i++) {
+        double v = value[columns > 1 ? i * (epochs - 1) / (columns - 1) : 0];
+        printf("%s", dc__on_axis(&axis, v) ? block[(int)(7 * dc__along(&axis, v) + 0.5)] : " ");
     }
+    printf(" %s\n", DC__NUMBER(value[epochs - 1], 4));
 }
 
 DC_API void dc_print_history(const dc_history *history) {
-    uint8_t cell[DC__ROWS][DC__COLUMNS] = { { 0 } };
-    int n = history->epochs;
-    bool validated = dc__is_validated(history);
-    dc__axis axis = dc__loss_axis(history);
-    dc__draw_curve(cell, &axis, n, history->loss, false);
-    if (validated) dc__draw_curve(cell, &axis, n, history->validation_loss, true);
-
-    for (int r = 0; r < DC__ROWS; r++) {
-        double value = axis.high - (axis.high - axis.low) * r / (DC__ROWS - 1);
-        bool labelled = r % 4 == 0 || r == DC__ROWS - 1;
-        int columns = DC__COLUMNS;
-        while (columns > 0 && !cell[r][columns - 1]) columns--;
-        printf("%9s %s", labelled ? DC__NUMBER(axis.log ? pow(10, value) : value, 3) : "",
-               labelled ? "┤" : "│");
-        for (int i = 0; i < columns; i++)
-            if (!cell[r][i]) putchar(' ');
-            else printf("\xe2%c%c", 0xa0 + (cell[r][i] >> 6), 0x80 + (cell[r][i] & 63));
-        putchar('\n');
-    }
-    printf("%9s └", "");
-    for (int i = 0; i < DC__COLUMNS; i++) printf("─");
-    printf("\n%11s1%*d\n%11s⠤⠤ loss%s\n", "", DC__COLUMNS - 1, n, "",
-           validated ? "   ⠄⠄ validation loss" : "");
+    dc__print_curve("loss", history->epochs, history->loss);
+    dc__print_curve("validation loss", history->epochs, history->validation_loss);
+    dc__print_curve("accuracy", history->epochs, history->accuracy);
+    dc__print_curve("validation accuracy", history->epochs, history->validation_accuracy);
 }
 
 /* --- decision boundaries --- */
