@@ -1163,7 +1163,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #endif
 #ifdef DC__OWN_API
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #undef DC__CALL                                  /* See @calls. */
 #undef DC__SPEC
@@ -1215,7 +1214,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 
 typedef struct dc__block  dc__block;       /* @impl-memory */
 typedef struct dc__buffer dc__buffer;
-typedef struct dc__file   dc__file;
+typedef struct dc__buffer dc__file;
 
 typedef struct dc__arena {
     dc__block *first, *current;
@@ -1230,7 +1229,6 @@ struct dc_context {
 
     dc__arena        permanent, step;      /* The two lifetimes. */
     dc__buffer      *buffers;       /* Open buffers and files, released by dc_free at the latest. */
-    dc__file        *files;
     int              depth;                /* How many dc_begin are open. */
     dc_tensor       *last;                 /* The newest tensor; they are chained by made_before. */
     dc_tensor       *free_first, *free_last;   /* Headers of tensors that are gone, oldest first. */
@@ -1402,10 +1400,11 @@ static const char *dc__permanent_text(dc_context *ctx, const char *text) {
 
 /* A buffer is for what comes and goes inside one call, the bytes of a file for instance. It is
  * chained to the context, so that it is released by dc_free even when an error handler leaves by
- * longjmp. */
+ * longjmp. An open file is one too: its bytes are the path. */
 struct dc__buffer {
     dc__buffer *next, **link;
     size_t      size;
+    FILE       *stream;                    /* Or NULL. */
     max_align_t bytes[];
 };
 
@@ -1426,6 +1425,7 @@ static void *dc__buffer_new(dc_context *ctx, size_t size) {
 static void dc__buffer_free(void *bytes) {
     if (!bytes) return;
     dc__buffer *b = dc__buffer_of(bytes);
+    if (b->stream) fclose(b->stream);
     *b->link = b->next;
     if (b->next) b->next->link = b->link;
     DC_FREE(b);
@@ -1441,27 +1441,15 @@ static void *dc__buffer_resize(dc_context *ctx, void *bytes, size_t size) {
     return fresh;
 }
 
-/* An open file, chained likewise. */
-struct dc__file {
-    dc__file   *next, **link;
-    FILE       *stream;
-    char        path[];
-};
-
 static dc__file *dc__open(dc_context *ctx, const char *path, const char *mode) {
-    size_t length = strlen(path) + 1;
-    dc__file *f = DC_MALLOC(sizeof *f + length);
-    if (!f) return dc__error(ctx, "out of memory opening %s", path), (dc__file *)NULL;
-    *f = (dc__file){ .next = ctx->files, .link = &ctx->files, .stream = fopen(path, mode) };
-    memcpy(f->path, path, length);
-    if (!f->stream) {
-        dc__error(ctx, "%s: %s", path, strerror(errno));
-        DC_FREE(f);
-        return NULL;
-    }
-    if (f->next) f->next->link = &f->next;
-    ctx->files = f;
-    return f;
+    char *name = dc__buffer_new(ctx, strlen(path) + 1);
+    if (!name) return NULL;
+    dc__file *f = dc__buffer_of(strcpy(name, path));
+    f->stream = fopen(path, mode);
+    if (f->stream) return f;
+    dc__error(ctx, "%s: %s", path, strerror(errno));
+    dc__buffer_free(name);
+    return NULL;
 }
 
 /* Closes; false (and dc_error) when something had not been written. */
@@ -1470,16 +1458,15 @@ static bool dc__close(dc_context *ctx, dc__file *f) {
     if (!failed) errno = 0;
     if (fclose(f->stream)) failed = true;
     const char *why = errno ? strerror(errno) : "cannot be read or written";
-    if (failed) dc__error(ctx, "%s: %s", f->path, why);
-    *f->link = f->next;
-    if (f->next) f->next->link = f->link;
-    DC_FREE(f);
+    if (failed) dc__error(ctx, "%s: %s", (char *)f->bytes, why);
+    f->stream = NULL;
+    dc__buffer_free(f->bytes);
     return !failed;
 }
 
 /* A whole file as a buffer with a zero byte behind it. NULL (and dc_error): it cannot be read. */
 static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
-    dc__file *f = dc__open(ctx, path, "rb");
+    dc__buffer *f = dc__open(ctx, path, "rb");
     if (!f) return NULL;
     size_t room = 1 << 16, used = 0, got;
     char *bytes = dc__buffer_new(ctx, room);
@@ -1515,36 +1502,28 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
-#if !defined(STBI_INCLUDE_STB_IMAGE_H) && !defined(STB_IMAGE_IMPLEMENTATION)
+#ifndef STBI_INCLUDE_STB_IMAGE_H
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
-#endif
 #define stbi__unpremultiply_on_load_thread stbi_set_unpremultiply_on_load_thread /* 2.27 slips. */
-#if defined(STBI_INCLUDE_STB_IMAGE_H)
-#define DC__HAS_STB_IMAGE 1
-#elif __has_include("stb_image.h")
-#define DC__HAS_STB_IMAGE 1
+#if __has_include("stb_image.h")
 #include "stb_image.h"
 #elif __has_include(<stb/stb_image.h>)
-#define DC__HAS_STB_IMAGE 1
 #include <stb/stb_image.h>
 #endif
 #undef STB_IMAGE_IMPLEMENTATION
 #undef stbi__unpremultiply_on_load_thread
-#if !defined(INCLUDE_STB_IMAGE_WRITE_H) && !defined(STB_IMAGE_WRITE_IMPLEMENTATION)
+#endif
+#ifndef INCLUDE_STB_IMAGE_WRITE_H
 #define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_WRITE_IMPLEMENTATION
-#endif
-#if defined(INCLUDE_STB_IMAGE_WRITE_H)
-#define DC__HAS_STB_IMAGE_WRITE 1
-#elif __has_include("stb_image_write.h")
-#define DC__HAS_STB_IMAGE_WRITE 1
+#if __has_include("stb_image_write.h")
 #include "stb_image_write.h"
 #elif __has_include(<stb/stb_image_write.h>)
-#define DC__HAS_STB_IMAGE_WRITE 1
 #include <stb/stb_image_write.h>
 #endif
 #undef STB_IMAGE_WRITE_IMPLEMENTATION
+#endif
 #pragma GCC diagnostic pop
 #endif
 
@@ -1564,16 +1543,20 @@ int (fsync)(int descriptor);
 #define DC__ON_TERMINAL false
 #endif
 
-/* value as "%.{digits}g" writes it, or as "%.{digits}f" for kind 'f', but with a '.' for the
- * locale's decimal point, which may be several bytes. Any NaN is "nan". Returns what snprintf
- * returns. */
+/* Puts a '.' where printf wrote the locale's decimal point, which may be several bytes. */
+static void dc__set_point(char *text) {
+    char *point = text + strspn(text, "+-0123456789inf");
+    size_t wide = strcspn(point, "0123456789e");         /* 0 when there is no point. */
+    if (wide) *point = '.', memmove(point + 1, point + wide, strlen(point + wide) + 1);
+}
+
+/* value as "%.{digits}g" writes it, or as "%.{digits}f" for kind 'f', but with a '.'. Any NaN is
+ * "nan". Returns what snprintf returns. */
 static size_t dc__write_number(char kind, double value, int digits, char *out, size_t size) {
     char text[512];                    /* 309 digits, the point, 100 decimals. */
     if (value != value) return (size_t)snprintf(out, size, "nan");
     snprintf(text, sizeof text, kind == 'f' ? "%.*f" : "%.*g", digits < 100 ? digits : 100, value);
-    char *point = text + strspn(text, "+-0123456789inf");
-    size_t wide = strcspn(point, "0123456789e");         /* 0 when there is no point. */
-    if (wide) *point = '.', memmove(point + 1, point + wide, strlen(point + wide) + 1);
+    dc__set_point(text);
     size_t length = strlen(text), kept = length < size ? length : size - 1;
     if (size) memcpy(out, text, kept), out[kept] = 0;
     return length;
@@ -3417,7 +3400,6 @@ DC_API dc_context *dc_new_checked(uint64_t seed, const dc_options *options, size
 
 DC_API void dc_free(dc_context *ctx) {
     if (!ctx) return;
-    while (ctx->files) dc__close(ctx, ctx->files);
     while (ctx->buffers) dc__buffer_free(ctx->buffers->bytes);
     dc__free_arena(&ctx->step);
     dc__free_arena(&ctx->permanent);
@@ -3678,45 +3660,23 @@ DC_API dc_tensor *dc_named(dc_tensor *x, const char *name) {
  * 2.2). An element is the shortest decimal that reads back as itself, cut to 8 decimals; all share
  * one format. So the array is walked three times: to find the range of the elements shown, their
  * widths, and to print. */
-typedef struct dc__digits { char digit[32]; int count, exponent; } dc__digits;   /* d.dd 10^e */
 
-/* |x| to so many significant digits, picked out of what printf wrote, without its point. */
-static dc__digits dc__round_digits(dc_real x, int count) {
-    char text[64];
-    dc__digits d = { .count = count };
-    snprintf(text, sizeof text, "%.*e", count - 1, fabs((double)x));
-    const char *end = strchr(text, 'e');
-    *d.digit = *text;
-    memcpy(d.digit + 1, end - (count - 1), (size_t)count - 1);
-    d.exponent = (int)strtol(end + 1, NULL, 10);
-    return d;
-}
+enum { DC__WIDEST = 64 };              /* An element as text. */
 
-/* The fewest digits that read back as |x|. The floats above a power of two lie twice as far apart
- * as those below it, so there the decimal above x may do where the nearest one, below, does not. */
-static dc__digits dc__shortest_digits(dc_real x) {
-    for (int count = 1; ; count++)
+/* x as "%f" or "%e" writes it, with the fewest decimals, within bounds, that read back as x; returns
+ * how many. The floats above a power of two lie twice as far apart as those below it, so there the
+ * decimal above x may do where the nearest one, below, does not. */
+static int dc__shortest(char kind, dc_real x, int least, int most, char *out) {
+    for (int decimals = least; ; decimals++)
         for (int up = 0; up < 2; up++) {
-            char text[64];
-            dc__digits d = dc__round_digits(x, count);
-            if (up && d.digit[count - 1]++ == '9') continue;
-            snprintf(text, sizeof text, "%se%d", d.digit, d.exponent - count + 1);
+            snprintf(out, DC__WIDEST, kind == 'f' ? "%#.*f" : "%#.*e", decimals, (double)x);
+            char *last = out + strcspn(out, "e") - 1;
+            while (*last < '0' || *last > '9') last--;
+            if (up && (*last)++ == '9') continue;
             bool single = sizeof x == sizeof(float);
-            double value = single ? (double)strtof(text, NULL) : strtod(text, NULL);
-            if (value == fabs((double)x)) return d;
+            double value = single ? (double)strtof(out, NULL) : strtod(out, NULL);
+            if (value == (double)x || decimals == most) return decimals;
         }
-}
-
-/* Writes -0.00123 or 12., or -1.23e-03 with an exponent of so many digits. */
-static void dc__write_digits(const dc__digits *d, bool negative, int exponent_digits, char *out) {
-    int point = exponent_digits ? 0 : d->exponent;       /* It follows this digit. */
-    if (negative) *out++ = '-';
-    for (int i = point < 0 ? point : 0; i < d->count || i <= point; i++) {
-        *out++ = i >= 0 && i < d->count ? d->digit[i] : '0';
-        if (i == point) *out++ = '.';
-    }
-    *out = 0;
-    if (exponent_digits) snprintf(out, 16, "e%+0*d", exponent_digits + 1, d->exponent);
 }
 
 static const char *dc__special(dc_real x) { return isnan(x) ? "nan" : x < 0 ? "-inf" : "inf"; }
@@ -3724,12 +3684,13 @@ static const char *dc__special(dc_real x) { return isnan(x) ? "nan" : x < 0 ? "-
 /* A single number: as many digits as it takes; 1.0 for 1, but 1e-05 without a point. */
 static void dc__write_scalar(dc_real x, char *out) {
     double size = fabs((double)x);
+    int decimals = dc__shortest('e', x, 0, 17, out);
+    char *exponent = strchr(out, 'e');
+    int places = decimals - (int)strtol(exponent + 1, NULL, 10);
     bool plain = size <= 0 || (size >= 1e-4 && size < 1e16);
-    dc__digits d = dc__shortest_digits(x);
-    dc__write_digits(&d, signbit(x), plain ? 0 : 2, out);
-    char *point = strchr(out, '.');
-    if (plain && !point[1]) strcat(out, "0");
-    if (!plain && d.count == 1) memmove(point, point + 1, strlen(point));
+    if (plain) snprintf(out, DC__WIDEST, "%.*f", places > 1 ? places : 1, strtod(out, NULL));
+    dc__set_point(out);
+    if (!plain && decimals == 0) memmove(out + strcspn(out, "."), exponent, strlen(exponent) + 1);
 }
 
 enum { DC__LINE = 75, DC__SUMMARY_ABOVE = 1000, DC__EDGE = 3 };   /* As NumPy's printoptions. */
@@ -3747,20 +3708,18 @@ typedef struct dc__printer {
 static void dc__widen(int *width, int needed) { *width = needed > *width ? needed : *width; }
 static int dc__width(const dc__printer *p) { return p->left + 1 + p->decimals + p->exponent; }
 
-/* Decimals are cut to 8. Before an exponent they are filled up, as are digits before the point, but
- * not with zeros. Returns the length. */
+/* Decimals are cut to 8, and before an exponent filled up, but not with zeros. Returns the length. */
 static int dc__write_element(const dc__printer *p, dc_real x, char *out) {
     if (!isfinite(x)) return sprintf(out, "%s", dc__special(x));
-    dc__digits d = dc__shortest_digits(x);
-    int most = 9 + (p->exponent ? 0 : d.exponent);
-    if (d.count > most) {
-        d = dc__round_digits(x, most);
-        while (d.count > 1 && d.digit[d.count - 1] == '0') d.count--;
-    }
-    int least = 1 + (p->exponent ? p->decimals : d.exponent);
-    if (d.count < least) d = dc__round_digits(x, least);
-    dc__write_digits(&d, signbit(x), p->exponent ? p->exponent - 2 : 0, out);
-    return (int)strlen(out);
+    int least = p->exponent ? p->decimals : 0;
+    int decimals = dc__shortest(p->exponent ? 'e' : 'f', x, least, 8, out);
+    dc__set_point(out);
+    char *end = out + strcspn(out, "e");
+    int exponent = *end ? (int)strtol(end + 1, NULL, 10) : 0;
+    while (decimals-- > least && end[-1] == '0') end--;
+    *end = 0;
+    if (p->exponent) end += snprintf(end, 16, "e%+0*d", p->exponent - 1, exponent);
+    return (int)(end - out);
 }
 
 static void dc__find_range(dc__printer *p, dc_real x) {
@@ -3771,7 +3730,7 @@ static void dc__find_range(dc__printer *p, dc_real x) {
 }
 
 static void dc__find_widths(dc__printer *p, dc_real x) {
-    char text[64];
+    char text[DC__WIDEST];
     int length = dc__write_element(p, x, text), point = (int)strcspn(text, ".");
     int end = (int)strcspn(text, "e");
     dc__widen(point < length ? &p->left : &p->special, point);
@@ -3780,7 +3739,7 @@ static void dc__find_widths(dc__printer *p, dc_real x) {
 }
 
 static void dc__print_element(dc__printer *p, dc_real x) {
-    char text[64];
+    char text[DC__WIDEST];
     int length = dc__write_element(p, x, text), point = (int)strcspn(text, ".");
     int left = point < length ? p->left : dc__width(p);  /* nan has no point, and stands right. */
     dc__text_add(&p->text, "%*.*s%-*s", left, point, text, dc__width(p) - left, text + point);
@@ -3826,7 +3785,7 @@ static void dc__print_axis(dc__printer *p, int axis, int64_t at,
 static dc__text dc__tensor_text(const char *function, const dc_tensor *x) {
     dc__check(function, 1, x);
     dc__printer p = { .x = x, .text.ctx = x->ctx, .smallest = (double)INFINITY };
-    char number[64];
+    char number[DC__WIDEST];
     if (x->size == 0) dc__text_add(&p.text, "[]");
     else if (x->shape.rank == 0) {
         if (isfinite(*x->data)) dc__write_scalar(*x->data, number);
@@ -7216,7 +7175,7 @@ static uint32_t dc__big32(const uint8_t *b) {
 }
 
 /* --- gzip (RFC 1952) --- */
-#if defined(DC__HAS_STB_IMAGE) && !defined(STBI_NO_ZLIB)
+#if defined(STBI_INCLUDE_STB_IMAGE_H) && !defined(STBI_NO_ZLIB)
 
 static uint32_t dc__little32(const uint8_t *b) { return __builtin_bswap32(dc__big32(b)); }
 
@@ -9642,7 +9601,7 @@ DC_API void dc_print_image(const dc_tensor *image) {
 
 typedef struct dc__png { dc_context *ctx; const char *path; bool written; } dc__png;
 
-#ifdef DC__HAS_STB_IMAGE_WRITE
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
 static void dc__receive_png(void *user, void *bytes, int size) {
     dc__png *png = user;
     png->written = dc__write_file(png->ctx, png->path, bytes, (size_t)size);
@@ -9670,7 +9629,7 @@ static bool dc__write_tiles(dc_tensor *x, dc_shape s, int64_t across, const char
             *to++ = (uint8_t)(255 * dc__unit(*from++) + 0.5);
     }
     dc__png png = { .ctx = x->ctx, .path = path };
-#ifdef DC__HAS_STB_IMAGE_WRITE
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
     dc__error(x->ctx, "%s: out of memory writing a PNG", path);   /* Unless it comes to receive. */
     stbi_write_png_to_func(dc__receive_png, &png, (int)all_wide, (int)all_high, (int)channels,
                            bytes, (int)(all_wide * channels));
