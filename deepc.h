@@ -733,15 +733,13 @@ typedef struct dc_callback {
     bool      (*on_batch_end)(dc_model *model, int epoch, int64_t batch, double loss, void *user);
     bool      (*on_epoch_end)(dc_model *model, int epoch, const dc_history *history, void *user);
     int patience; double min_delta;  /* Early stopping. */
-    const char *path;                /* Checkpoint, CSV log. */
+    const char *path;                /* Checkpoint. */
 } dc_callback;
 
 /* Early stopping: when the validation loss (else the loss) has not fallen by more than min_delta
- * for `patience` epochs in a row; restores the best weights. The log has a line an
- * epoch, of what there is. */
+ * for `patience` epochs in a row; restores the best weights. */
 DC_API dc_callback dc_early_stopping(int patience, double min_delta);
 DC_API dc_callback dc_checkpoint(const char *path);  /* Saves it whenever that loss is lowest. */
-DC_API dc_callback dc_csv_log(const char *path); /* epoch,rate,loss,accuracy,METRICS,val_loss,... */
 
 typedef struct dc_fit_options {
     int            epochs;            /* 0: 1. */
@@ -3663,9 +3661,9 @@ DC_API dc_tensor *dc_named(dc_tensor *x, const char *name) {
 
 enum { DC__WIDEST = 64 };              /* An element as text. */
 
-/* x as "%f" or "%e" writes it, with the fewest decimals, within bounds, that read back as x; returns
- * how many. The floats above a power of two lie twice as far apart as those below it, so there the
- * decimal above x may do where the nearest one, below, does not. */
+/* x as "%f" or "%e" writes it, with the fewest decimals, within bounds, that read back as x;
+ * returns how many. The floats above a power of two lie twice as far apart as those below it, so
+ * there the decimal above x may do where the nearest one, below, does not. */
 static int dc__shortest(char kind, dc_real x, int least, int most, char *out) {
     for (int decimals = least; ; decimals++)
         for (int up = 0; up < 2; up++) {
@@ -3708,7 +3706,7 @@ typedef struct dc__printer {
 static void dc__widen(int *width, int needed) { *width = needed > *width ? needed : *width; }
 static int dc__width(const dc__printer *p) { return p->left + 1 + p->decimals + p->exponent; }
 
-/* Decimals are cut to 8, and before an exponent filled up, but not with zeros. Returns the length. */
+/* Decimals are cut to 8, and filled up before an exponent, not with zeros. Returns the length. */
 static int dc__write_element(const dc__printer *p, dc_real x, char *out) {
     if (!isfinite(x)) return sprintf(out, "%s", dc__special(x));
     int least = p->exponent ? p->decimals : 0;
@@ -7931,24 +7929,15 @@ static void dc__note_epoch(dc__fit *f) {
     if (judged < best || best != best) h->best_epoch = e;
 }
 
-/* How the numbers of an epoch are written: as the head or a line of a table, or for people. */
-typedef enum dc__style { DC__NAMES, DC__VALUES, DC__BOTH } dc__style;
+static void dc__show(const char *part, const char *name, double value) {
+    bool small = value > -1e-3 && value < 1e-3 && value != 0;
+    fprintf(stderr, " - %s%s: %s", part, name, small ? DC__NUMBER(value, 5) : DC__FIXED(value, 4));
+}
 
-static void dc__write_numbers(const dc__fit *f, FILE *out, dc__style style, bool validated) {
-    for (int v = 0; v <= validated; v++) {
-        const dc_report *r = v ? &f->validated : &f->trained;
-        const char *part = v ? "val_" : "";
-        for (int i = -2; i < r->metrics; i++) {
-            if (i == -1 && !f->tally.is_classifier) continue;
-            const char *name = i == -2 ? "loss" : i == -1 ? "accuracy" : r->name[i];
-            double value = i == -2 ? r->loss : i == -1 ? r->accuracy : r->value[i];
-            bool small = value > -1e-3 && value < 1e-3 && value != 0;
-            if (style == DC__NAMES) fprintf(out, ",%s%s", part, name);
-            else if (style == DC__VALUES) fprintf(out, ",%s", DC__NUMBER(value, 9));
-            else fprintf(out, " - %s%s: %s", part, name,
-                         small ? DC__NUMBER(value, 5) : DC__FIXED(value, 4));
-        }
-    }
+static void dc__show_report(const dc__fit *f, const dc_report *r, const char *part) {
+    dc__show(part, "loss", r->loss);
+    if (f->tally.is_classifier) dc__show(part, "accuracy", r->accuracy);
+    for (int i = 0; i < r->metrics; i++) dc__show(part, r->name[i], r->value[i]);
 }
 
 __attribute__((format(printf, 2, 3)))
@@ -7986,32 +7975,13 @@ static bool dc__stop_early(dc_model *m, int epoch, const dc_history *history, vo
 }
 
 /* Training goes on without a file that cannot be written, and does not try again. */
-static bool dc__lose_file(dc__fit *f) {
-    dc__complain(f, "dc_fit: %.200s: %.256s", f->running->name, dc_error(f->ctx));
-    f->running->on_epoch_end = NULL;
-    return true;
-}
-
 static bool dc__save_best(dc_model *m, int epoch, const dc_history *history, void *user) {
     dc__fit *f = user;
     bool is_best = history->best_epoch == epoch && dc__judged(f, history)[epoch] < (double)INFINITY;
-    return !is_best || dc_save(m, f->running->path) || dc__lose_file(f);
-}
-
-/* The file is opened for each line, so that the log is complete whenever the program ends. */
-static bool dc__log_epoch(dc_model *m, int epoch, const dc_history *history, void *user) {
-    dc__fit *f = user;
-    dc__file *file = dc__open(m->ctx, f->running->path, epoch ? "ab" : "wb");
-    if (!file) return dc__lose_file(f);
-    if (epoch == 0) {
-        fprintf(file->stream, "epoch,rate");
-        dc__write_numbers(f, file->stream, DC__NAMES, f->validation);
-        fprintf(file->stream, "\n");
-    }
-    fprintf(file->stream, "%d,%s", epoch + 1, DC__NUMBER(history->rate[epoch], 9));
-    dc__write_numbers(f, file->stream, DC__VALUES, f->validation);
-    fprintf(file->stream, "\n");
-    return dc__close(m->ctx, file) || dc__lose_file(f);
+    if (!is_best || dc_save(m, f->running->path)) return true;
+    dc__complain(f, "dc_fit: %.200s: %.256s", f->running->name, dc_error(f->ctx));
+    f->running->on_epoch_end = NULL;
+    return true;
 }
 
 DC_API dc_callback dc_early_stopping(int patience, double min_delta) {
@@ -8023,10 +7993,6 @@ DC_API dc_callback dc_checkpoint(const char *path) {
     return (dc_callback){ .name = "checkpoint", .on_epoch_end = dc__save_best, .path = path };
 }
 
-DC_API dc_callback dc_csv_log(const char *path) {
-    return (dc_callback){ .name = "csv log", .on_epoch_end = dc__log_epoch, .path = path };
-}
-
 static void dc__copy_callbacks(dc__fit *f) {
     size_t n = (size_t)f->options.callback_count;
     f->callback = dc_alloc(f->ctx, n * sizeof *f->callback);
@@ -8034,7 +8000,7 @@ static void dc__copy_callbacks(dc__fit *f) {
         dc_callback *c = &f->callback[i];
         *c = f->options.callbacks[i];
         bool stops = c->on_epoch_end == dc__stop_early, saves = c->on_epoch_end == dc__save_best;
-        if (stops || saves || c->on_epoch_end == dc__log_epoch) c->user = f;
+        if (stops || saves) c->user = f;
         if (stops && !f->best_weights) {
             int64_t size = dc__copy_weights(f->model, NULL, false);
             f->best_weights = dc__temporary(f->ctx, (size_t)size * sizeof(dc_real));
@@ -8052,11 +8018,8 @@ static double dc__seconds(void) {
 
 /* "9s" */
 static dc__words dc__time_words(double seconds) {
-    dc__words w;
-    double scale = seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
-    const char *unit = seconds < 1e-3 ? "us" : seconds < 1 ? "ms" : "s";
-    snprintf(w.text, sizeof w.text, "%.0f%s", scale * seconds, unit);
-    return w;
+    if (seconds < 1e-3) return dc__say("%.0fus", 1e6 * seconds);
+    return seconds < 1 ? dc__say("%.0fms", 1e3 * seconds) : dc__say("%.0fs", seconds);
 }
 
 /* On a terminal Keras's bar, drawn over the last one; elsewhere one line when the epoch is done. */
@@ -8073,7 +8036,8 @@ static void dc__draw(dc__fit *f, int64_t step, bool done) {
     if (!done) fprintf(stderr, " - ETA: %s", dc__time_words(left).text);
     else fprintf(stderr, " - %s %s/step", dc__time_words(spent).text, dc__time_words(each).text);
     if (!done) f->trained = dc__report_of(&f->tally, false);
-    dc__write_numbers(f, stderr, DC__BOTH, done && f->validation);
+    dc__show_report(f, &f->trained, "");
+    if (done && f->validation) dc__show_report(f, &f->validated, "val_");
     fprintf(stderr, "%s%s", f->on_terminal ? "\033[K" : "", done ? "\n" : "");   /* K: clear. */
 }
 
@@ -9162,9 +9126,7 @@ static dc__words dc__color(int index, double strength) {
     int color = palette[index % DC__COLORS], mixed = 0;
     for (int shift = 16; shift >= 0; shift -= 8)
         mixed = mixed << 8 | (int)(255 + strength * ((color >> shift & 255) - 255) + 0.5);
-    dc__words w;
-    snprintf(w.text, sizeof w.text, "#%06x", (unsigned)mixed);
-    return w;
+    return dc__say("#%06x", (unsigned)mixed);
 }
 
 /* x in [0, 1]; NaN is 0. */
