@@ -1548,21 +1548,12 @@ static void dc__set_point(char *text) {
     if (wide) *point = '.', memmove(point + 1, point + wide, strlen(point + wide) + 1);
 }
 
-/* value as "%.{digits}g" writes it, or as "%.{digits}f" for kind 'f', but with a '.'. Any NaN is
- * "nan". Returns what snprintf returns. */
-static size_t dc__write_number(char kind, double value, int digits, char *out, size_t size) {
-    char text[512];                    /* 309 digits, the point, 100 decimals. */
-    if (value != value) return (size_t)snprintf(out, size, "nan");
-    snprintf(text, sizeof text, kind == 'f' ? "%.*f" : "%.*g", digits < 100 ? digits : 100, value);
-    dc__set_point(text);
-    size_t length = strlen(text), kept = length < size ? length : size - 1;
-    if (size) memcpy(out, text, kept), out[kept] = 0;
-    return length;
-}
-
+/* value as "%.{digits}g" writes it, or as "%.{digits}f" for kind 'f', but with a '.'; any NaN is
+ * "nan". */
 static dc__words dc__number_words(char kind, double value, int digits) {
-    dc__words w;
-    dc__write_number(kind, value, digits, w.text, sizeof w.text);
+    if (value != value) return dc__say("nan");
+    dc__words w = dc__say(kind == 'f' ? "%.*f" : "%.*g", digits < 100 ? digits : 100, value);
+    dc__set_point(w.text);
     return w;
 }
 
@@ -1570,7 +1561,6 @@ static dc__words dc__number_words(char kind, double value, int digits) {
  * back any float, 17 any double. */
 #define DC__NUMBER(value, digits)  dc__number_words('g', value, digits).text
 #define DC__FIXED(value, decimals) dc__number_words('f', value, decimals).text
-#define dc__number_text(value, digits, out, size) dc__write_number('g', value, digits, out, size)
 
 /* Is [start, stop) this lower-case word, in any case? */
 static bool dc__is_word(const char *start, const char *stop, const char *word) {
