@@ -3667,8 +3667,6 @@ static int dc__shortest(char kind, dc_real x, int least, int most, char *out) {
         }
 }
 
-static const char *dc__special(dc_real x) { return isnan(x) ? "nan" : x < 0 ? "-inf" : "inf"; }
-
 /* A single number: as many digits as it takes; 1.0 for 1, but 1e-05 without a point. */
 static void dc__write_scalar(dc_real x, char *out) {
     double size = fabs((double)x);
@@ -3698,7 +3696,7 @@ static int dc__width(const dc__printer *p) { return p->left + 1 + p->decimals + 
 
 /* Decimals are cut to 8, and filled up before an exponent, not with zeros. Returns the length. */
 static int dc__write_element(const dc__printer *p, dc_real x, char *out) {
-    if (!isfinite(x)) return sprintf(out, "%s", dc__special(x));
+    if (!isfinite(x)) return sprintf(out, "%s", DC__NUMBER((double)x, 9));
     int least = p->exponent ? p->decimals : 0;
     int decimals = dc__shortest(p->exponent ? 'e' : 'f', x, least, 8, out);
     dc__set_point(out);
@@ -3777,7 +3775,8 @@ static dc__text dc__tensor_text(const char *function, const dc_tensor *x) {
     if (x->size == 0) dc__text_add(&p.text, "[]");
     else if (x->shape.rank == 0) {
         if (isfinite(*x->data)) dc__write_scalar(*x->data, number);
-        dc__text_add(&p.text, "%s", isfinite(*x->data) ? number : dc__special(*x->data));
+        else dc__write_element(&p, *x->data, number);
+        dc__text_add(&p.text, "%s", number);
     } else {
         dc__print_axis(&p, 0, 0, dc__find_range);
         if (p.largest >= 1e8 || p.smallest < (double)(dc_real)1e-4 ||
