@@ -701,15 +701,13 @@ typedef struct dc_callback {
     bool      (*on_batch_end)(dc_model *model, int epoch, int64_t batch, double loss, void *user);
     bool      (*on_epoch_end)(dc_model *model, int epoch, const dc_history *history, void *user);
     int patience; double min_delta;  /* Early stopping. */
-    const char *path;                /* Checkpoint, CSV log. */
+    const char *path;                /* Checkpoint. */
 } dc_callback;
 
 /* Early stopping: when the validation loss (else the loss) has not fallen by more than min_delta
- * for `patience` epochs in a row; restores the best weights. The log has a line an
- * epoch, of what there is. */
+ * for `patience` epochs in a row; restores the best weights. */
 DC_API dc_callback dc_early_stopping(int patience, double min_delta);
 DC_API dc_callback dc_checkpoint(const char *path);  /* Saves it whenever that loss is lowest. */
-DC_API dc_callback dc_csv_log(const char *path); /* epoch,rate,loss,accuracy,METRICS,val_loss,... */
 
 typedef struct dc_fit_options {
     int            epochs;            /* 0: 1. */
@@ -875,7 +873,7 @@ typedef struct dc_plot {
 DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot);  /* Any plot. */
 DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history);
 DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path);
-DC_API void dc_print_history(const dc_history *history);  /* In the terminal. */
+DC_API void dc_print_history(const dc_history *history);  /* In the terminal, a line a curve. */
 DC_API void dc_print_image(const dc_tensor *image);       /* In the terminal, light on dark. */
 DC_API bool dc_write_png(dc_tensor *image, const char *path);
 DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path);
@@ -1112,7 +1110,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #endif
 #ifdef DC__OWN_API
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #undef DC__CALL                                  /* See @calls. */
 #undef DC__SPEC
@@ -1164,7 +1161,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 
 typedef struct dc__block  dc__block;       /* @impl-memory */
 typedef struct dc__buffer dc__buffer;
-typedef struct dc__file   dc__file;
+typedef struct dc__buffer dc__file;
 
 typedef struct dc__arena {
     dc__block *first, *current;
@@ -1179,7 +1176,6 @@ struct dc_context {
 
     dc__arena        permanent, step;      /* The two lifetimes. */
     dc__buffer      *buffers;       /* Open buffers and files, released by dc_free at the latest. */
-    dc__file        *files;
     int              depth;                /* How many dc_begin are open. */
     dc_tensor       *last;                 /* The newest tensor; they are chained by made_before. */
     dc_tensor       *free_first, *free_last;   /* Headers of tensors that are gone, oldest first. */
@@ -1351,10 +1347,11 @@ static const char *dc__permanent_text(dc_context *ctx, const char *text) {
 
 /* A buffer is for what comes and goes inside one call, the bytes of a file for instance. It is
  * chained to the context, so that it is released by dc_free even when an error handler leaves by
- * longjmp. */
+ * longjmp. An open file is one too: its bytes are the path. */
 struct dc__buffer {
     dc__buffer *next, **link;
     size_t      size;
+    FILE       *stream;                    /* Or NULL. */
     max_align_t bytes[];
 };
 
@@ -1375,6 +1372,7 @@ static void *dc__buffer_new(dc_context *ctx, size_t size) {
 static void dc__buffer_free(void *bytes) {
     if (!bytes) return;
     dc__buffer *b = dc__buffer_of(bytes);
+    if (b->stream) fclose(b->stream);
     *b->link = b->next;
     if (b->next) b->next->link = b->link;
     DC_FREE(b);
@@ -1390,27 +1388,15 @@ static void *dc__buffer_resize(dc_context *ctx, void *bytes, size_t size) {
     return fresh;
 }
 
-/* An open file, chained likewise. */
-struct dc__file {
-    dc__file   *next, **link;
-    FILE       *stream;
-    char        path[];
-};
-
 static dc__file *dc__open(dc_context *ctx, const char *path, const char *mode) {
-    size_t length = strlen(path) + 1;
-    dc__file *f = DC_MALLOC(sizeof *f + length);
-    if (!f) return dc__error(ctx, "out of memory opening %s", path), (dc__file *)NULL;
-    *f = (dc__file){ .next = ctx->files, .link = &ctx->files, .stream = fopen(path, mode) };
-    memcpy(f->path, path, length);
-    if (!f->stream) {
-        dc__error(ctx, "%s: %s", path, strerror(errno));
-        DC_FREE(f);
-        return NULL;
-    }
-    if (f->next) f->next->link = &f->next;
-    ctx->files = f;
-    return f;
+    char *name = dc__buffer_new(ctx, strlen(path) + 1);
+    if (!name) return NULL;
+    dc__file *f = dc__buffer_of(strcpy(name, path));
+    f->stream = fopen(path, mode);
+    if (f->stream) return f;
+    dc__error(ctx, "%s: %s", path, strerror(errno));
+    dc__buffer_free(name);
+    return NULL;
 }
 
 /* Closes; false (and dc_error) when something had not been written. */
@@ -1419,16 +1405,15 @@ static bool dc__close(dc_context *ctx, dc__file *f) {
     if (!failed) errno = 0;
     if (fclose(f->stream)) failed = true;
     const char *why = errno ? strerror(errno) : "cannot be read or written";
-    if (failed) dc__error(ctx, "%s: %s", f->path, why);
-    *f->link = f->next;
-    if (f->next) f->next->link = f->link;
-    DC_FREE(f);
+    if (failed) dc__error(ctx, "%s: %s", (char *)f->bytes, why);
+    f->stream = NULL;
+    dc__buffer_free(f->bytes);
     return !failed;
 }
 
 /* A whole file as a buffer with a zero byte behind it. NULL (and dc_error): it cannot be read. */
 static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
-    dc__file *f = dc__open(ctx, path, "rb");
+    dc__buffer *f = dc__open(ctx, path, "rb");
     if (!f) return NULL;
     size_t room = 1 << 16, used = 0, got;
     char *bytes = dc__buffer_new(ctx, room);
@@ -1464,36 +1449,28 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
-#if !defined(STBI_INCLUDE_STB_IMAGE_H) && !defined(STB_IMAGE_IMPLEMENTATION)
+#ifndef STBI_INCLUDE_STB_IMAGE_H
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
-#endif
 #define stbi__unpremultiply_on_load_thread stbi_set_unpremultiply_on_load_thread /* 2.27 slips. */
-#if defined(STBI_INCLUDE_STB_IMAGE_H)
-#define DC__HAS_STB_IMAGE 1
-#elif __has_include("stb_image.h")
-#define DC__HAS_STB_IMAGE 1
+#if __has_include("stb_image.h")
 #include "stb_image.h"
 #elif __has_include(<stb/stb_image.h>)
-#define DC__HAS_STB_IMAGE 1
 #include <stb/stb_image.h>
 #endif
 #undef STB_IMAGE_IMPLEMENTATION
 #undef stbi__unpremultiply_on_load_thread
-#if !defined(INCLUDE_STB_IMAGE_WRITE_H) && !defined(STB_IMAGE_WRITE_IMPLEMENTATION)
+#endif
+#ifndef INCLUDE_STB_IMAGE_WRITE_H
 #define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_WRITE_IMPLEMENTATION
-#endif
-#if defined(INCLUDE_STB_IMAGE_WRITE_H)
-#define DC__HAS_STB_IMAGE_WRITE 1
-#elif __has_include("stb_image_write.h")
-#define DC__HAS_STB_IMAGE_WRITE 1
+#if __has_include("stb_image_write.h")
 #include "stb_image_write.h"
 #elif __has_include(<stb/stb_image_write.h>)
-#define DC__HAS_STB_IMAGE_WRITE 1
 #include <stb/stb_image_write.h>
 #endif
 #undef STB_IMAGE_WRITE_IMPLEMENTATION
+#endif
 #pragma GCC diagnostic pop
 #endif
 
@@ -1513,24 +1490,19 @@ int (fsync)(int descriptor);
 #define DC__ON_TERMINAL false
 #endif
 
-/* value as "%.{digits}g" writes it, or as "%.{digits}f" for kind 'f', but with a '.' for the
- * locale's decimal point, which may be several bytes. Any NaN is "nan". Returns what snprintf
- * returns. */
-static size_t dc__write_number(char kind, double value, int digits, char *out, size_t size) {
-    char text[512];                    /* 309 digits, the point, 100 decimals. */
-    if (value != value) return (size_t)snprintf(out, size, "nan");
-    snprintf(text, sizeof text, kind == 'f' ? "%.*f" : "%.*g", digits < 100 ? digits : 100, value);
+/* Puts a '.' where printf wrote the locale's decimal point, which may be several bytes. */
+static void dc__set_point(char *text) {
     char *point = text + strspn(text, "+-0123456789inf");
     size_t wide = strcspn(point, "0123456789e");         /* 0 when there is no point. */
     if (wide) *point = '.', memmove(point + 1, point + wide, strlen(point + wide) + 1);
-    size_t length = strlen(text), kept = length < size ? length : size - 1;
-    if (size) memcpy(out, text, kept), out[kept] = 0;
-    return length;
 }
 
+/* value as "%.{digits}g" writes it, or as "%.{digits}f" for kind 'f', but with a '.'; any NaN is
+ * "nan". */
 static dc__words dc__number_words(char kind, double value, int digits) {
-    dc__words w;
-    dc__write_number(kind, value, digits, w.text, sizeof w.text);
+    if (value != value) return dc__say("nan");
+    dc__words w = dc__say(kind == 'f' ? "%.*f" : "%.*g", digits < 100 ? digits : 100, value);
+    dc__set_point(w.text);
     return w;
 }
 
@@ -1538,7 +1510,6 @@ static dc__words dc__number_words(char kind, double value, int digits) {
  * back any float, 17 any double. */
 #define DC__NUMBER(value, digits)  dc__number_words('g', value, digits).text
 #define DC__FIXED(value, decimals) dc__number_words('f', value, decimals).text
-#define dc__number_text(value, digits, out, size) dc__write_number('g', value, digits, out, size)
 
 /* Is [start, stop) this lower-case word, in any case? */
 static bool dc__is_word(const char *start, const char *stop, const char *word) {
@@ -3295,7 +3266,6 @@ DC_API dc_context *dc_new_checked(uint64_t seed, const dc_options *options, size
 
 DC_API void dc_free(dc_context *ctx) {
     if (!ctx) return;
-    while (ctx->files) dc__close(ctx, ctx->files);
     while (ctx->buffers) dc__buffer_free(ctx->buffers->bytes);
     dc__free_arena(&ctx->step);
     dc__free_arena(&ctx->permanent);
@@ -3556,58 +3526,35 @@ DC_API dc_tensor *dc_named(dc_tensor *x, const char *name) {
  * 2.2). An element is the shortest decimal that reads back as itself, cut to 8 decimals; all share
  * one format. So the array is walked three times: to find the range of the elements shown, their
  * widths, and to print. */
-typedef struct dc__digits { char digit[32]; int count, exponent; } dc__digits;   /* d.dd 10^e */
 
-/* |x| to so many significant digits, picked out of what printf wrote, without its point. */
-static dc__digits dc__round_digits(dc_real x, int count) {
-    char text[64];
-    dc__digits d = { .count = count };
-    snprintf(text, sizeof text, "%.*e", count - 1, fabs((double)x));
-    const char *end = strchr(text, 'e');
-    *d.digit = *text;
-    memcpy(d.digit + 1, end - (count - 1), (size_t)count - 1);
-    d.exponent = (int)strtol(end + 1, NULL, 10);
-    return d;
-}
+enum { DC__WIDEST = 64 };              /* An element as text. */
 
-/* The fewest digits that read back as |x|. The floats above a power of two lie twice as far apart
- * as those below it, so there the decimal above x may do where the nearest one, below, does not. */
-static dc__digits dc__shortest_digits(dc_real x) {
-    for (int count = 1; ; count++)
+/* x as "%f" or "%e" writes it, with the fewest decimals, within bounds, that read back as x;
+ * returns how many. The floats above a power of two lie twice as far apart as those below it, so
+ * there the decimal above x may do where the nearest one, below, does not. */
+static int dc__shortest(char kind, dc_real x, int least, int most, char *out) {
+    for (int decimals = least; ; decimals++)
         for (int up = 0; up < 2; up++) {
-            char text[64];
-            dc__digits d = dc__round_digits(x, count);
-            if (up && d.digit[count - 1]++ == '9') continue;
-            snprintf(text, sizeof text, "%se%d", d.digit, d.exponent - count + 1);
+            snprintf(out, DC__WIDEST, kind == 'f' ? "%#.*f" : "%#.*e", decimals, (double)x);
+            char *last = out + strcspn(out, "e") - 1;
+            while (*last < '0' || *last > '9') last--;
+            if (up && (*last)++ == '9') continue;
             bool single = sizeof x == sizeof(float);
-            double value = single ? (double)strtof(text, NULL) : strtod(text, NULL);
-            if (value == fabs((double)x)) return d;
+            double value = single ? (double)strtof(out, NULL) : strtod(out, NULL);
+            if (value == (double)x || decimals == most) return decimals;
         }
 }
-
-/* Writes -0.00123 or 12., or -1.23e-03 with an exponent of so many digits. */
-static void dc__write_digits(const dc__digits *d, bool negative, int exponent_digits, char *out) {
-    int point = exponent_digits ? 0 : d->exponent;       /* It follows this digit. */
-    if (negative) *out++ = '-';
-    for (int i = point < 0 ? point : 0; i < d->count || i <= point; i++) {
-        *out++ = i >= 0 && i < d->count ? d->digit[i] : '0';
-        if (i == point) *out++ = '.';
-    }
-    *out = 0;
-    if (exponent_digits) snprintf(out, 16, "e%+0*d", exponent_digits + 1, d->exponent);
-}
-
-static const char *dc__special(dc_real x) { return isnan(x) ? "nan" : x < 0 ? "-inf" : "inf"; }
 
 /* A single number: as many digits as it takes; 1.0 for 1, but 1e-05 without a point. */
 static void dc__write_scalar(dc_real x, char *out) {
     double size = fabs((double)x);
+    int decimals = dc__shortest('e', x, 0, 17, out);
+    char *exponent = strchr(out, 'e');
+    int places = decimals - (int)strtol(exponent + 1, NULL, 10);
     bool plain = size <= 0 || (size >= 1e-4 && size < 1e16);
-    dc__digits d = dc__shortest_digits(x);
-    dc__write_digits(&d, signbit(x), plain ? 0 : 2, out);
-    char *point = strchr(out, '.');
-    if (plain && !point[1]) strcat(out, "0");
-    if (!plain && d.count == 1) memmove(point, point + 1, strlen(point));
+    if (plain) snprintf(out, DC__WIDEST, "%.*f", places > 1 ? places : 1, strtod(out, NULL));
+    dc__set_point(out);
+    if (!plain && decimals == 0) memmove(out + strcspn(out, "."), exponent, strlen(exponent) + 1);
 }
 
 enum { DC__LINE = 75, DC__SUMMARY_ABOVE = 1000, DC__EDGE = 3 };   /* As NumPy's printoptions. */
@@ -3625,20 +3572,18 @@ typedef struct dc__printer {
 static void dc__widen(int *width, int needed) { *width = needed > *width ? needed : *width; }
 static int dc__width(const dc__printer *p) { return p->left + 1 + p->decimals + p->exponent; }
 
-/* Decimals are cut to 8. Before an exponent they are filled up, as are digits before the point, but
- * not with zeros. Returns the length. */
+/* Decimals are cut to 8, and filled up before an exponent, not with zeros. Returns the length. */
 static int dc__write_element(const dc__printer *p, dc_real x, char *out) {
-    if (!isfinite(x)) return sprintf(out, "%s", dc__special(x));
-    dc__digits d = dc__shortest_digits(x);
-    int most = 9 + (p->exponent ? 0 : d.exponent);
-    if (d.count > most) {
-        d = dc__round_digits(x, most);
-        while (d.count > 1 && d.digit[d.count - 1] == '0') d.count--;
-    }
-    int least = 1 + (p->exponent ? p->decimals : d.exponent);
-    if (d.count < least) d = dc__round_digits(x, least);
-    dc__write_digits(&d, signbit(x), p->exponent ? p->exponent - 2 : 0, out);
-    return (int)strlen(out);
+    if (!isfinite(x)) return sprintf(out, "%s", DC__NUMBER((double)x, 9));
+    int least = p->exponent ? p->decimals : 0;
+    int decimals = dc__shortest(p->exponent ? 'e' : 'f', x, least, 8, out);
+    dc__set_point(out);
+    char *end = out + strcspn(out, "e");
+    int exponent = *end ? (int)strtol(end + 1, NULL, 10) : 0;
+    while (decimals-- > least && end[-1] == '0') end--;
+    *end = 0;
+    if (p->exponent) end += snprintf(end, 16, "e%+0*d", p->exponent - 1, exponent);
+    return (int)(end - out);
 }
 
 static void dc__find_range(dc__printer *p, dc_real x) {
@@ -3649,7 +3594,7 @@ static void dc__find_range(dc__printer *p, dc_real x) {
 }
 
 static void dc__find_widths(dc__printer *p, dc_real x) {
-    char text[64];
+    char text[DC__WIDEST];
     int length = dc__write_element(p, x, text), point = (int)strcspn(text, ".");
     int end = (int)strcspn(text, "e");
     dc__widen(point < length ? &p->left : &p->special, point);
@@ -3658,7 +3603,7 @@ static void dc__find_widths(dc__printer *p, dc_real x) {
 }
 
 static void dc__print_element(dc__printer *p, dc_real x) {
-    char text[64];
+    char text[DC__WIDEST];
     int length = dc__write_element(p, x, text), point = (int)strcspn(text, ".");
     int left = point < length ? p->left : dc__width(p);  /* nan has no point, and stands right. */
     dc__text_add(&p->text, "%*.*s%-*s", left, point, text, dc__width(p) - left, text + point);
@@ -3704,11 +3649,12 @@ static void dc__print_axis(dc__printer *p, int axis, int64_t at,
 static dc__text dc__tensor_text(const char *function, const dc_tensor *x) {
     dc__check(function, 1, x);
     dc__printer p = { .x = x, .text.ctx = x->ctx, .smallest = (double)INFINITY };
-    char number[64];
+    char number[DC__WIDEST];
     if (x->size == 0) dc__text_add(&p.text, "[]");
     else if (x->shape.rank == 0) {
         if (isfinite(*x->data)) dc__write_scalar(*x->data, number);
-        dc__text_add(&p.text, "%s", isfinite(*x->data) ? number : dc__special(*x->data));
+        else dc__write_element(&p, *x->data, number);
+        dc__text_add(&p.text, "%s", number);
     } else {
         dc__print_axis(&p, 0, 0, dc__find_range);
         if (p.largest >= 1e8 || p.smallest < (double)(dc_real)1e-4 ||
@@ -6952,7 +6898,7 @@ static uint32_t dc__big32(const uint8_t *b) {
 }
 
 /* --- gzip (RFC 1952) --- */
-#if defined(DC__HAS_STB_IMAGE) && !defined(STBI_NO_ZLIB)
+#if defined(STBI_INCLUDE_STB_IMAGE_H) && !defined(STBI_NO_ZLIB)
 
 static uint32_t dc__little32(const uint8_t *b) { return __builtin_bswap32(dc__big32(b)); }
 
@@ -7706,24 +7652,15 @@ static void dc__note_epoch(dc__fit *f) {
     if (judged < best || best != best) h->best_epoch = e;
 }
 
-/* How the numbers of an epoch are written: as the head or a line of a table, or for people. */
-typedef enum dc__style { DC__NAMES, DC__VALUES, DC__BOTH } dc__style;
+static void dc__show(const char *part, const char *name, double value) {
+    bool small = value > -1e-3 && value < 1e-3 && value != 0;
+    fprintf(stderr, " - %s%s: %s", part, name, small ? DC__NUMBER(value, 5) : DC__FIXED(value, 4));
+}
 
-static void dc__write_numbers(const dc__fit *f, FILE *out, dc__style style, bool validated) {
-    for (int v = 0; v <= validated; v++) {
-        const dc_report *r = v ? &f->validated : &f->trained;
-        const char *part = v ? "val_" : "";
-        for (int i = -2; i < r->metrics; i++) {
-            if (i == -1 && !f->tally.is_classifier) continue;
-            const char *name = i == -2 ? "loss" : i == -1 ? "accuracy" : r->name[i];
-            double value = i == -2 ? r->loss : i == -1 ? r->accuracy : r->value[i];
-            bool small = value > -1e-3 && value < 1e-3 && value != 0;
-            if (style == DC__NAMES) fprintf(out, ",%s%s", part, name);
-            else if (style == DC__VALUES) fprintf(out, ",%s", DC__NUMBER(value, 9));
-            else fprintf(out, " - %s%s: %s", part, name,
-                         small ? DC__NUMBER(value, 5) : DC__FIXED(value, 4));
-        }
-    }
+static void dc__show_report(const dc__fit *f, const dc_report *r, const char *part) {
+    dc__show(part, "loss", r->loss);
+    if (f->tally.is_classifier) dc__show(part, "accuracy", r->accuracy);
+    for (int i = 0; i < r->metrics; i++) dc__show(part, r->name[i], r->value[i]);
 }
 
 __attribute__((format(printf, 2, 3)))
@@ -7761,32 +7698,13 @@ static bool dc__stop_early(dc_model *m, int epoch, const dc_history *history, vo
 }
 
 /* Training goes on without a file that cannot be written, and does not try again. */
-static bool dc__lose_file(dc__fit *f) {
-    dc__complain(f, "dc_fit: %.200s: %.256s", f->running->name, dc_error(f->ctx));
-    f->running->on_epoch_end = NULL;
-    return true;
-}
-
 static bool dc__save_best(dc_model *m, int epoch, const dc_history *history, void *user) {
     dc__fit *f = user;
     bool is_best = history->best_epoch == epoch && dc__judged(f, history)[epoch] < (double)INFINITY;
-    return !is_best || dc_save(m, f->running->path) || dc__lose_file(f);
-}
-
-/* The file is opened for each line, so that the log is complete whenever the program ends. */
-static bool dc__log_epoch(dc_model *m, int epoch, const dc_history *history, void *user) {
-    dc__fit *f = user;
-    dc__file *file = dc__open(m->ctx, f->running->path, epoch ? "ab" : "wb");
-    if (!file) return dc__lose_file(f);
-    if (epoch == 0) {
-        fprintf(file->stream, "epoch,rate");
-        dc__write_numbers(f, file->stream, DC__NAMES, f->validation);
-        fprintf(file->stream, "\n");
-    }
-    fprintf(file->stream, "%d,%s", epoch + 1, DC__NUMBER(history->rate[epoch], 9));
-    dc__write_numbers(f, file->stream, DC__VALUES, f->validation);
-    fprintf(file->stream, "\n");
-    return dc__close(m->ctx, file) || dc__lose_file(f);
+    if (!is_best || dc_save(m, f->running->path)) return true;
+    dc__complain(f, "dc_fit: %.200s: %.256s", f->running->name, dc_error(f->ctx));
+    f->running->on_epoch_end = NULL;
+    return true;
 }
 
 DC_API dc_callback dc_early_stopping(int patience, double min_delta) {
@@ -7798,10 +7716,6 @@ DC_API dc_callback dc_checkpoint(const char *path) {
     return (dc_callback){ .name = "checkpoint", .on_epoch_end = dc__save_best, .path = path };
 }
 
-DC_API dc_callback dc_csv_log(const char *path) {
-    return (dc_callback){ .name = "csv log", .on_epoch_end = dc__log_epoch, .path = path };
-}
-
 static void dc__copy_callbacks(dc__fit *f) {
     size_t n = (size_t)f->options.callback_count;
     f->callback = dc_alloc(f->ctx, n * sizeof *f->callback);
@@ -7809,7 +7723,7 @@ static void dc__copy_callbacks(dc__fit *f) {
         dc_callback *c = &f->callback[i];
         *c = f->options.callbacks[i];
         bool stops = c->on_epoch_end == dc__stop_early, saves = c->on_epoch_end == dc__save_best;
-        if (stops || saves || c->on_epoch_end == dc__log_epoch) c->user = f;
+        if (stops || saves) c->user = f;
         if (stops && !f->best_weights) {
             int64_t size = dc__copy_weights(f->model, NULL, false);
             f->best_weights = dc__temporary(f->ctx, (size_t)size * sizeof(dc_real));
@@ -7827,11 +7741,8 @@ static double dc__seconds(void) {
 
 /* "9s" */
 static dc__words dc__time_words(double seconds) {
-    dc__words w;
-    double scale = seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
-    const char *unit = seconds < 1e-3 ? "us" : seconds < 1 ? "ms" : "s";
-    snprintf(w.text, sizeof w.text, "%.0f%s", scale * seconds, unit);
-    return w;
+    if (seconds < 1e-3) return dc__say("%.0fus", 1e6 * seconds);
+    return seconds < 1 ? dc__say("%.0fms", 1e3 * seconds) : dc__say("%.0fs", seconds);
 }
 
 /* On a terminal Keras's bar, drawn over the last one; elsewhere one line when the epoch is done. */
@@ -7848,7 +7759,8 @@ static void dc__draw(dc__fit *f, int64_t step, bool done) {
     if (!done) fprintf(stderr, " - ETA: %s", dc__time_words(left).text);
     else fprintf(stderr, " - %s %s/step", dc__time_words(spent).text, dc__time_words(each).text);
     if (!done) f->trained = dc__report_of(&f->tally, false);
-    dc__write_numbers(f, stderr, DC__BOTH, done && f->validation);
+    dc__show_report(f, &f->trained, "");
+    if (done && f->validation) dc__show_report(f, &f->validated, "val_");
     fprintf(stderr, "%s%s", f->on_terminal ? "\033[K" : "", done ? "\n" : "");   /* K: clear. */
 }
 
@@ -8923,9 +8835,7 @@ static dc__words dc__color(int index, double strength) {
     int color = palette[index % DC__COLORS], mixed = 0;
     for (int shift = 16; shift >= 0; shift -= 8)
         mixed = mixed << 8 | (int)(255 + strength * ((color >> shift & 255) - 255) + 0.5);
-    dc__words w;
-    snprintf(w.text, sizeof w.text, "#%06x", (unsigned)mixed);
-    return w;
+    return dc__say("#%06x", (unsigned)mixed);
 }
 
 /* x in [0, 1]; NaN is 0. */
@@ -9196,33 +9106,19 @@ DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot)
 }
 
 /* --- histories --- */
-static bool dc__is_validated(const dc_history *history) {
-    return history->epochs > 0 && isfinite(history->validation_loss[0]);
-}
-
-/* The axis of both losses, logarithmic when they fall far. */
-static dc__axis dc__loss_axis(const dc_history *history) {
-    dc__axis a = dc__empty_axis;
-    for (int i = 0; i < history->epochs; i++) {
-        dc__include(&a, history->loss[i]);
-        dc__include(&a, history->validation_loss[i]);
-    }
-    a.log = a.low > 0 && a.high > 100 * a.low;
-    if (a.log) a.low = log10(a.low), a.high = log10(a.high);
-    dc__finish_axis(&a, 0, 0, 0);
-    return a;
-}
-
 /* Both losses against the epoch, from 1, with a mark at the best. */
 DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history) {
     int n = history->epochs, best = history->best_epoch;
-    bool validated = dc__is_validated(history);
+    bool validated = n > 0 && isfinite(history->validation_loss[0]);
+    dc__axis range = dc__empty_axis;                     /* Of both losses. */
     dc_real *x = dc__buffer_new(ctx, 3 * sizeof(dc_real) * (size_t)(n + 1));
     if (!x) return false;
     dc_real *loss = x + n, *validation = loss + n;
     for (int i = 0; i < n; i++) {
         x[i] = (dc_real)(i + 1), loss[i] = (dc_real)history->loss[i];
         validation[i] = (dc_real)history->validation_loss[i];
+        dc__include(&range, history->loss[i]);
+        dc__include(&range, history->validation_loss[i]);
     }
     dc_series series[3] = {
         { .name = "loss", .x = x, .y = loss, .count = n },
@@ -9232,55 +9128,35 @@ DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history 
     if (!validated) series[1] = series[2];
     bool ok = dc_write_svg(ctx, path, &(dc_plot){
         .title = "Training", .x_label = "epoch", .y_label = "loss", .series = series,
-        .series_count = validated ? 3 : 2, .log_y = dc__loss_axis(history).log });
+        .series_count = validated ? 3 : 2,
+        .log_y = range.low > 0 && range.high > 100 * range.low });       /* They fall far. */
     dc__buffer_free(x);
     return ok;
 }
 
-enum { DC__ROWS = 12, DC__COLUMNS = 60 };    /* Characters, of 2 x 4 braille dots each. */
-
-/* Puts a curve into the braille cells; a dashed one leaves out every other pair of columns. */
-static void dc__draw_curve(uint8_t cell[DC__ROWS][DC__COLUMNS], const dc__axis *axis, int n,
-                           const double *value, bool dashed) {
-    static const uint8_t dot[4][2] = { { 1, 8 }, { 2, 16 }, { 4, 32 }, { 64, 128 } };
-    const int wide = 2 * DC__COLUMNS, high = 4 * DC__ROWS;
-    for (int i = 0, before = -1; n > 0 && i < wide; i++) {
-        double at = (double)i * (n - 1) / (wide - 1), part = at - floor(at);
-        int epoch = (int)at, next = epoch + 1 < n ? epoch + 1 : epoch;
-        double v = value[epoch] + part * (value[next] - value[epoch]);
-        int row = dc__on_axis(axis, v) ? (int)((1 - dc__along(axis, v)) * (high - 1) + 0.5) : -1;
-        int step = before < row ? -1 : 1, r = row;       /* From here back to the last one. */
-        if (row >= 0 && (!dashed || i % 4 < 2))
-            do cell[r / 4][i / 2] |= dot[r % 4][i % 2], r += step;
-            while (before >= 0 && step * (before - r) > 0);
-        before = row;
+/* A name, the first and the last value, and between them blocks as high as the values are; of many
+ * epochs, those that fit. */
+static void dc__print_curve(const char *name, int epochs, const double *value) {
+    static const char *const block[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+    enum { WIDE = 60 };
+    int columns = epochs < WIDE ? epochs : WIDE;
+    dc__axis axis = dc__empty_axis;
+    for (int e = 0; e < epochs; e++) dc__include(&axis, value[e]);
+    if (axis.low > axis.high) return;                    /* Nothing to be seen. */
+    dc__finish_axis(&axis, 0, 0, 0);
+    printf("%-19s %8s ", name, DC__NUMBER(value[0], 4));
+    for (int i = 0; i < columns; i++) {
+        double v = value[columns > 1 ? i * (epochs - 1) / (columns - 1) : 0];
+        printf("%s", dc__on_axis(&axis, v) ? block[(int)(7 * dc__along(&axis, v) + 0.5)] : " ");
     }
+    printf(" %s\n", DC__NUMBER(value[epochs - 1], 4));
 }
 
 DC_API void dc_print_history(const dc_history *history) {
-    uint8_t cell[DC__ROWS][DC__COLUMNS] = { { 0 } };
-    int n = history->epochs;
-    bool validated = dc__is_validated(history);
-    dc__axis axis = dc__loss_axis(history);
-    dc__draw_curve(cell, &axis, n, history->loss, false);
-    if (validated) dc__draw_curve(cell, &axis, n, history->validation_loss, true);
-
-    for (int r = 0; r < DC__ROWS; r++) {
-        double value = axis.high - (axis.high - axis.low) * r / (DC__ROWS - 1);
-        bool labelled = r % 4 == 0 || r == DC__ROWS - 1;
-        int columns = DC__COLUMNS;
-        while (columns > 0 && !cell[r][columns - 1]) columns--;
-        printf("%9s %s", labelled ? DC__NUMBER(axis.log ? pow(10, value) : value, 3) : "",
-               labelled ? "┤" : "│");
-        for (int i = 0; i < columns; i++)
-            if (!cell[r][i]) putchar(' ');
-            else printf("\xe2%c%c", 0xa0 + (cell[r][i] >> 6), 0x80 + (cell[r][i] & 63));
-        putchar('\n');
-    }
-    printf("%9s └", "");
-    for (int i = 0; i < DC__COLUMNS; i++) printf("─");
-    printf("\n%11s1%*d\n%11s⠤⠤ loss%s\n", "", DC__COLUMNS - 1, n, "",
-           validated ? "   ⠄⠄ validation loss" : "");
+    dc__print_curve("loss", history->epochs, history->loss);
+    dc__print_curve("validation loss", history->epochs, history->validation_loss);
+    dc__print_curve("accuracy", history->epochs, history->accuracy);
+    dc__print_curve("validation accuracy", history->epochs, history->validation_accuracy);
 }
 
 /* --- decision boundaries --- */
@@ -9395,7 +9271,7 @@ DC_API void dc_print_image(const dc_tensor *image) {
 
 typedef struct dc__png { dc_context *ctx; const char *path; bool written; } dc__png;
 
-#ifdef DC__HAS_STB_IMAGE_WRITE
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
 static void dc__receive_png(void *user, void *bytes, int size) {
     dc__png *png = user;
     png->written = dc__write_file(png->ctx, png->path, bytes, (size_t)size);
@@ -9423,7 +9299,7 @@ static bool dc__write_tiles(dc_tensor *x, dc_shape s, int64_t across, const char
             *to++ = (uint8_t)(255 * dc__unit(*from++) + 0.5);
     }
     dc__png png = { .ctx = x->ctx, .path = path };
-#ifdef DC__HAS_STB_IMAGE_WRITE
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
     dc__error(x->ctx, "%s: out of memory writing a PNG", path);   /* Unless it comes to receive. */
     stbi_write_png_to_func(dc__receive_png, &png, (int)all_wide, (int)all_high, (int)channels,
                            bytes, (int)(all_wide * channels));

@@ -572,7 +572,7 @@ TEST(files_model_cut_and_flipped)
     files_put(broken, bytes, size + 1);
     CHECK(!dc_load(ctx, broken));
     CHECK_TEXT(dc_error(ctx), "1 bytes behind the last tensor");
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 
@@ -624,7 +624,7 @@ TEST(files_headers_that_lie)
     CHECK_TEXT(dc_error(ctx), "no such file");
     CHECK(!dc_load_weights(m, temporary_path("")));
     CHECK(*dc_error(ctx));
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 
@@ -730,7 +730,7 @@ TEST(files_architectures_that_lie)
         if (!CHECK(!files_loads(ctx, files_bad[i][0]))) printf("  accepted: %s\n", files_bad[i][0]);
         CHECK_TEXT(dc_error(ctx), files_bad[i][1]);
     }
-    CHECK(ctx->params == params && ctx->buffers == NULL && ctx->files == NULL && ctx->depth == 0);
+    CHECK(ctx->params == params && ctx->buffers == NULL && ctx->depth == 0);
     dc_free(ctx);
 }
 
@@ -781,7 +781,7 @@ TEST(files_that_cannot_be_written)
     CHECK(!model_ok && !training_ok && !array_ok);
     CHECK(size == files_get(path, after, sizeof after) && !memcmp(before, after, size));
     CHECK(dc_load_npy(ctx, array) != NULL);
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 
@@ -899,7 +899,7 @@ TEST(files_training_cut_and_flipped)
     }
     files_train(m, 0, 1);
     CHECK(dc_load_training(m, path) && m->optimizer->t == 2);
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 

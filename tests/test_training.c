@@ -616,7 +616,7 @@ static int training_lines(const char *text)
 static void training_without_files(dc_context *ctx, dc_model *model)
 {
     const dc_history *h = dc_fit(model, training_blobs(ctx), (dc_fit_options){ .epochs = 4, .quiet = true,
-        DC_CALLBACKS(dc_checkpoint("/no/such/folder/a"), dc_csv_log("/no/such/folder/b")) });
+        DC_CALLBACKS(dc_checkpoint("/no/such/folder/a"), dc_checkpoint("/no/such/folder/b")) });
     CHECK(h->epochs == 4 && h->stopped_by == NULL);
 }
 
@@ -629,33 +629,9 @@ TEST(callbacks_without_their_files)
 #ifdef __unix__
     char *text = training_text(ctx, path);
     CHECK_TEXT(text, "dc_fit: checkpoint: /no/such/folder/a");
-    CHECK_TEXT(text, "dc_fit: csv log: /no/such/folder/b");
+    CHECK_TEXT(text, "dc_fit: checkpoint: /no/such/folder/b");
     CHECK(training_lines(text) == 2);
 #endif
-    dc_free(ctx);
-}
-
-TEST(csv_log_has_a_line_an_epoch)
-{
-    dc_context *ctx = dc_new(4);
-    dc_model *model = training_classifier(ctx);
-    dc_metrics(model, DC_METRICS(dc_f1(-1)));
-    const char *path = temporary_path("log.csv");
-    const dc_history *h = dc_fit(model, training_blobs(ctx), (dc_fit_options){ .epochs = 3, .quiet = true,
-        .validation_split = (dc_real)0.2, DC_CALLBACKS(dc_csv_log(path)) });
-    char *text = training_text(ctx, path), line[512];
-    CHECK_TEXT(text, "epoch,rate,loss,accuracy,f1,val_loss,val_accuracy,val_f1\n1,0.01,");
-    CHECK(training_lines(text) == 4);
-    snprintf(line, sizeof line, "\n3,0.01,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", h->loss[2], h->accuracy[2],
-             h->metric[0][2], h->validation_loss[2], h->validation_accuracy[2], h->validation_metric[0][2]);
-    CHECK_TEXT(text, line);
-
-    dc_compile(model, DC_CROSS_ENTROPY, dc_sgd(0.01));     /* Again: the file starts anew. */
-    dc_metrics(model, 0, NULL);
-    dc_fit(model, training_blobs(ctx), (dc_fit_options){ .quiet = true, DC_CALLBACKS(dc_csv_log(path)) });
-    text = training_text(ctx, path);
-    CHECK_TEXT(text, "epoch,rate,loss,accuracy\n1,0.01,");
-    CHECK(training_lines(text) == 2);
     dc_free(ctx);
 }
 
