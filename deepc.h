@@ -4140,63 +4140,60 @@ static const dc_real *dc__piece(const dc_real *x, int64_t stride, int64_t start,
     return room;
 }
 
-/* Two operands of one shape: nothing is broadcast. */
 typedef struct dc__binary_work {
     const dc__binary_kernel *kernel;
     const dc_tensor         *z;
     dc_real                 *grad[2];    /* Of the operands; both NULL: forward. */
     bool                     is_fresh[2];
+    int64_t                  stride[2];  /* Of the operands in a row: 1, or 0: one element. */
     dc_real                  a;
 } dc__binary_work;
 
-static void dc__binary_part(void *work, int64_t start, int64_t stop) {
-    const dc__binary_work *b = work;
+/* n elements of a row, at z[at] and at the operands' from[0] and from[1]; in pieces, where something
+ * is repeated or added to. One element collects the gradients of its copies, as a sum over each 256.
+ */
+static void dc__binary_row(const dc__binary_work *b, int64_t at, const int64_t *from, int64_t n) {
     const dc_tensor *z = b->z;
-    const dc_real *x = z->in[0]->data + start, *y = z->in[1]->data + start;
-    if (!b->grad[0] && !b->grad[1]) b->kernel->forward(stop - start, x, y, z->data + start, b->a);
-    for (int side = 0; side < 2; side++)
-        for (int64_t at = start, n; b->grad[side] && at < stop; at += n) {
-            dc_real room[DC__CHUNK], *g = b->is_fresh[side] ? b->grad[side] + at : room;
-            n = stop - at < DC__CHUNK || b->is_fresh[side] ? stop - at : DC__CHUNK;
-            b->kernel->slope[side](n, x + at - start, y + at - start, z->data + at, z->grad + at,
-                                   g, b->a);
-            if (g == room) z->ctx->kernels->accumulate(n, g, b->grad[side] + at);
-        }
-}
-
-/* The same row by row where one is repeated. It collects the gradients of all its copies: along
- * the last axis as a sum over each 256 elements, along the others row by row. */
-static void dc__binary_rows(const dc__binary_work *b) {
-    const dc_tensor *z = b->z;
-    const dc__walk w = dc__broadcast(z);
     const bool forward = !b->grad[0] && !b->grad[1];
-    const int64_t n = w.dim[w.rank - 1];
-    const int64_t stride[2] = { w.x_stride[w.rank - 1], w.y_stride[w.rank - 1] };
-    const int64_t most = forward && stride[0] && stride[1] ? n : DC__CHUNK;
-    int64_t at = 0, row[2] = { 0 }, index[DC_MAX_RANK] = { 0 };
-    dc_real room[2][DC__CHUNK], g[DC__CHUNK], sum;
-    if (!z->size) return;
-    do for (int64_t start = 0, length; start < n; start += length, at += length) {
-        length = n - start < most ? n - start : most;
-        const dc_real *x = dc__piece(z->in[0]->data + row[0], stride[0], start, length, room[0]);
-        const dc_real *y = dc__piece(z->in[1]->data + row[1], stride[1], start, length, room[1]);
+    dc_real room[2][DC__CHUNK], slopes[DC__CHUNK], sum;
+    bool whole = true;
+    for (int i = 0; i < 2; i++) whole &= b->stride[i] && (!b->grad[i] || b->is_fresh[i]);
+    for (int64_t start = 0, length; start < n; start += length, at += length) {
+        length = whole || n - start < DC__CHUNK ? n - start : DC__CHUNK;
+        const dc_real *x = dc__piece(z->in[0]->data + from[0], b->stride[0], start, length, room[0]);
+        const dc_real *y = dc__piece(z->in[1]->data + from[1], b->stride[1], start, length, room[1]);
         if (forward) b->kernel->forward(length, x, y, z->data + at, b->a);
         for (int side = 0; side < 2; side++) {
-            dc_real *grad = b->grad[side];
-            if (!grad) continue;
-            grad += row[side];
+            if (!b->grad[side]) continue;
+            dc_real *to = b->grad[side] + from[side], *g = b->is_fresh[side] ? to + start : slopes;
             b->kernel->slope[side](length, x, y, z->data + at, z->grad + at, g, b->a);
-            if (stride[side]) z->ctx->kernels->accumulate(length, g, grad + start);
+            if (g != slopes) continue;
+            if (b->stride[side]) z->ctx->kernels->accumulate(length, g, to + start);
             else z->ctx->kernels->sum.forward(&(dc__middle){ 1, length, 1, 1 }, g, &sum),
-                 grad[0] += sum;
+                 to[0] += sum;
         }
-    } while (dc__next_row(&w, index, &row[0], &row[1]));
+    }
+}
+
+/* Two operands of one shape are one row. */
+static void dc__binary_part(void *work, int64_t start, int64_t stop) {
+    dc__binary_row(work, start, (int64_t[]){ start, start }, stop - start);
+}
+
+static void dc__binary_rows(dc__binary_work *b) {
+    const dc__walk w = dc__broadcast(b->z);
+    const int64_t n = w.dim[w.rank - 1];
+    int64_t at = 0, from[2] = { 0 }, index[DC_MAX_RANK] = { 0 };
+    b->stride[0] = w.x_stride[w.rank - 1], b->stride[1] = w.y_stride[w.rank - 1];
+    if (!b->z->size) return;
+    do dc__binary_row(b, at, from, n), at += n;
+    while (dc__next_row(&w, index, &from[0], &from[1]));
 }
 
 static void dc__binary(dc_tensor *z, const dc__binary_kernel *kernel, bool backward) {
     const bool same = dc__same_shape(z->in[0]->shape, z->in[1]->shape);
     const dc__ab *s = z->state;
-    dc__binary_work b = { kernel, z, .a = s ? s->a : 0 };
+    dc__binary_work b = { kernel, z, .stride = { 1, 1 }, .a = s ? s->a : 0 };
     for (int i = 0; i < 2 && backward; i++)
         b.grad[i] = same ? dc__grad_room(z->in[i], &b.is_fresh[i]) : dc_grad_data(z->in[i]);
     if (same) dc__parallel(z->size, DC__LANES, DC__EACH, dc__binary_part, &b);
@@ -4266,6 +4263,7 @@ static dc_tensor *dc__apply_move(const dc_op *op, dc_tensor *x, dc_shape shape,
 
 /* An axis counted from the front; `extra` is 1 where a new axis may also stand behind the last. */
 static int dc__axis_of(const char *function, const dc_tensor *x, int axis, int extra) {
+    dc__check(function, 1, x);
     int rank = x->shape.rank + extra;
     if (axis < -rank || axis >= rank)
         dc_fail(x->ctx, "%s: axis %d of a tensor of shape %s; axes go from %d to %d", function,
@@ -4325,7 +4323,6 @@ DC_API dc_tensor *dc_expand(dc_tensor *x, dc_shape shape) {
 }
 
 DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop) {
-    dc__check("dc_slice", 1, x);
     axis = dc__axis_of("dc_slice", x, axis, 0);
     int64_t size = x->shape.dim[axis], stride[DC_MAX_RANK], asked[2] = { start, stop };
     if (start < 0) start += size;
@@ -4344,7 +4341,6 @@ DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop) 
 }
 
 DC_API void dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out) {
-    dc__check("dc_split", 1, x);
     axis = dc__axis_of("dc_split", x, axis, 0);
     int64_t size = x->shape.dim[axis];
     if (parts < 1 || size % parts)
@@ -4355,12 +4351,7 @@ DC_API void dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out) {
 }
 
 /* --- concat, pad: parts moved into a larger tensor, along one axis --- */
-typedef struct dc__join {
-    dc_shape shape;
-    int      axis;
-    int64_t  before;                 /* Pad: how much comes before x. */
-    dc_real  value;
-} dc__join;
+typedef struct dc__join { dc_shape shape; int axis; } dc__join;
 
 /* A tensor seen as [outer, n, inner], n being one axis. */
 static dc__middle dc__middle_of(dc_shape s, int axis) {
@@ -4370,31 +4361,25 @@ static dc__middle dc__middle_of(dc_shape s, int axis) {
     return m;
 }
 
-/* Moves operand `part` to its place in y, or its place in dy back to its gradient. */
-static void dc__join_move(dc_tensor *y, dc_tensor *part, int64_t start, bool backward) {
-    const dc__join *s = y->state;
-    const dc__middle m = dc__middle_of(part->shape, s->axis);
-    const int64_t row = m.n * m.inner, y_row = y->shape.dim[s->axis] * m.inner;
-    const dc__walk w = { 2, { m.outer, row }, { row, 1 }, { y_row, 1 } };
-    start *= m.inner;
-    if (!backward) y->ctx->kernels->move(&w, part->data, y->data + start, false);
-    else if (part->needs_grad) dc__move_back(y, &w, y->grad + start, dc_grad_data(part));
-}
-
+/* Moves each operand to its place in y, or its place in dy back to its gradient. */
 static void dc__join_all(dc_tensor *y, bool backward) {
     const dc__join *s = y->state;
-    int64_t start = s->before;
+    int64_t start = 0;
     for (int i = 0; i < y->inputs; i++) {
-        dc__join_move(y, y->in[i], start, backward);
-        start += y->in[i]->shape.dim[s->axis];
+        dc_tensor *part = y->in[i];
+        const dc__middle m = dc__middle_of(part->shape, s->axis);
+        const int64_t row = m.n * m.inner, y_row = y->shape.dim[s->axis] * m.inner;
+        const dc__walk w = { 2, { m.outer, row }, { row, 1 }, { y_row, 1 } };
+        if (!backward) y->ctx->kernels->move(&w, part->data, y->data + start, false);
+        else if (part->needs_grad) dc__move_back(y, &w, y->grad + start, dc_grad_data(part));
+        start += row;
     }
 }
 
 static void dc__concat_forward(dc_tensor *y) { dc__join_all(y, false); }
-static void dc__join_backward(dc_tensor *y) { dc__join_all(y, true); }
+static void dc__concat_backward(dc_tensor *y) { dc__join_all(y, true); }
 
-DC__RECORD(concat, "dx_i = its part of dy", dc__shape_in_state, dc__concat_forward,
-           dc__join_backward);
+DC__OP(concat, "dx_i = its part of dy", dc__shape_in_state);
 
 DC_API dc_tensor *dc_concat(dc_tensors parts, int axis) {
     dc_context *ctx = dc__context_of("dc_concat", parts);
@@ -4413,24 +4398,15 @@ DC_API dc_tensor *dc_concat(dc_tensors parts, int axis) {
     return dc_apply(&dc__concat_op, parts, &s, sizeof s);
 }
 
-static void dc__pad_forward(dc_tensor *y) {
-    const dc__join *s = y->state;
-    y->ctx->kernels->fill(y->size, s->value, y->data);
-    dc__join_all(y, false);
-}
-
-DC__RECORD(pad, "dx = dy without the padding", dc__shape_in_state, dc__pad_forward,
-           dc__join_backward);
-
 DC_API dc_tensor *dc_pad(dc_tensor *x, int axis, int64_t before, int64_t after, dc_real value) {
-    dc__check("dc_pad", 1, x);
     axis = dc__axis_of("dc_pad", x, axis, 0);
     if (before < 0 || after < 0 || before > INT32_MAX || after > INT32_MAX)
         dc_fail(x->ctx, "dc_pad: %lld before and %lld after axis %d; both must be 0 or more",
                 (long long)before, (long long)after, axis);
-    dc__join s = { .shape = x->shape, .axis = axis, .before = before, .value = value };
-    s.shape.dim[axis] += before + after;
-    return dc__apply1(&dc__pad_op, x, &s, sizeof s);
+    dc_shape first = x->shape, last = x->shape;
+    first.dim[axis] = before, last.dim[axis] = after;
+    dc_tensor *head = dc_full(x->ctx, first, value), *tail = dc_full(x->ctx, last, value);
+    return dc_concat(DC_TENSORS(head, x, tail), axis);
 }
 
 /* --- views: another shape for the same elements; dx = dy --- */
@@ -4487,7 +4463,6 @@ DC_API dc_tensor *dc_flatten_op(dc_tensor *x) {
 }
 
 DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis) {
-    dc__check("dc_squeeze", 1, x);
     axis = dc__axis_of("dc_squeeze", x, axis, 0);
     if (x->shape.dim[axis] != 1)
         dc_fail(x->ctx, "dc_squeeze: axis %d of %s has size %lld; only an axis of size 1 can be "
@@ -4499,7 +4474,6 @@ DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis) {
 }
 
 DC_API dc_tensor *dc_unsqueeze(dc_tensor *x, int axis) {
-    dc__check("dc_unsqueeze", 1, x);
     axis = dc__axis_of("dc_unsqueeze", x, axis, 1);
     dc_shape shape = x->shape;
     if (shape.rank == DC_MAX_RANK)
@@ -4580,24 +4554,18 @@ static dc_tensor *dc__prepare(const char *function, dc_tensor *x, dc_axes axes, 
     }
     *r = (dc__reduction){ .m = { 1, 1, 1, 1 } };
     dc_axes order = { .count = x->shape.rank };
-    int kept = 0, groups = 0;
+    int placed = 0, groups = 0;
     for (int i = 0; i < x->shape.rank; i++) {
-        if (keepdims || !reduced[i])
-            r->shape.dim[r->shape.rank++] = reduced[i] ? 1 : x->shape.dim[i];
+        int64_t size = x->shape.dim[i];
+        if (keepdims || !reduced[i]) r->shape.dim[r->shape.rank++] = reduced[i] ? 1 : size;
+        if (!reduced[i]) order.axis[placed++] = i;
         groups += reduced[i] && (i == 0 || !reduced[i - 1]);
-        if (!reduced[i]) order.axis[kept++] = i;
+        *(reduced[i] ? &r->m.n : groups ? &r->m.inner : &r->m.outer) *= size;
     }
-    if (groups > 1) {
-        for (int i = 0, to = kept; i < x->shape.rank; i++) if (reduced[i]) order.axis[to++] = i;
-        for (int i = 0; i < x->shape.rank; i++) reduced[i] = i >= kept;
-        x = dc_permute(x, order);
-    }
-    bool seen = false;
-    for (int i = 0; i < x->shape.rank; i++) {
-        seen |= reduced[i];
-        *(reduced[i] ? &r->m.n : seen ? &r->m.inner : &r->m.outer) *= x->shape.dim[i];
-    }
-    return x;
+    if (groups < 2) return x;
+    for (int i = 0; i < x->shape.rank; i++) if (reduced[i]) order.axis[placed++] = i;
+    r->m.outer *= r->m.inner, r->m.inner = 1;
+    return dc_permute(x, order);
 }
 
 #define DC__DEFINE(NAME, FORMULA)                                                                  \
@@ -4633,25 +4601,18 @@ static dc_tensor *dc__reduce_by(const dc_op *op, const char *function, dc_tensor
     return dc__apply1(op, x, &r, sizeof r);
 }
 
-DC_API dc_tensor *dc_sum_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__sum_op, "dc_sum", x, axes, keepdims);
-}
-
-DC_API dc_tensor *dc_mean_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__mean_op, "dc_mean", x, axes, keepdims);
-}
-
-DC_API dc_tensor *dc_max_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__max_op, "dc_max", x, axes, keepdims);
-}
-
+#define DC__DEFINE(NAME)                                                                           \
+    DC_API dc_tensor *dc_##NAME##_over(dc_tensor *x, dc_axes axes, bool keepdims) {                \
+        return dc__reduce_by(&dc__##NAME##_op, "dc_" #NAME, x, axes, keepdims);                    \
+    }
+DC__DEFINE(sum)
+DC__DEFINE(mean)
+DC__DEFINE(max)
+DC__DEFINE(prod)
+#undef DC__DEFINE
 DC_API dc_tensor *dc_min_over(dc_tensor *x, dc_axes axes, bool keepdims) {
     dc__check("dc_min", 1, x);
     return dc_neg(dc__reduce_by(&dc__max_op, "dc_min", dc_neg(x), axes, keepdims));
-}
-
-DC_API dc_tensor *dc_prod_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__prod_op, "dc_prod", x, axes, keepdims);
 }
 
 DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis) {
@@ -4661,7 +4622,6 @@ DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis) {
 DC_API dc_tensor *dc_argmin(dc_tensor *x, int axis) { return dc_argmax(dc_neg(x), axis); }
 
 DC_API dc_tensor *dc_cumsum(dc_tensor *x, int axis) {
-    dc__check("dc_cumsum", 1, x);
     axis = dc__axis_of("dc_cumsum", x, axis, 0);
     dc__reduction r = { x->shape, dc__middle_of(x->shape, axis) };
     return dc__apply1(&dc__cumsum_op, x, &r, sizeof r);
