@@ -1917,12 +1917,12 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
     X( log_softmax,          (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
     X( log_softmax_backward, (int64_t rows, int64_t n, dc__in y, dc__in dy, dc__out dx) )          \
     X( logsumexp,            (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
-    X( layer_norm,           (int64_t rows, int64_t n, dc__in x, dc__out y, dc__out scale,         \
-                              dc_real epsilon) )                     /* y = (x - mean) scale */    \
-    X( layer_norm_backward,  (int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,          \
-                              dc__out dx) )                                                        \
-    X( batch_norm_backward,  (int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,          \
-                              dc__in dy_mean, dc__in dyy_mean, dc__out dx) )                       \
+    /* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), with the statistics of the middle      \
+     * axis; backward adds to dx and has room [inner] for two means. */                           \
+    X( normalize,     (const dc__middle *r, dc__in x, dc__out y, dc__out mean, dc__out var,        \
+                       dc__out scale, dc_real epsilon) )                                           \
+    X( normalize_backward, (const dc__middle *r, dc__in y, dc__in scale, dc__in dy, dc__out mean,  \
+                            dc__out along, dc__out dx) )                                           \
     /* keep = 0 or 1 / (1 - rate), y = keep x, for elements first, first + 1, ... */               \
     X( dropout,              (int64_t first, int64_t n, const dc__random *random, dc_real rate,    \
                               dc__in x, dc__out y, dc__out keep) )                                 \
@@ -2562,9 +2562,9 @@ static dc_real DC__FN(dot_row)(int64_t n, const dc_real *x, const dc_real *y) {
     return DC__FN(long_sum)(n, x, y);
 }
 
-/* Column sums of x [n, inner], in chunks of 256 rows: 64 columns at a time, so that they stay in
- * registers and in the first cache. */
-static void DC__FN(sum_columns)(int64_t n, int64_t inner, dc__in x, dc__out y) {
+/* Column sums of x [n, inner], or of x z, in chunks of 256 rows: 64 columns at a time, so that they
+ * stay in registers and in the first cache. */
+static inline void DC__FN(sum_columns)(int64_t n, int64_t inner, dc__in x, dc__in z, dc__out y) {
     enum { DC__STRIP = 64 };
     dc_real part[DC__STRIP];
     for (int64_t j0 = 0; j0 < inner; j0 += DC__STRIP) {
@@ -2574,20 +2574,29 @@ static void DC__FN(sum_columns)(int64_t n, int64_t inner, dc__in x, dc__out y) {
             int64_t stop = n - start < DC__CHUNK ? n : start + DC__CHUNK;
             for (int64_t j = 0; j < width; j++) part[j] = 0;
             for (int64_t i = start; i < stop; i++) {
-                const dc_real *row = x + i * inner + j0;
-                for (int64_t j = 0; j < width; j++) part[j] += row[j];
+                const dc_real *row = x + i * inner + j0, *by = z ? z + i * inner + j0 : NULL;
+                if (z) for (int64_t j = 0; j < width; j++) part[j] += row[j] * by[j];
+                else for (int64_t j = 0; j < width; j++) part[j] += row[j];
             }
             for (int64_t j = 0; j < width; j++) y[j0 + j] += part[j];
         }
     }
 }
 
-static void DC__FN(sum_forward)(const dc__middle *r, dc__in x, dc__out y) {
+/* Sums of x, or of x z, over the middle axis. */
+static inline void DC__FN(sums)(const dc__middle *r, const dc_real *x, const dc_real *z,
+                                dc_real *y) {
     const int64_t n = r->n, inner = r->inner;
-    for (int64_t o = 0; o < r->outer; o++)
-        if (inner == 1) y[o] = DC__FN(sum_row)(n, x + o * n);
-        else DC__FN(sum_columns)(n, inner, x + o * n * inner, y + o * inner);
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner) {
+        if (inner > 1) DC__FN(sum_columns)(n, inner, x, z, y + o * inner);
+        else if (inner) y[o] = z ? DC__FN(dot_row)(n, x, z) : DC__FN(sum_row)(n, x);
+        if (z) z += n * inner;
+    }
     for (int64_t i = 0; i < r->outer * inner; i++) y[i] /= r->divisor;
+}
+
+static void DC__FN(sum_forward)(const dc__middle *r, dc__in x, dc__out y) {
+    DC__FN(sums)(r, x, NULL, y);
 }
 
 static void DC__FN(sum_backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy, dc__out dx) {
@@ -2813,33 +2822,45 @@ static void DC__FN(log_softmax_backward)(int64_t rows, int64_t n, dc__in y, dc__
 }
 
 /* --- normalisation --- */
-/* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), for each row. */
-static void DC__FN(layer_norm)(int64_t rows, int64_t n, dc__in x, dc__out y, dc__out scale,
-                               dc_real epsilon) {
-    for (int64_t r = 0; r < rows; r++, x += n, y += n) {
-        dc_real mean = DC__FN(sum_row)(n, x) / (dc_real)n;
-        for (int64_t i = 0; i < n; i++) y[i] = x[i] - mean;
-        scale[r] = 1 / DC__SQRT(DC__FN(dot_row)(n, y, y) / (dc_real)n + epsilon);
-        for (int64_t i = 0; i < n; i++) y[i] *= scale[r];
+/* y [n, inner] = (x - mean) scale by column; a single one is a row. */
+static void DC__FN(standardize)(int64_t n, int64_t inner, dc__in x, dc__in mean, dc__in scale,
+                                dc__out y) {
+    for (int64_t i = 0; i < n && inner == 1; i++) y[i] = (x[i] - mean[0]) * scale[0];
+    for (int64_t i = 0; i < n && inner > 1; i++, x += inner, y += inner)
+        for (int64_t j = 0; j < inner; j++) y[j] = (x[j] - mean[j]) * scale[j];
+}
+
+static void DC__FN(normalize)(const dc__middle *r, dc__in x, dc__out y, dc__out mean, dc__out var,
+                              dc__out scale, dc_real epsilon) {
+    const int64_t n = r->n, inner = r->inner;
+    const dc__middle one = { 1, n, inner, r->divisor };
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner, y += n * inner) {
+        DC__FN(sums)(&one, x, NULL, mean);
+        for (int64_t j = 0; j < inner; j++) scale[j] = 1;
+        DC__FN(standardize)(n, inner, x, mean, scale, y);
+        DC__FN(sums)(&one, y, y, var);
+        for (int64_t j = 0; j < inner; j++) scale[j] = 1 / DC__SQRT(var[j] + epsilon);
+        DC__FN(standardize)(n, inner, x, mean, scale, y);
+        mean += inner, var += inner, scale += inner;
     }
 }
 
 /* With y normalised, mean(dy) and mean(dy y) are what the mean and the variance take away:
  * dx = scale (dy - mean(dy) - y mean(dy y)) */
-static void DC__FN(layer_norm_backward)(int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,
-                                        dc__out dx) {
-    for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
-        dc_real mean = DC__FN(sum_row)(n, dy) / (dc_real)n;
-        dc_real along = DC__FN(dot_row)(n, dy, y) / (dc_real)n;
-        for (int64_t i = 0; i < n; i++) dx[i] += scale[r] * (dy[i] - mean - y[i] * along);
+static void DC__FN(normalize_backward)(const dc__middle *r, dc__in y, dc__in scale, dc__in dy,
+                                       dc__out mean, dc__out along, dc__out dx) {
+    const int64_t n = r->n, inner = r->inner;
+    const dc__middle one = { 1, n, inner, r->divisor };
+    for (int64_t o = 0; o < r->outer; o++, scale += inner) {
+        DC__FN(sums)(&one, dy, NULL, mean);
+        DC__FN(sums)(&one, dy, y, along);
+        for (int64_t i = 0; i < n && inner == 1; i++)
+            dx[i] += scale[0] * (dy[i] - mean[0] - y[i] * along[0]);
+        for (int64_t i = 0; i < n && inner > 1; i++)
+            for (int64_t j = 0, at = i * inner; j < inner; j++, at++)
+                dx[at] += scale[j] * (dy[at] - mean[j] - y[at] * along[j]);
+        y += n * inner, dy += n * inner, dx += n * inner;
     }
-}
-
-/* The same by column: batch norm's statistics are over the rows. */
-static void DC__FN(batch_norm_backward)(int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,
-                                        dc__in mean, dc__in along, dc__out dx) {
-    for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n)
-        for (int64_t i = 0; i < n; i++) dx[i] += scale[i] * (dy[i] - mean[i] - y[i] * along[i]);
 }
 
 /* --- dropout --- */
@@ -5085,24 +5106,35 @@ DC__OP(logsumexp, "dx_i = dy softmax(x)_i", dc__logsumexp_shape);
 DC_API dc_tensor *dc_logsumexp(dc_tensor *x) { return dc__apply1(&dc__logsumexp_op, x, NULL, 0); }
 
 /* --- normalisation --- */
-/* y = (x - mean) scale by row or by column; the state keeps scale for the way back. */
-typedef struct dc__norm_state { dc_real epsilon, *mean, *scale; } dc__norm_state;
+/* y = (x - mean) scale, with the statistics of the middle axis of x seen as [outer, n, inner]: each
+ * row's for layer norm, each column's for batch norm. */
+typedef struct dc__norm_state {
+    dc__middle m;
+    dc_real    epsilon, *mean, *var, *scale;
+} dc__norm_state;
 
-static void dc__layer_norm_forward(dc_tensor *y) {
+static void dc__normalize_forward(dc_tensor *y) {
     dc__norm_state *s = y->state;
-    int64_t rows = dc__rows(y);
-    s->scale = dc__temporary(y->ctx, (size_t)rows * sizeof *s->scale);
-    y->ctx->kernels->layer_norm(rows, dc__last(y), y->in[0]->data, y->data, s->scale, s->epsilon);
+    const int64_t n = s->m.outer * s->m.inner;
+    s->mean = dc__temporary(y->ctx, 3 * (size_t)n * sizeof *s->mean);
+    s->var = s->mean + n, s->scale = s->var + n;
+    y->ctx->kernels->normalize(&s->m, y->in[0]->data, y->data, s->mean, s->var, s->scale,
+                               s->epsilon);
 }
 
-static void dc__layer_norm_backward(dc_tensor *y) {
+static void dc__normalize_backward(dc_tensor *y) {
     const dc__norm_state *s = y->state;
-    y->ctx->kernels->layer_norm_backward(dc__rows(y), dc__last(y), y->data, s->scale, y->grad,
-                                         dc_grad_data(y->in[0]));
+    dc_real *dx = dc_grad_data(y->in[0]);
+    dc_real *means = dc__temporary(y->ctx, 2 * (size_t)s->m.inner * sizeof *means);
+    y->ctx->kernels->normalize_backward(&s->m, y->data, s->scale, y->grad, means,
+                                        means + s->m.inner, dx);
 }
 
-DC__RECORD(layer_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
-           dc__layer_norm_forward, dc__layer_norm_backward);
+#define DC__NORM_OP(NAME)                                                                          \
+    DC__RECORD(NAME, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,                  \
+               dc__normalize_forward, dc__normalize_backward)
+DC__NORM_OP(layer_norm_op);
+DC__NORM_OP(batch_norm_op);
 
 static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bias) {
     dc__check_vector(y->ctx, "normalisation: the gain", y->shape, gain);
@@ -5113,56 +5145,19 @@ static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bi
 
 DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_real epsilon)
 {
-    dc__norm_state s = { .epsilon = epsilon };
+    dc__check("dc_layer_norm_op", 1, x);
+    int64_t n = x->shape.rank ? dc__last(x) : 0;
+    dc__norm_state s = { { n ? x->size / n : 0, n, 1, (dc_real)n }, epsilon, NULL, NULL, NULL };
     return dc__gain_and_bias(dc__apply1(&dc__layer_norm_op_op, x, &s, sizeof s), gain, bias);
 }
-
-/* By column, the statistics from the rows. x - mean and its square are taken row by row. */
-static void dc__batch_norm_forward(dc_tensor *y) {
-    dc__norm_state *s = y->state;
-    const dc__kernels *k = y->ctx->kernels;
-    const int64_t rows = dc__rows(y), n = dc__last(y);
-    const dc__middle columns = { 1, rows, n, (dc_real)rows };
-    s->mean = dc__temporary(y->ctx, 2 * (size_t)n * sizeof(dc_real));
-    s->scale = dc__temporary(y->ctx, (size_t)n * sizeof(dc_real));
-    k->sum.forward(&columns, y->in[0]->data, s->mean);
-    for (int64_t r = 0; r < rows; r++)
-        k->sub.forward(n, y->in[0]->data + r * n, s->mean, y->data + r * n, 0);
-    dc_mark mark = dc_begin(y->ctx);
-    dc_real *squares = dc__temporary(y->ctx, (size_t)y->size * sizeof *squares), *var = s->mean + n;
-    k->square.forward(y->size, y->data, squares, 0, 0);
-    k->sum.forward(&columns, squares, var);
-    dc_end(y->ctx, mark);
-    for (int64_t i = 0; i < n; i++) s->scale[i] = 1 / DC__SQRT(var[i] + s->epsilon);
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < n; i++) y->data[r * n + i] *= s->scale[i];
-}
-
-static void dc__batch_norm_backward(dc_tensor *y) {
-    const dc__norm_state *s = y->state;
-    const dc__kernels *k = y->ctx->kernels;
-    const int64_t rows = dc__rows(y), n = dc__last(y);
-    const dc__middle columns = { 1, rows, n, (dc_real)rows };
-    dc_real *dx = dc_grad_data(y->in[0]);
-    dc_real *means = dc__temporary(y->ctx, 2 * (size_t)n * sizeof *means);
-    dc_real *products = dc__temporary(y->ctx, (size_t)y->size * sizeof *products);
-    k->mul.forward(y->size, y->grad, y->data, products, 0);
-    k->sum.forward(&columns, y->grad, means);
-    k->sum.forward(&columns, products, means + n);
-    k->batch_norm_backward(rows, n, y->data, s->scale, y->grad, means, means + n, dx);
-}
-
-DC__RECORD(batch_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
-           dc__batch_norm_forward, dc__batch_norm_backward);
 
 /* running = (1 - momentum) running + momentum batch; the running variance is the unbiased one. */
 static void dc__update_running(dc_tensor *y, dc_tensor *mean, dc_tensor *var, dc_real momentum) {
     const dc__norm_state *s = y->state;
-    int64_t n = dc__last(y), rows = dc__rows(y);
-    dc_real unbiased = rows > 1 ? (dc_real)rows / (dc_real)(rows - 1) : 1;
-    for (int64_t i = 0; i < n; i++) {
+    dc_real rows = s->m.divisor, unbiased = rows > 1 ? rows / (rows - 1) : 1;
+    for (int64_t i = 0; i < s->m.inner; i++) {
         mean->data[i] = (1 - momentum) * mean->data[i] + momentum * s->mean[i];
-        var->data[i] = (1 - momentum) * var->data[i] + momentum * (s->mean[n + i] * unbiased);
+        var->data[i] = (1 - momentum) * var->data[i] + momentum * (s->var[i] * unbiased);
     }
     mean->base->version++, var->base->version++;
 }
@@ -5185,7 +5180,8 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
     if (dc__rows(x) < 2)
         dc_fail(ctx, "dc_batch_norm_op: a batch of one sample (%s) has no variance; choose "
                 "a batch_size that leaves none at the end of an epoch", DC__SHAPE_TEXT(x->shape));
-    dc__norm_state s = { .epsilon = epsilon };
+    dc__norm_state s = { { 1, dc__rows(x), features, (dc_real)dc__rows(x) }, epsilon,
+                         NULL, NULL, NULL };
     dc_tensor *y = dc__apply1(&dc__batch_norm_op_op, x, &s, sizeof s);
     dc__update_running(y, running_mean, running_var, momentum);
     return dc__gain_and_bias(y, gain, bias);
