@@ -2054,6 +2054,12 @@ DC__MATH dc_real DC__FN(sigmoid)(dc_real x) {
 #define DC__INF dc__from_bits(0x7f800000)
 #define DC__NAN dc__from_bits(0x7fc00000)
 
+/* Four steps of Horner's rule: p x^4 + a x^3 + b x^2 + c x + d. */
+DC__MATH dc_real DC__FN(horner)(dc_real x, dc_real p, dc_real a, dc_real b, dc_real c, dc_real d) {
+    p = DC__FMA(DC__FMA(p, x, a), x, b);
+    return DC__FMA(DC__FMA(p, x, c), x, d);
+}
+
 /* n = round(x / ln 2) and *r = x - n ln 2, so that e^x = 2^n e^r with |r| <= ln(2)/2. n is returned
  * modulo 2^32: adding the exponent's bias makes it positive. */
 DC__MATH uint32_t DC__FN(exp_reduce)(dc_real x, dc_real *r) {
@@ -2064,11 +2070,8 @@ DC__MATH uint32_t DC__FN(exp_reduce)(dc_real x, dc_real *r) {
 
 /* (e^r - 1 - r) / r^2 for |r| <= ln(2)/2, degree 4. */
 DC__MATH dc_real DC__FN(exp_tail)(dc_real r) {
-    dc_real p = 1.38378306e-3f;
-    p = DC__FMA(p, r, 8.36708862e-3f);
-    p = DC__FMA(p, r, 4.16677482e-2f);
-    p = DC__FMA(p, r, 0.16666539f);
-    return DC__FMA(p, r, 0.49999997f);
+    return DC__FN(horner)(r, 1.38378306e-3f, 8.36708862e-3f, 4.16677482e-2f, 0.16666539f,
+                          0.49999997f);
 }
 
 /* e^x = 2^n e^r. Since 2^n may be too large or too small for a float where e^x is not, it is
@@ -2102,15 +2105,9 @@ DC__MATH dc_real DC__FN(expm1)(dc_real x) {
 
 /* e ln(2) + ln(1 + f) for an integer e and sqrt(1/2) <= 1 + f <= sqrt(2); degree 10. */
 DC__MATH dc_real DC__FN(log_near)(dc_real e, dc_real f) {
-    dc_real p = -0.0768108368f;
-    p = DC__FMA(p, f, 0.127915278f);
-    p = DC__FMA(p, f, -0.131594151f);
-    p = DC__FMA(p, f, 0.141996354f);
-    p = DC__FMA(p, f, -0.16623351f);
-    p = DC__FMA(p, f, 0.200012594f);
-    p = DC__FMA(p, f, -0.250008225f);
-    p = DC__FMA(p, f, 0.333333313f);
-    p = DC__FMA(p, f, -0.5f);
+    dc_real p = DC__FN(horner)(f, -0.0768108368f, 0.127915278f, -0.131594151f, 0.141996354f,
+                               -0.16623351f);
+    p = DC__FN(horner)(f, p, 0.200012594f, -0.250008225f, 0.333333313f, -0.5f);
     return DC__FMA(e, DC__LN2_HI, DC__FMA(e, DC__LN2_LO, DC__FMA(f * f, p, f)));
 }
 
@@ -2153,11 +2150,8 @@ DC__MATH dc_real DC__FN(log1p)(dc_real x) {
 DC__MATH dc_real DC__FN(tanh)(dc_real x) {
     dc_real a = dc__magnitude(x), z = a * a, b = a > 10 ? 10 : a; /* tanh(10) rounds to 1 */
     dc_real high = 1 - 2 / (DC__FN(exp_normal)(2 * b) + 1);
-    dc_real p = -0.00589796668f;
-    p = DC__FMA(p, z, 0.0207986254f);
-    p = DC__FMA(p, z, -0.0537847169f);
-    p = DC__FMA(p, z, 0.133319363f);
-    p = DC__FMA(p, z, -0.333332986f);
+    dc_real p = DC__FN(horner)(z, -0.00589796668f, 0.0207986254f, -0.0537847169f, 0.133319363f,
+                               -0.333332986f);
     dc_real low = DC__FMA(a * z, p, a);
     return dc__with_sign(a < 0.6f ? low : high, x);
 }
@@ -2175,20 +2169,13 @@ DC__MATH dc_real DC__FN(sigmoid)(dc_real x) {
  * degree 11; odd in x, and 1 from 3.92 on. Error 1.12 ulp. */
 DC__MATH dc_real DC__FN(erf)(dc_real x) {
     dc_real a = dc__magnitude(x), z = a * a, b = a > 4 ? 4 : a;
-    dc_real q = -2.0366942e-4f;
-    q = DC__FMA(q, b, 3.11779696e-3f);
-    q = DC__FMA(q, b, -0.0225188807f);
-    q = DC__FMA(q, b, 0.10452567f);
-    q = DC__FMA(q, b, 0.636519134f);
-    q = DC__FMA(q, b, 1.12806094f);
-    q = DC__FMA(q, b, 1.0453086e-4f);
+    dc_real q = DC__FN(horner)(b, -2.0366942e-4f, 3.11779696e-3f, -0.0225188807f, 0.10452567f,
+                               0.636519134f);
+    q = DC__FMA(DC__FMA(q, b, 1.12806094f), b, 1.0453086e-4f);
     dc_real high = 1 - DC__FN(exp_normal)(-q);
 
-    dc_real p = -6.34851167e-4f;
-    p = DC__FMA(p, z, 5.05770324e-3f);
-    p = DC__FMA(p, z, -0.0268072877f);
-    p = DC__FMA(p, z, 0.11282865f);
-    p = DC__FMA(p, z, -0.376125902f);
+    dc_real p = DC__FN(horner)(z, -6.34851167e-4f, 5.05770324e-3f, -0.0268072877f, 0.11282865f,
+                               -0.376125902f);
     p = DC__FMA(p, z, 0.128379166f);
     dc_real low = DC__FMA(p, a, a);
     return dc__with_sign(a < 0.85f ? low : high, x);
@@ -4167,20 +4154,18 @@ typedef struct dc__binary_work {
     dc_real                 *grad[2];    /* Of the operands; both NULL: forward. */
     bool                     is_fresh[2];
     int64_t                  stride[2];  /* Of the operands in a row: 1, or 0: one element. */
+    bool                     in_pieces;  /* Something is repeated or added to. */
     dc_real                  a;
 } dc__binary_work;
 
-/* n elements of a row, at z[at] and at the operands' from[0] and from[1]; in pieces, where something
- * is repeated or added to. One element collects the gradients of its copies, as a sum over each 256.
- */
+/* n elements of a row, at z[at] and at the operands' from[0] and from[1]. One element collects the
+ * gradients of its copies, as a sum over each 256. */
 static void dc__binary_row(const dc__binary_work *b, int64_t at, const int64_t *from, int64_t n) {
     const dc_tensor *z = b->z;
     const bool forward = !b->grad[0] && !b->grad[1];
     dc_real room[2][DC__CHUNK], slopes[DC__CHUNK], sum;
-    bool whole = true;
-    for (int i = 0; i < 2; i++) whole &= b->stride[i] && (!b->grad[i] || b->is_fresh[i]);
     for (int64_t start = 0, length; start < n; start += length, at += length) {
-        length = whole || n - start < DC__CHUNK ? n - start : DC__CHUNK;
+        length = b->in_pieces && n - start > DC__CHUNK ? DC__CHUNK : n - start;
         const dc_real *x = dc__piece(z->in[0]->data + from[0], b->stride[0], start, length, room[0]);
         const dc_real *y = dc__piece(z->in[1]->data + from[1], b->stride[1], start, length, room[1]);
         if (forward) b->kernel->forward(length, x, y, z->data + at, b->a);
@@ -4206,6 +4191,7 @@ static void dc__binary_rows(dc__binary_work *b) {
     const int64_t n = w.dim[w.rank - 1];
     int64_t at = 0, from[2] = { 0 }, index[DC_MAX_RANK] = { 0 };
     b->stride[0] = w.x_stride[w.rank - 1], b->stride[1] = w.y_stride[w.rank - 1];
+    b->in_pieces |= !b->stride[0] || !b->stride[1];
     if (!b->z->size) return;
     do dc__binary_row(b, at, from, n), at += n;
     while (dc__next_row(&w, index, &from[0], &from[1]));
@@ -4215,8 +4201,10 @@ static void dc__binary(dc_tensor *z, const dc__binary_kernel *kernel, bool backw
     const bool same = dc__same_shape(z->in[0]->shape, z->in[1]->shape);
     const dc__ab *s = z->state;
     dc__binary_work b = { kernel, z, .stride = { 1, 1 }, .a = s ? s->a : 0 };
-    for (int i = 0; i < 2 && backward; i++)
+    for (int i = 0; i < 2 && backward; i++) {
         b.grad[i] = same ? dc__grad_room(z->in[i], &b.is_fresh[i]) : dc_grad_data(z->in[i]);
+        b.in_pieces |= b.grad[i] && !b.is_fresh[i];
+    }
     if (same) dc__parallel(z->size, DC__LANES, DC__EACH, dc__binary_part, &b);
     else dc__binary_rows(&b);
 }
@@ -4356,8 +4344,7 @@ DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop) 
     dc_shape shape = x->shape;
     shape.dim[axis] = stop - start;
     dc__count(x->ctx, shape);
-    int64_t step = 1;
-    for (int i = x->shape.rank - 1; i >= 0; i--) stride[i] = step, step *= x->shape.dim[i];
+    dc__strides(x->shape, x->shape, stride);
     return dc__apply_move(&dc__slice_op, x, shape, stride, start * stride[axis]);
 }
 
@@ -4718,15 +4705,13 @@ static dc_shape dc__gather_shape(const dc_tensor *y) {
 }
 
 static void dc__gather_forward(dc_tensor *y) {
-    dc_tensor *table = y->in[0], *rows = y->in[1];
-    int64_t n = rows->size, width = n ? y->size / n : 0;
-    y->ctx->kernels->gather(n, width, table->data, rows->data, y->data);
+    int64_t n = y->in[1]->size, width = n ? y->size / n : 0;
+    y->ctx->kernels->gather(n, width, y->in[0]->data, y->in[1]->data, y->data);
 }
 
 static void dc__gather_backward(dc_tensor *y) {
-    dc_tensor *table = y->in[0], *rows = y->in[1];
-    int64_t n = rows->size, width = n ? y->size / n : 0;
-    y->ctx->kernels->scatter(n, width, y->grad, rows->data, dc_grad_data(table));
+    int64_t n = y->in[1]->size, width = n ? y->size / n : 0;
+    y->ctx->kernels->scatter(n, width, y->grad, y->in[1]->data, dc_grad_data(y->in[0]));
 }
 
 DC__OP(gather, "dtable[rows_i] += dy_i", dc__gather_shape);
@@ -4737,9 +4722,7 @@ DC_API dc_tensor *dc_gather(dc_tensor *table, dc_tensor *rows) {
 }
 
 /* y[o, i, j] = x[o, index[o, i, j], j],  dx[o, index[o, i, j], j] += dy[o, i, j] */
-typedef struct dc__take_state { dc__middle m; int64_t count; } dc__take_state;
-
-static dc_shape dc__take_along_shape(const dc_tensor *y) { return y->in[1]->shape; }
+typedef struct dc__take_state { dc_shape shape; dc__middle m; int64_t count; } dc__take_state;
 
 static void dc__take_along_forward(dc_tensor *y) {
     const dc__take_state *s = y->state;
@@ -4751,12 +4734,12 @@ static void dc__take_along_backward(dc_tensor *y) {
     y->ctx->kernels->put(&s->m, s->count, y->grad, y->in[1]->data, dc_grad_data(y->in[0]));
 }
 
-DC__OP(take_along, "dx[index_i] += dy_i", dc__take_along_shape);
+DC__OP(take_along, "dx[index_i] += dy_i", dc__shape_in_state);
 
 DC_API dc_tensor *dc_take_along(dc_tensor *x, dc_tensor *index, int axis) {
     dc_context *ctx = dc__context_of("dc_take_along", DC_TENSORS(x, index));
     axis = dc__axis_of("dc_take_along", x, axis, 0);
-    dc__take_state s = { dc__middle_of(x->shape, axis), 0 };
+    dc__take_state s = { index->shape, dc__middle_of(x->shape, axis), 0 };
     dc_shape aligned = index->shape;
     if (aligned.rank == x->shape.rank) s.count = aligned.dim[axis], aligned.dim[axis] = s.m.n;
     if (!dc__same_shape(aligned, x->shape))
@@ -5130,11 +5113,10 @@ static void dc__normalize_backward(dc_tensor *y) {
                                         means + s->m.inner, dx);
 }
 
-#define DC__NORM_OP(NAME)                                                                          \
-    DC__RECORD(NAME, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,                  \
-               dc__normalize_forward, dc__normalize_backward)
-DC__NORM_OP(layer_norm_op);
-DC__NORM_OP(batch_norm_op);
+DC__RECORD(layer_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
+           dc__normalize_forward, dc__normalize_backward);
+DC__RECORD(batch_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
+           dc__normalize_forward, dc__normalize_backward);
 
 static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bias) {
     dc__check_vector(y->ctx, "normalisation: the gain", y->shape, gain);
@@ -5147,7 +5129,7 @@ DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
 {
     dc__check("dc_layer_norm_op", 1, x);
     int64_t n = x->shape.rank ? dc__last(x) : 0;
-    dc__norm_state s = { { n ? x->size / n : 0, n, 1, (dc_real)n }, epsilon, NULL, NULL, NULL };
+    dc__norm_state s = { .m = { n ? x->size / n : 0, n, 1, (dc_real)n }, .epsilon = epsilon };
     return dc__gain_and_bias(dc__apply1(&dc__layer_norm_op_op, x, &s, sizeof s), gain, bias);
 }
 
@@ -5177,11 +5159,11 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
         dc_tensor *mean = dc_copy(dc_detach(running_mean));
         return dc__gain_and_bias(dc_mul(dc_sub(x, mean), scale), gain, bias);
     }
-    if (dc__rows(x) < 2)
+    int64_t rows = dc__rows(x);
+    if (rows < 2)
         dc_fail(ctx, "dc_batch_norm_op: a batch of one sample (%s) has no variance; choose "
                 "a batch_size that leaves none at the end of an epoch", DC__SHAPE_TEXT(x->shape));
-    dc__norm_state s = { { 1, dc__rows(x), features, (dc_real)dc__rows(x) }, epsilon,
-                         NULL, NULL, NULL };
+    dc__norm_state s = { .m = { 1, rows, features, (dc_real)rows }, .epsilon = epsilon };
     dc_tensor *y = dc__apply1(&dc__batch_norm_op_op, x, &s, sizeof s);
     dc__update_running(y, running_mean, running_var, momentum);
     return dc__gain_and_bias(y, gain, bias);
