@@ -1917,8 +1917,8 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
     X( log_softmax,          (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
     X( log_softmax_backward, (int64_t rows, int64_t n, dc__in y, dc__in dy, dc__out dx) )          \
     X( logsumexp,            (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
-    /* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), with the statistics of the middle      \
-     * axis; backward adds to dx and has room [inner] for two means. */                           \
+    /* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), by the statistics of the middle      \
+     * axis; backward adds to dx and has room [inner] for two means. */                            \
     X( normalize,     (const dc__middle *r, dc__in x, dc__out y, dc__out mean, dc__out var,        \
                        dc__out scale, dc_real epsilon) )                                           \
     X( normalize_backward, (const dc__middle *r, dc__in y, dc__in scale, dc__in dy, dc__out mean,  \
@@ -4163,11 +4163,12 @@ typedef struct dc__binary_work {
 static void dc__binary_row(const dc__binary_work *b, int64_t at, const int64_t *from, int64_t n) {
     const dc_tensor *z = b->z;
     const bool forward = !b->grad[0] && !b->grad[1];
+    const dc_real *x_row = z->in[0]->data + from[0], *y_row = z->in[1]->data + from[1];
     dc_real room[2][DC__CHUNK], slopes[DC__CHUNK], sum;
     for (int64_t start = 0, length; start < n; start += length, at += length) {
         length = b->in_pieces && n - start > DC__CHUNK ? DC__CHUNK : n - start;
-        const dc_real *x = dc__piece(z->in[0]->data + from[0], b->stride[0], start, length, room[0]);
-        const dc_real *y = dc__piece(z->in[1]->data + from[1], b->stride[1], start, length, room[1]);
+        const dc_real *x = dc__piece(x_row, b->stride[0], start, length, room[0]);
+        const dc_real *y = dc__piece(y_row, b->stride[1], start, length, room[1]);
         if (forward) b->kernel->forward(length, x, y, z->data + at, b->a);
         for (int side = 0; side < 2; side++) {
             if (!b->grad[side]) continue;
