@@ -1833,12 +1833,12 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
     X( log_softmax,          (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
     X( log_softmax_backward, (int64_t rows, int64_t n, dc__in y, dc__in dy, dc__out dx) )          \
     X( logsumexp,            (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
-    X( layer_norm,           (int64_t rows, int64_t n, dc__in x, dc__out y, dc__out scale,         \
-                              dc_real epsilon) )                     /* y = (x - mean) scale */    \
-    X( layer_norm_backward,  (int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,          \
-                              dc__out dx) )                                                        \
-    X( batch_norm_backward,  (int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,          \
-                              dc__in dy_mean, dc__in dyy_mean, dc__out dx) )                       \
+    /* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), by the statistics of the middle      \
+     * axis; backward adds to dx and has room [inner] for two means. */                            \
+    X( normalize,     (const dc__middle *r, dc__in x, dc__out y, dc__out mean, dc__out var,        \
+                       dc__out scale, dc_real epsilon) )                                           \
+    X( normalize_backward, (const dc__middle *r, dc__in y, dc__in scale, dc__in dy, dc__out mean,  \
+                            dc__out along, dc__out dx) )                                           \
     /* keep = 0 or 1 / (1 - rate), y = keep x, for elements first, first + 1, ... */               \
     X( dropout,              (int64_t first, int64_t n, const dc__random *random, dc_real rate,    \
                               dc__in x, dc__out y, dc__out keep) )                                 \
@@ -1970,6 +1970,12 @@ DC__MATH dc_real DC__FN(sigmoid)(dc_real x) {
 #define DC__INF dc__from_bits(0x7f800000)
 #define DC__NAN dc__from_bits(0x7fc00000)
 
+/* Four steps of Horner's rule: p x^4 + a x^3 + b x^2 + c x + d. */
+DC__MATH dc_real DC__FN(horner)(dc_real x, dc_real p, dc_real a, dc_real b, dc_real c, dc_real d) {
+    p = DC__FMA(DC__FMA(p, x, a), x, b);
+    return DC__FMA(DC__FMA(p, x, c), x, d);
+}
+
 /* n = round(x / ln 2) and *r = x - n ln 2, so that e^x = 2^n e^r with |r| <= ln(2)/2. n is returned
  * modulo 2^32: adding the exponent's bias makes it positive. */
 DC__MATH uint32_t DC__FN(exp_reduce)(dc_real x, dc_real *r) {
@@ -1980,11 +1986,8 @@ DC__MATH uint32_t DC__FN(exp_reduce)(dc_real x, dc_real *r) {
 
 /* (e^r - 1 - r) / r^2 for |r| <= ln(2)/2, degree 4. */
 DC__MATH dc_real DC__FN(exp_tail)(dc_real r) {
-    dc_real p = 1.38378306e-3f;
-    p = DC__FMA(p, r, 8.36708862e-3f);
-    p = DC__FMA(p, r, 4.16677482e-2f);
-    p = DC__FMA(p, r, 0.16666539f);
-    return DC__FMA(p, r, 0.49999997f);
+    return DC__FN(horner)(r, 1.38378306e-3f, 8.36708862e-3f, 4.16677482e-2f, 0.16666539f,
+                          0.49999997f);
 }
 
 /* e^x = 2^n e^r. Since 2^n may be too large or too small for a float where e^x is not, it is
@@ -2018,15 +2021,9 @@ DC__MATH dc_real DC__FN(expm1)(dc_real x) {
 
 /* e ln(2) + ln(1 + f) for an integer e and sqrt(1/2) <= 1 + f <= sqrt(2); degree 10. */
 DC__MATH dc_real DC__FN(log_near)(dc_real e, dc_real f) {
-    dc_real p = -0.0768108368f;
-    p = DC__FMA(p, f, 0.127915278f);
-    p = DC__FMA(p, f, -0.131594151f);
-    p = DC__FMA(p, f, 0.141996354f);
-    p = DC__FMA(p, f, -0.16623351f);
-    p = DC__FMA(p, f, 0.200012594f);
-    p = DC__FMA(p, f, -0.250008225f);
-    p = DC__FMA(p, f, 0.333333313f);
-    p = DC__FMA(p, f, -0.5f);
+    dc_real p = DC__FN(horner)(f, -0.0768108368f, 0.127915278f, -0.131594151f, 0.141996354f,
+                               -0.16623351f);
+    p = DC__FN(horner)(f, p, 0.200012594f, -0.250008225f, 0.333333313f, -0.5f);
     return DC__FMA(e, DC__LN2_HI, DC__FMA(e, DC__LN2_LO, DC__FMA(f * f, p, f)));
 }
 
@@ -2069,11 +2066,8 @@ DC__MATH dc_real DC__FN(log1p)(dc_real x) {
 DC__MATH dc_real DC__FN(tanh)(dc_real x) {
     dc_real a = dc__magnitude(x), z = a * a, b = a > 10 ? 10 : a; /* tanh(10) rounds to 1 */
     dc_real high = 1 - 2 / (DC__FN(exp_normal)(2 * b) + 1);
-    dc_real p = -0.00589796668f;
-    p = DC__FMA(p, z, 0.0207986254f);
-    p = DC__FMA(p, z, -0.0537847169f);
-    p = DC__FMA(p, z, 0.133319363f);
-    p = DC__FMA(p, z, -0.333332986f);
+    dc_real p = DC__FN(horner)(z, -0.00589796668f, 0.0207986254f, -0.0537847169f, 0.133319363f,
+                               -0.333332986f);
     dc_real low = DC__FMA(a * z, p, a);
     return dc__with_sign(a < 0.6f ? low : high, x);
 }
@@ -2091,20 +2085,13 @@ DC__MATH dc_real DC__FN(sigmoid)(dc_real x) {
  * degree 11; odd in x, and 1 from 3.92 on. Error 1.12 ulp. */
 DC__MATH dc_real DC__FN(erf)(dc_real x) {
     dc_real a = dc__magnitude(x), z = a * a, b = a > 4 ? 4 : a;
-    dc_real q = -2.0366942e-4f;
-    q = DC__FMA(q, b, 3.11779696e-3f);
-    q = DC__FMA(q, b, -0.0225188807f);
-    q = DC__FMA(q, b, 0.10452567f);
-    q = DC__FMA(q, b, 0.636519134f);
-    q = DC__FMA(q, b, 1.12806094f);
-    q = DC__FMA(q, b, 1.0453086e-4f);
+    dc_real q = DC__FN(horner)(b, -2.0366942e-4f, 3.11779696e-3f, -0.0225188807f, 0.10452567f,
+                               0.636519134f);
+    q = DC__FMA(DC__FMA(q, b, 1.12806094f), b, 1.0453086e-4f);
     dc_real high = 1 - DC__FN(exp_normal)(-q);
 
-    dc_real p = -6.34851167e-4f;
-    p = DC__FMA(p, z, 5.05770324e-3f);
-    p = DC__FMA(p, z, -0.0268072877f);
-    p = DC__FMA(p, z, 0.11282865f);
-    p = DC__FMA(p, z, -0.376125902f);
+    dc_real p = DC__FN(horner)(z, -6.34851167e-4f, 5.05770324e-3f, -0.0268072877f, 0.11282865f,
+                               -0.376125902f);
     p = DC__FMA(p, z, 0.128379166f);
     dc_real low = DC__FMA(p, a, a);
     return dc__with_sign(a < 0.85f ? low : high, x);
@@ -2454,9 +2441,9 @@ static dc_real DC__FN(dot_row)(int64_t n, const dc_real *x, const dc_real *y) {
     return DC__FN(long_sum)(n, x, y);
 }
 
-/* Column sums of x [n, inner], in chunks of 256 rows: 64 columns at a time, so that they stay in
- * registers and in the first cache. */
-static void DC__FN(sum_columns)(int64_t n, int64_t inner, dc__in x, dc__out y) {
+/* Column sums of x [n, inner], or of x z, in chunks of 256 rows: 64 columns at a time, so that they
+ * stay in registers and in the first cache. */
+static inline void DC__FN(sum_columns)(int64_t n, int64_t inner, dc__in x, dc__in z, dc__out y) {
     enum { DC__STRIP = 64 };
     dc_real part[DC__STRIP];
     for (int64_t j0 = 0; j0 < inner; j0 += DC__STRIP) {
@@ -2466,20 +2453,29 @@ static void DC__FN(sum_columns)(int64_t n, int64_t inner, dc__in x, dc__out y) {
             int64_t stop = n - start < DC__CHUNK ? n : start + DC__CHUNK;
             for (int64_t j = 0; j < width; j++) part[j] = 0;
             for (int64_t i = start; i < stop; i++) {
-                const dc_real *row = x + i * inner + j0;
-                for (int64_t j = 0; j < width; j++) part[j] += row[j];
+                const dc_real *row = x + i * inner + j0, *by = z ? z + i * inner + j0 : NULL;
+                if (z) for (int64_t j = 0; j < width; j++) part[j] += row[j] * by[j];
+                else for (int64_t j = 0; j < width; j++) part[j] += row[j];
             }
             for (int64_t j = 0; j < width; j++) y[j0 + j] += part[j];
         }
     }
 }
 
-static void DC__FN(sum_forward)(const dc__middle *r, dc__in x, dc__out y) {
+/* Sums of x, or of x z, over the middle axis. */
+static inline void DC__FN(sums)(const dc__middle *r, const dc_real *x, const dc_real *z,
+                                dc_real *y) {
     const int64_t n = r->n, inner = r->inner;
-    for (int64_t o = 0; o < r->outer; o++)
-        if (inner == 1) y[o] = DC__FN(sum_row)(n, x + o * n);
-        else DC__FN(sum_columns)(n, inner, x + o * n * inner, y + o * inner);
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner) {
+        if (inner > 1) DC__FN(sum_columns)(n, inner, x, z, y + o * inner);
+        else if (inner) y[o] = z ? DC__FN(dot_row)(n, x, z) : DC__FN(sum_row)(n, x);
+        if (z) z += n * inner;
+    }
     for (int64_t i = 0; i < r->outer * inner; i++) y[i] /= r->divisor;
+}
+
+static void DC__FN(sum_forward)(const dc__middle *r, dc__in x, dc__out y) {
+    DC__FN(sums)(r, x, NULL, y);
 }
 
 static void DC__FN(sum_backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy, dc__out dx) {
@@ -2705,33 +2701,45 @@ static void DC__FN(log_softmax_backward)(int64_t rows, int64_t n, dc__in y, dc__
 }
 
 /* --- normalisation --- */
-/* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), for each row. */
-static void DC__FN(layer_norm)(int64_t rows, int64_t n, dc__in x, dc__out y, dc__out scale,
-                               dc_real epsilon) {
-    for (int64_t r = 0; r < rows; r++, x += n, y += n) {
-        dc_real mean = DC__FN(sum_row)(n, x) / (dc_real)n;
-        for (int64_t i = 0; i < n; i++) y[i] = x[i] - mean;
-        scale[r] = 1 / DC__SQRT(DC__FN(dot_row)(n, y, y) / (dc_real)n + epsilon);
-        for (int64_t i = 0; i < n; i++) y[i] *= scale[r];
+/* y [n, inner] = (x - mean) scale by column; a single one is a row. */
+static void DC__FN(standardize)(int64_t n, int64_t inner, dc__in x, dc__in mean, dc__in scale,
+                                dc__out y) {
+    for (int64_t i = 0; i < n && inner == 1; i++) y[i] = (x[i] - mean[0]) * scale[0];
+    for (int64_t i = 0; i < n && inner > 1; i++, x += inner, y += inner)
+        for (int64_t j = 0; j < inner; j++) y[j] = (x[j] - mean[j]) * scale[j];
+}
+
+static void DC__FN(normalize)(const dc__middle *r, dc__in x, dc__out y, dc__out mean, dc__out var,
+                              dc__out scale, dc_real epsilon) {
+    const int64_t n = r->n, inner = r->inner;
+    const dc__middle one = { 1, n, inner, r->divisor };
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner, y += n * inner) {
+        DC__FN(sums)(&one, x, NULL, mean);
+        for (int64_t j = 0; j < inner; j++) scale[j] = 1;
+        DC__FN(standardize)(n, inner, x, mean, scale, y);
+        DC__FN(sums)(&one, y, y, var);
+        for (int64_t j = 0; j < inner; j++) scale[j] = 1 / DC__SQRT(var[j] + epsilon);
+        DC__FN(standardize)(n, inner, x, mean, scale, y);
+        mean += inner, var += inner, scale += inner;
     }
 }
 
 /* With y normalised, mean(dy) and mean(dy y) are what the mean and the variance take away:
  * dx = scale (dy - mean(dy) - y mean(dy y)) */
-static void DC__FN(layer_norm_backward)(int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,
-                                        dc__out dx) {
-    for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
-        dc_real mean = DC__FN(sum_row)(n, dy) / (dc_real)n;
-        dc_real along = DC__FN(dot_row)(n, dy, y) / (dc_real)n;
-        for (int64_t i = 0; i < n; i++) dx[i] += scale[r] * (dy[i] - mean - y[i] * along);
+static void DC__FN(normalize_backward)(const dc__middle *r, dc__in y, dc__in scale, dc__in dy,
+                                       dc__out mean, dc__out along, dc__out dx) {
+    const int64_t n = r->n, inner = r->inner;
+    const dc__middle one = { 1, n, inner, r->divisor };
+    for (int64_t o = 0; o < r->outer; o++, scale += inner) {
+        DC__FN(sums)(&one, dy, NULL, mean);
+        DC__FN(sums)(&one, dy, y, along);
+        for (int64_t i = 0; i < n && inner == 1; i++)
+            dx[i] += scale[0] * (dy[i] - mean[0] - y[i] * along[0]);
+        for (int64_t i = 0; i < n && inner > 1; i++)
+            for (int64_t j = 0, at = i * inner; j < inner; j++, at++)
+                dx[at] += scale[j] * (dy[at] - mean[j] - y[at] * along[j]);
+        y += n * inner, dy += n * inner, dx += n * inner;
     }
-}
-
-/* The same by column: batch norm's statistics are over the rows. */
-static void DC__FN(batch_norm_backward)(int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,
-                                        dc__in mean, dc__in along, dc__out dx) {
-    for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n)
-        for (int64_t i = 0; i < n; i++) dx[i] += scale[i] * (dy[i] - mean[i] - y[i] * along[i]);
 }
 
 /* --- dropout --- */
@@ -3964,65 +3972,64 @@ static const dc_real *dc__piece(const dc_real *x, int64_t stride, int64_t start,
     return room;
 }
 
-/* Two operands of one shape: nothing is broadcast. */
 typedef struct dc__binary_work {
     const dc__binary_kernel *kernel;
     const dc_tensor         *z;
     dc_real                 *grad[2];    /* Of the operands; both NULL: forward. */
     bool                     is_fresh[2];
+    int64_t                  stride[2];  /* Of the operands in a row: 1, or 0: one element. */
+    bool                     in_pieces;  /* Something is repeated or added to. */
     dc_real                  a;
 } dc__binary_work;
 
-static void dc__binary_part(void *work, int64_t start, int64_t stop) {
-    const dc__binary_work *b = work;
+/* n elements of a row, at z[at] and at the operands' from[0] and from[1]. One element collects the
+ * gradients of its copies, as a sum over each 256. */
+static void dc__binary_row(const dc__binary_work *b, int64_t at, const int64_t *from, int64_t n) {
     const dc_tensor *z = b->z;
-    const dc_real *x = z->in[0]->data + start, *y = z->in[1]->data + start;
-    if (!b->grad[0] && !b->grad[1]) b->kernel->forward(stop - start, x, y, z->data + start, b->a);
-    for (int side = 0; side < 2; side++)
-        for (int64_t at = start, n; b->grad[side] && at < stop; at += n) {
-            dc_real room[DC__CHUNK], *g = b->is_fresh[side] ? b->grad[side] + at : room;
-            n = stop - at < DC__CHUNK || b->is_fresh[side] ? stop - at : DC__CHUNK;
-            b->kernel->slope[side](n, x + at - start, y + at - start, z->data + at, z->grad + at,
-                                   g, b->a);
-            if (g == room) z->ctx->kernels->accumulate(n, g, b->grad[side] + at);
-        }
-}
-
-/* The same row by row where one is repeated. It collects the gradients of all its copies: along
- * the last axis as a sum over each 256 elements, along the others row by row. */
-static void dc__binary_rows(const dc__binary_work *b) {
-    const dc_tensor *z = b->z;
-    const dc__walk w = dc__broadcast(z);
     const bool forward = !b->grad[0] && !b->grad[1];
-    const int64_t n = w.dim[w.rank - 1];
-    const int64_t stride[2] = { w.x_stride[w.rank - 1], w.y_stride[w.rank - 1] };
-    const int64_t most = forward && stride[0] && stride[1] ? n : DC__CHUNK;
-    int64_t at = 0, row[2] = { 0 }, index[DC_MAX_RANK] = { 0 };
-    dc_real room[2][DC__CHUNK], g[DC__CHUNK], sum;
-    if (!z->size) return;
-    do for (int64_t start = 0, length; start < n; start += length, at += length) {
-        length = n - start < most ? n - start : most;
-        const dc_real *x = dc__piece(z->in[0]->data + row[0], stride[0], start, length, room[0]);
-        const dc_real *y = dc__piece(z->in[1]->data + row[1], stride[1], start, length, room[1]);
+    const dc_real *x_row = z->in[0]->data + from[0], *y_row = z->in[1]->data + from[1];
+    dc_real room[2][DC__CHUNK], slopes[DC__CHUNK], sum;
+    for (int64_t start = 0, length; start < n; start += length, at += length) {
+        length = b->in_pieces && n - start > DC__CHUNK ? DC__CHUNK : n - start;
+        const dc_real *x = dc__piece(x_row, b->stride[0], start, length, room[0]);
+        const dc_real *y = dc__piece(y_row, b->stride[1], start, length, room[1]);
         if (forward) b->kernel->forward(length, x, y, z->data + at, b->a);
         for (int side = 0; side < 2; side++) {
-            dc_real *grad = b->grad[side];
-            if (!grad) continue;
-            grad += row[side];
+            if (!b->grad[side]) continue;
+            dc_real *to = b->grad[side] + from[side], *g = b->is_fresh[side] ? to + start : slopes;
             b->kernel->slope[side](length, x, y, z->data + at, z->grad + at, g, b->a);
-            if (stride[side]) z->ctx->kernels->accumulate(length, g, grad + start);
+            if (g != slopes) continue;
+            if (b->stride[side]) z->ctx->kernels->accumulate(length, g, to + start);
             else z->ctx->kernels->sum.forward(&(dc__middle){ 1, length, 1, 1 }, g, &sum),
-                 grad[0] += sum;
+                 to[0] += sum;
         }
-    } while (dc__next_row(&w, index, &row[0], &row[1]));
+    }
+}
+
+/* Two operands of one shape are one row. */
+static void dc__binary_part(void *work, int64_t start, int64_t stop) {
+    dc__binary_row(work, start, (int64_t[]){ start, start }, stop - start);
+}
+
+static void dc__binary_rows(dc__binary_work *b) {
+    const dc__walk w = dc__broadcast(b->z);
+    const int64_t n = w.dim[w.rank - 1];
+    int64_t at = 0, from[2] = { 0 }, index[DC_MAX_RANK] = { 0 };
+    b->stride[0] = w.x_stride[w.rank - 1], b->stride[1] = w.y_stride[w.rank - 1];
+    b->in_pieces |= !b->stride[0] || !b->stride[1];
+    if (!b->z->size) return;
+    do dc__binary_row(b, at, from, n), at += n;
+    while (dc__next_row(&w, index, &from[0], &from[1]));
 }
 
 static void dc__binary(dc_tensor *z, const dc__binary_kernel *kernel, bool backward) {
     const bool same = dc__same_shape(z->in[0]->shape, z->in[1]->shape);
     const dc__ab *s = z->state;
-    dc__binary_work b = { kernel, z, .a = s ? s->a : 0 };
-    for (int i = 0; i < 2 && backward; i++)
+    dc__binary_work b = { kernel, z, .stride = { 1, 1 }, .a = s ? s->a : 0 };
+    for (int i = 0; i < 2 && backward; i++) {
         b.grad[i] = same ? dc__grad_room(z->in[i], &b.is_fresh[i]) : dc_grad_data(z->in[i]);
+        b.in_pieces |= b.grad[i] && !b.is_fresh[i];
+    }
     if (same) dc__parallel(z->size, DC__LANES, DC__EACH, dc__binary_part, &b);
     else dc__binary_rows(&b);
 }
@@ -4090,6 +4097,7 @@ static dc_tensor *dc__apply_move(const dc_op *op, dc_tensor *x, dc_shape shape,
 
 /* An axis counted from the front; `extra` is 1 where a new axis may also stand behind the last. */
 static int dc__axis_of(const char *function, const dc_tensor *x, int axis, int extra) {
+    dc__check(function, 1, x);
     int rank = x->shape.rank + extra;
     if (axis < -rank || axis >= rank)
         dc_fail(x->ctx, "%s: axis %d of a tensor of shape %s; axes go from %d to %d", function,
@@ -4149,7 +4157,6 @@ DC_API dc_tensor *dc_expand(dc_tensor *x, dc_shape shape) {
 }
 
 DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop) {
-    dc__check("dc_slice", 1, x);
     axis = dc__axis_of("dc_slice", x, axis, 0);
     int64_t size = x->shape.dim[axis], stride[DC_MAX_RANK], asked[2] = { start, stop };
     if (start < 0) start += size;
@@ -4162,13 +4169,11 @@ DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop) 
     dc_shape shape = x->shape;
     shape.dim[axis] = stop - start;
     dc__count(x->ctx, shape);
-    int64_t step = 1;
-    for (int i = x->shape.rank - 1; i >= 0; i--) stride[i] = step, step *= x->shape.dim[i];
+    dc__strides(x->shape, x->shape, stride);
     return dc__apply_move(&dc__slice_op, x, shape, stride, start * stride[axis]);
 }
 
 DC_API void dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out) {
-    dc__check("dc_split", 1, x);
     axis = dc__axis_of("dc_split", x, axis, 0);
     int64_t size = x->shape.dim[axis];
     if (parts < 1 || size % parts)
@@ -4179,12 +4184,7 @@ DC_API void dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out) {
 }
 
 /* --- concat, pad: parts moved into a larger tensor, along one axis --- */
-typedef struct dc__join {
-    dc_shape shape;
-    int      axis;
-    int64_t  before;                 /* Pad: how much comes before x. */
-    dc_real  value;
-} dc__join;
+typedef struct dc__join { dc_shape shape; int axis; } dc__join;
 
 /* A tensor seen as [outer, n, inner], n being one axis. */
 static dc__middle dc__middle_of(dc_shape s, int axis) {
@@ -4194,31 +4194,25 @@ static dc__middle dc__middle_of(dc_shape s, int axis) {
     return m;
 }
 
-/* Moves operand `part` to its place in y, or its place in dy back to its gradient. */
-static void dc__join_move(dc_tensor *y, dc_tensor *part, int64_t start, bool backward) {
-    const dc__join *s = y->state;
-    const dc__middle m = dc__middle_of(part->shape, s->axis);
-    const int64_t row = m.n * m.inner, y_row = y->shape.dim[s->axis] * m.inner;
-    const dc__walk w = { 2, { m.outer, row }, { row, 1 }, { y_row, 1 } };
-    start *= m.inner;
-    if (!backward) y->ctx->kernels->move(&w, part->data, y->data + start, false);
-    else if (part->needs_grad) dc__move_back(y, &w, y->grad + start, dc_grad_data(part));
-}
-
+/* Moves each operand to its place in y, or its place in dy back to its gradient. */
 static void dc__join_all(dc_tensor *y, bool backward) {
     const dc__join *s = y->state;
-    int64_t start = s->before;
+    int64_t start = 0;
     for (int i = 0; i < y->inputs; i++) {
-        dc__join_move(y, y->in[i], start, backward);
-        start += y->in[i]->shape.dim[s->axis];
+        dc_tensor *part = y->in[i];
+        const dc__middle m = dc__middle_of(part->shape, s->axis);
+        const int64_t row = m.n * m.inner, y_row = y->shape.dim[s->axis] * m.inner;
+        const dc__walk w = { 2, { m.outer, row }, { row, 1 }, { y_row, 1 } };
+        if (!backward) y->ctx->kernels->move(&w, part->data, y->data + start, false);
+        else if (part->needs_grad) dc__move_back(y, &w, y->grad + start, dc_grad_data(part));
+        start += row;
     }
 }
 
 static void dc__concat_forward(dc_tensor *y) { dc__join_all(y, false); }
-static void dc__join_backward(dc_tensor *y) { dc__join_all(y, true); }
+static void dc__concat_backward(dc_tensor *y) { dc__join_all(y, true); }
 
-DC__RECORD(concat, "dx_i = its part of dy", dc__shape_in_state, dc__concat_forward,
-           dc__join_backward);
+DC__OP(concat, "dx_i = its part of dy", dc__shape_in_state);
 
 DC_API dc_tensor *dc_concat(dc_tensors parts, int axis) {
     dc_context *ctx = dc__context_of("dc_concat", parts);
@@ -4237,24 +4231,15 @@ DC_API dc_tensor *dc_concat(dc_tensors parts, int axis) {
     return dc_apply(&dc__concat_op, parts, &s, sizeof s);
 }
 
-static void dc__pad_forward(dc_tensor *y) {
-    const dc__join *s = y->state;
-    y->ctx->kernels->fill(y->size, s->value, y->data);
-    dc__join_all(y, false);
-}
-
-DC__RECORD(pad, "dx = dy without the padding", dc__shape_in_state, dc__pad_forward,
-           dc__join_backward);
-
 DC_API dc_tensor *dc_pad(dc_tensor *x, int axis, int64_t before, int64_t after, dc_real value) {
-    dc__check("dc_pad", 1, x);
     axis = dc__axis_of("dc_pad", x, axis, 0);
     if (before < 0 || after < 0 || before > INT32_MAX || after > INT32_MAX)
         dc_fail(x->ctx, "dc_pad: %lld before and %lld after axis %d; both must be 0 or more",
                 (long long)before, (long long)after, axis);
-    dc__join s = { .shape = x->shape, .axis = axis, .before = before, .value = value };
-    s.shape.dim[axis] += before + after;
-    return dc__apply1(&dc__pad_op, x, &s, sizeof s);
+    dc_shape first = x->shape, last = x->shape;
+    first.dim[axis] = before, last.dim[axis] = after;
+    dc_tensor *head = dc_full(x->ctx, first, value), *tail = dc_full(x->ctx, last, value);
+    return dc_concat(DC_TENSORS(head, x, tail), axis);
 }
 
 /* --- views: another shape for the same elements; dx = dy --- */
@@ -4311,7 +4296,6 @@ DC_API dc_tensor *dc_flatten_op(dc_tensor *x) {
 }
 
 DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis) {
-    dc__check("dc_squeeze", 1, x);
     axis = dc__axis_of("dc_squeeze", x, axis, 0);
     if (x->shape.dim[axis] != 1)
         dc_fail(x->ctx, "dc_squeeze: axis %d of %s has size %lld; only an axis of size 1 can be "
@@ -4323,7 +4307,6 @@ DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis) {
 }
 
 DC_API dc_tensor *dc_unsqueeze(dc_tensor *x, int axis) {
-    dc__check("dc_unsqueeze", 1, x);
     axis = dc__axis_of("dc_unsqueeze", x, axis, 1);
     dc_shape shape = x->shape;
     if (shape.rank == DC_MAX_RANK)
@@ -4404,24 +4387,18 @@ static dc_tensor *dc__prepare(const char *function, dc_tensor *x, dc_axes axes, 
     }
     *r = (dc__reduction){ .m = { 1, 1, 1, 1 } };
     dc_axes order = { .count = x->shape.rank };
-    int kept = 0, groups = 0;
+    int placed = 0, groups = 0;
     for (int i = 0; i < x->shape.rank; i++) {
-        if (keepdims || !reduced[i])
-            r->shape.dim[r->shape.rank++] = reduced[i] ? 1 : x->shape.dim[i];
+        int64_t size = x->shape.dim[i];
+        if (keepdims || !reduced[i]) r->shape.dim[r->shape.rank++] = reduced[i] ? 1 : size;
+        if (!reduced[i]) order.axis[placed++] = i;
         groups += reduced[i] && (i == 0 || !reduced[i - 1]);
-        if (!reduced[i]) order.axis[kept++] = i;
+        *(reduced[i] ? &r->m.n : groups ? &r->m.inner : &r->m.outer) *= size;
     }
-    if (groups > 1) {
-        for (int i = 0, to = kept; i < x->shape.rank; i++) if (reduced[i]) order.axis[to++] = i;
-        for (int i = 0; i < x->shape.rank; i++) reduced[i] = i >= kept;
-        x = dc_permute(x, order);
-    }
-    bool seen = false;
-    for (int i = 0; i < x->shape.rank; i++) {
-        seen |= reduced[i];
-        *(reduced[i] ? &r->m.n : seen ? &r->m.inner : &r->m.outer) *= x->shape.dim[i];
-    }
-    return x;
+    if (groups < 2) return x;
+    for (int i = 0; i < x->shape.rank; i++) if (reduced[i]) order.axis[placed++] = i;
+    r->m.outer *= r->m.inner, r->m.inner = 1;
+    return dc_permute(x, order);
 }
 
 #define DC__DEFINE(NAME, FORMULA)                                                                  \
@@ -4457,25 +4434,18 @@ static dc_tensor *dc__reduce_by(const dc_op *op, const char *function, dc_tensor
     return dc__apply1(op, x, &r, sizeof r);
 }
 
-DC_API dc_tensor *dc_sum_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__sum_op, "dc_sum", x, axes, keepdims);
-}
-
-DC_API dc_tensor *dc_mean_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__mean_op, "dc_mean", x, axes, keepdims);
-}
-
-DC_API dc_tensor *dc_max_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__max_op, "dc_max", x, axes, keepdims);
-}
-
+#define DC__DEFINE(NAME)                                                                           \
+    DC_API dc_tensor *dc_##NAME##_over(dc_tensor *x, dc_axes axes, bool keepdims) {                \
+        return dc__reduce_by(&dc__##NAME##_op, "dc_" #NAME, x, axes, keepdims);                    \
+    }
+DC__DEFINE(sum)
+DC__DEFINE(mean)
+DC__DEFINE(max)
+DC__DEFINE(prod)
+#undef DC__DEFINE
 DC_API dc_tensor *dc_min_over(dc_tensor *x, dc_axes axes, bool keepdims) {
     dc__check("dc_min", 1, x);
     return dc_neg(dc__reduce_by(&dc__max_op, "dc_min", dc_neg(x), axes, keepdims));
-}
-
-DC_API dc_tensor *dc_prod_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__prod_op, "dc_prod", x, axes, keepdims);
 }
 
 DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis) {
@@ -4485,7 +4455,6 @@ DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis) {
 DC_API dc_tensor *dc_argmin(dc_tensor *x, int axis) { return dc_argmax(dc_neg(x), axis); }
 
 DC_API dc_tensor *dc_cumsum(dc_tensor *x, int axis) {
-    dc__check("dc_cumsum", 1, x);
     axis = dc__axis_of("dc_cumsum", x, axis, 0);
     dc__reduction r = { x->shape, dc__middle_of(x->shape, axis) };
     return dc__apply1(&dc__cumsum_op, x, &r, sizeof r);
@@ -4561,15 +4530,13 @@ static dc_shape dc__gather_shape(const dc_tensor *y) {
 }
 
 static void dc__gather_forward(dc_tensor *y) {
-    dc_tensor *table = y->in[0], *rows = y->in[1];
-    int64_t n = rows->size, width = n ? y->size / n : 0;
-    y->ctx->kernels->gather(n, width, table->data, rows->data, y->data);
+    int64_t n = y->in[1]->size, width = n ? y->size / n : 0;
+    y->ctx->kernels->gather(n, width, y->in[0]->data, y->in[1]->data, y->data);
 }
 
 static void dc__gather_backward(dc_tensor *y) {
-    dc_tensor *table = y->in[0], *rows = y->in[1];
-    int64_t n = rows->size, width = n ? y->size / n : 0;
-    y->ctx->kernels->scatter(n, width, y->grad, rows->data, dc_grad_data(table));
+    int64_t n = y->in[1]->size, width = n ? y->size / n : 0;
+    y->ctx->kernels->scatter(n, width, y->grad, y->in[1]->data, dc_grad_data(y->in[0]));
 }
 
 DC__OP(gather, "dtable[rows_i] += dy_i", dc__gather_shape);
@@ -4580,9 +4547,7 @@ DC_API dc_tensor *dc_gather(dc_tensor *table, dc_tensor *rows) {
 }
 
 /* y[o, i, j] = x[o, index[o, i, j], j],  dx[o, index[o, i, j], j] += dy[o, i, j] */
-typedef struct dc__take_state { dc__middle m; int64_t count; } dc__take_state;
-
-static dc_shape dc__take_along_shape(const dc_tensor *y) { return y->in[1]->shape; }
+typedef struct dc__take_state { dc_shape shape; dc__middle m; int64_t count; } dc__take_state;
 
 static void dc__take_along_forward(dc_tensor *y) {
     const dc__take_state *s = y->state;
@@ -4594,12 +4559,12 @@ static void dc__take_along_backward(dc_tensor *y) {
     y->ctx->kernels->put(&s->m, s->count, y->grad, y->in[1]->data, dc_grad_data(y->in[0]));
 }
 
-DC__OP(take_along, "dx[index_i] += dy_i", dc__take_along_shape);
+DC__OP(take_along, "dx[index_i] += dy_i", dc__shape_in_state);
 
 DC_API dc_tensor *dc_take_along(dc_tensor *x, dc_tensor *index, int axis) {
     dc_context *ctx = dc__context_of("dc_take_along", DC_TENSORS(x, index));
     axis = dc__axis_of("dc_take_along", x, axis, 0);
-    dc__take_state s = { dc__middle_of(x->shape, axis), 0 };
+    dc__take_state s = { index->shape, dc__middle_of(x->shape, axis), 0 };
     dc_shape aligned = index->shape;
     if (aligned.rank == x->shape.rank) s.count = aligned.dim[axis], aligned.dim[axis] = s.m.n;
     if (!dc__same_shape(aligned, x->shape))
@@ -4949,24 +4914,34 @@ DC__OP(logsumexp, "dx_i = dy softmax(x)_i", dc__logsumexp_shape);
 DC_API dc_tensor *dc_logsumexp(dc_tensor *x) { return dc__apply1(&dc__logsumexp_op, x, NULL, 0); }
 
 /* --- normalisation --- */
-/* y = (x - mean) scale by row or by column; the state keeps scale for the way back. */
-typedef struct dc__norm_state { dc_real epsilon, *mean, *scale; } dc__norm_state;
+/* y = (x - mean) scale, with the statistics of the middle axis of x seen as [outer, n, inner]: each
+ * row's for layer norm, each column's for batch norm. */
+typedef struct dc__norm_state {
+    dc__middle m;
+    dc_real    epsilon, *mean, *var, *scale;
+} dc__norm_state;
 
-static void dc__layer_norm_forward(dc_tensor *y) {
+static void dc__normalize_forward(dc_tensor *y) {
     dc__norm_state *s = y->state;
-    int64_t rows = dc__rows(y);
-    s->scale = dc__temporary(y->ctx, (size_t)rows * sizeof *s->scale);
-    y->ctx->kernels->layer_norm(rows, dc__last(y), y->in[0]->data, y->data, s->scale, s->epsilon);
+    const int64_t n = s->m.outer * s->m.inner;
+    s->mean = dc__temporary(y->ctx, 3 * (size_t)n * sizeof *s->mean);
+    s->var = s->mean + n, s->scale = s->var + n;
+    y->ctx->kernels->normalize(&s->m, y->in[0]->data, y->data, s->mean, s->var, s->scale,
+                               s->epsilon);
 }
 
-static void dc__layer_norm_backward(dc_tensor *y) {
+static void dc__normalize_backward(dc_tensor *y) {
     const dc__norm_state *s = y->state;
-    y->ctx->kernels->layer_norm_backward(dc__rows(y), dc__last(y), y->data, s->scale, y->grad,
-                                         dc_grad_data(y->in[0]));
+    dc_real *dx = dc_grad_data(y->in[0]);
+    dc_real *means = dc__temporary(y->ctx, 2 * (size_t)s->m.inner * sizeof *means);
+    y->ctx->kernels->normalize_backward(&s->m, y->data, s->scale, y->grad, means,
+                                        means + s->m.inner, dx);
 }
 
 DC__RECORD(layer_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
-           dc__layer_norm_forward, dc__layer_norm_backward);
+           dc__normalize_forward, dc__normalize_backward);
+DC__RECORD(batch_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
+           dc__normalize_forward, dc__normalize_backward);
 
 static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bias) {
     dc__check_vector(y->ctx, "normalisation: the gain", y->shape, gain);
@@ -4977,56 +4952,19 @@ static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bi
 
 DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_real epsilon)
 {
-    dc__norm_state s = { .epsilon = epsilon };
+    dc__check("dc_layer_norm_op", 1, x);
+    int64_t n = x->shape.rank ? dc__last(x) : 0;
+    dc__norm_state s = { .m = { n ? x->size / n : 0, n, 1, (dc_real)n }, .epsilon = epsilon };
     return dc__gain_and_bias(dc__apply1(&dc__layer_norm_op_op, x, &s, sizeof s), gain, bias);
 }
-
-/* By column, the statistics from the rows. x - mean and its square are taken row by row. */
-static void dc__batch_norm_forward(dc_tensor *y) {
-    dc__norm_state *s = y->state;
-    const dc__kernels *k = y->ctx->kernels;
-    const int64_t rows = dc__rows(y), n = dc__last(y);
-    const dc__middle columns = { 1, rows, n, (dc_real)rows };
-    s->mean = dc__temporary(y->ctx, 2 * (size_t)n * sizeof(dc_real));
-    s->scale = dc__temporary(y->ctx, (size_t)n * sizeof(dc_real));
-    k->sum.forward(&columns, y->in[0]->data, s->mean);
-    for (int64_t r = 0; r < rows; r++)
-        k->sub.forward(n, y->in[0]->data + r * n, s->mean, y->data + r * n, 0);
-    dc_mark mark = dc_begin(y->ctx);
-    dc_real *squares = dc__temporary(y->ctx, (size_t)y->size * sizeof *squares), *var = s->mean + n;
-    k->square.forward(y->size, y->data, squares, 0, 0);
-    k->sum.forward(&columns, squares, var);
-    dc_end(y->ctx, mark);
-    for (int64_t i = 0; i < n; i++) s->scale[i] = 1 / DC__SQRT(var[i] + s->epsilon);
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < n; i++) y->data[r * n + i] *= s->scale[i];
-}
-
-static void dc__batch_norm_backward(dc_tensor *y) {
-    const dc__norm_state *s = y->state;
-    const dc__kernels *k = y->ctx->kernels;
-    const int64_t rows = dc__rows(y), n = dc__last(y);
-    const dc__middle columns = { 1, rows, n, (dc_real)rows };
-    dc_real *dx = dc_grad_data(y->in[0]);
-    dc_real *means = dc__temporary(y->ctx, 2 * (size_t)n * sizeof *means);
-    dc_real *products = dc__temporary(y->ctx, (size_t)y->size * sizeof *products);
-    k->mul.forward(y->size, y->grad, y->data, products, 0);
-    k->sum.forward(&columns, y->grad, means);
-    k->sum.forward(&columns, products, means + n);
-    k->batch_norm_backward(rows, n, y->data, s->scale, y->grad, means, means + n, dx);
-}
-
-DC__RECORD(batch_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
-           dc__batch_norm_forward, dc__batch_norm_backward);
 
 /* running = (1 - momentum) running + momentum batch; the running variance is the unbiased one. */
 static void dc__update_running(dc_tensor *y, dc_tensor *mean, dc_tensor *var, dc_real momentum) {
     const dc__norm_state *s = y->state;
-    int64_t n = dc__last(y), rows = dc__rows(y);
-    dc_real unbiased = rows > 1 ? (dc_real)rows / (dc_real)(rows - 1) : 1;
-    for (int64_t i = 0; i < n; i++) {
+    dc_real rows = s->m.divisor, unbiased = rows > 1 ? rows / (rows - 1) : 1;
+    for (int64_t i = 0; i < s->m.inner; i++) {
         mean->data[i] = (1 - momentum) * mean->data[i] + momentum * s->mean[i];
-        var->data[i] = (1 - momentum) * var->data[i] + momentum * (s->mean[n + i] * unbiased);
+        var->data[i] = (1 - momentum) * var->data[i] + momentum * (s->var[i] * unbiased);
     }
     mean->base->version++, var->base->version++;
 }
@@ -5046,10 +4984,11 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
         dc_tensor *mean = dc_copy(dc_detach(running_mean));
         return dc__gain_and_bias(dc_mul(dc_sub(x, mean), scale), gain, bias);
     }
-    if (dc__rows(x) < 2)
+    int64_t rows = dc__rows(x);
+    if (rows < 2)
         dc_fail(ctx, "dc_batch_norm_op: a batch of one sample (%s) has no variance; choose "
                 "a batch_size that leaves none at the end of an epoch", DC__SHAPE_TEXT(x->shape));
-    dc__norm_state s = { .epsilon = epsilon };
+    dc__norm_state s = { .m = { 1, rows, features, (dc_real)rows }, .epsilon = epsilon };
     dc_tensor *y = dc__apply1(&dc__batch_norm_op_op, x, &s, sizeof s);
     dc__update_running(y, running_mean, running_var, momentum);
     return dc__gain_and_bias(y, gain, bias);

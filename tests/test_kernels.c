@@ -59,9 +59,8 @@ typedef struct kernels_row {
     X(log_softmax,   ROWS,   k->log_softmax(s->outer, s->n, p[0], p[1])) \
     X(log_softmax_backward, ROWS, k->log_softmax_backward(s->outer, s->n, p[0], p[1], p[2])) \
     X(logsumexp,     ROWS,   k->logsumexp(s->outer, s->n, p[0], p[1])) \
-    X(layer_norm,    ROWS,   k->layer_norm(s->outer, s->n, p[0], p[1], p[2], 1e-5f)) \
-    X(layer_norm_backward, ROWS, k->layer_norm_backward(s->outer, s->n, p[0], p[1], p[2], p[3])) \
-    X(batch_norm_backward, ROWS, k->batch_norm_backward(s->outer, s->n, p[0], p[1], p[2], p[3], p[4], p[5])) \
+    X(normalize,     MIDDLE, k->normalize(&s->middle, p[0], p[1], p[2], p[3], p[4], 1e-5f)) \
+    X(normalize_backward, MIDDLE, k->normalize_backward(&s->middle, p[0], p[1], p[2], p[3], p[4], p[5])) \
     X(dropout,       LINE,   k->dropout(64 * s->k, s->n, &s->random, s->b, p[0], p[1], p[2])) \
     X(dropout_backward, LINE, k->dropout_backward(s->n, p[0], p[1], p[2])) \
     X(finish,        FINISH, k->finish(s->outer, s->n, s->c_row, s->flag ? p[0] : NULL, s->f, p[1])) \
