@@ -1792,6 +1792,7 @@ static uint64_t dc__below_at(const dc__random *r, uint64_t i, uint64_t n) {
 #define DC__C(x) ((dc_real)(x))
 
 enum { DC__CHUNK = 256, DC__LANES = 16, DC__LONG_CHUNK = 4096 };   /* The contract's lengths. */
+enum { DC__TILE = 192 };                     /* Rows of A: 192 KiB with a chunk of k. */
 
 /* The kernels: all arithmetic on arrays goes through this table, and every op is written in terms
  * of it. Another device is another instance of the table. What a kernel writes overlaps with
@@ -1842,6 +1843,20 @@ typedef struct dc__matrix {
     int64_t        row, column;
 } dc__matrix;
 
+/* Places in memory, in runs of equal steps: place i is start[j / run] + j % run * step, where j =
+ * first + i. */
+typedef struct dc__runs {
+    int64_t        step, run, first;
+    const int64_t *start;
+} dc__runs;
+
+/* A matrix of which element (i, p) stands at data[row's place i + column's place p]. So a
+ * convolution sees the patches of an image: a row is a patch, a column one of its numbers. */
+typedef struct dc__patches {
+    const dc_real *data;
+    dc__runs       row, column;
+} dc__patches;
+
 /* A loop over `rank` axes, at least 1, for two arrays, outermost axis first; a stride of 0
  * repeats. */
 typedef struct dc__walk {
@@ -1859,6 +1874,10 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
         index[axis] = 0;
     }
     return false;
+}
+
+static inline int64_t dc__place(const dc__runs *r, int64_t i) {
+    return r->start[(r->first + i) / r->run] + (r->first + i) % r->run * r->step;
 }
 
 /* Losses element by element: private rows of the binary table, with a = Huber's delta.
@@ -1944,9 +1963,9 @@ typedef struct dc__kernels {
 #define DC__ROW(NAME, FORMULA) dc__reduction_kernel NAME;
     DC__REDUCTION_OPS(DC__ROW)
 #undef DC__ROW
-    /* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. */
-    void (*gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
-                 int64_t c_row, bool accumulate);
+    /* C [m, n] = A [m, k] B [k, n], or C += A B, for one chunk of k. */
+    void (*tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b, dc_real *c,
+                 const dc__runs *c_row, bool add);
     dc__step_kernel sgd, rmsprop, adadelta, adam, nadam, lion;   /* An optimiser's step. */
 } dc__kernels;
 
@@ -2510,29 +2529,24 @@ static void DC__FN(pack)(int64_t depth, int64_t columns, dc__matrix b, dc__out p
             packed[p * DC__LANES + j] = j < columns ? b.data[p * b.row + j * b.column] : 0;
 }
 
-/* The contract of @impl-arithmetic, sixteen columns and 256 steps of k at a time: each element
- * of C is one chain of fused multiply-adds a chunk. The lanes are independent, so the compiler
- * may run them at once. */
-static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc__out c,
-                         int64_t c_row, bool accumulate) {
+/* The contract of @impl-arithmetic, sixteen columns at a time: each element is one chain of fused
+ * multiply-adds. The lanes are independent, so the compiler may run them at once. */
+static void DC__FN(tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b,
+                         dc_real *c, const dc__runs *c_row, bool add) {
     dc_real packed[DC__CHUNK * DC__LANES], sum[DC__LANES];
+    int64_t column[DC__CHUNK];
+    for (int64_t p = 0; p < k; p++) column[p] = dc__place(&a->column, p);
     for (int64_t j0 = 0; j0 < n; j0 += DC__LANES) {
         int64_t columns = n - j0 < DC__LANES ? n - j0 : DC__LANES;
-        for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += DC__CHUNK) {
-            int64_t depth = k - p0 < DC__CHUNK ? k - p0 : DC__CHUNK;
-            dc__matrix corner = { b.data + p0 * b.row + j0 * b.column, b.row, b.column };
-            DC__FN(pack)(depth, columns, corner, packed);
-            for (int64_t i = 0; i < m; i++) {
-                const dc_real *row = a.data + i * a.row + p0 * a.column;
-                for (int l = 0; l < DC__LANES; l++) sum[l] = 0;
-                for (int64_t p = 0; p < depth; p++)
-                    for (int l = 0; l < DC__LANES; l++)
-                        sum[l] = DC__FMA(row[p * a.column], packed[p * DC__LANES + l], sum[l]);
-                for (int64_t j = 0; j < columns; j++) {
-                    dc_real *to = &c[i * c_row + j0 + j];
-                    *to = accumulate || p0 > 0 ? *to + sum[j] : sum[j];
-                }
-            }
+        DC__FN(pack)(k, columns, (dc__matrix){ b.data + j0 * b.column, b.row, b.column }, packed);
+        for (int64_t i = 0; i < m; i++) {
+            const dc_real *from = a->data + dc__place(&a->row, i);
+            dc_real *to = c + dc__place(c_row, i) + j0;
+            for (int l = 0; l < DC__LANES; l++) sum[l] = 0;
+            for (int64_t p = 0; p < k; p++)
+                for (int l = 0; l < DC__LANES; l++)
+                    sum[l] = DC__FMA(from[column[p]], packed[p * DC__LANES + l], sum[l]);
+            for (int64_t j = 0; j < columns; j++) to[j] = add ? to[j] + sum[j] : sum[j];
         }
     }
 }
@@ -3036,8 +3050,8 @@ static void DC__FN(lion)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out unus
 /* @impl-table ---------------------------------------------------------------------------------- */
 
 #ifdef DC__VECTOR                                 /* The appendix is at work, and brings its own. */
-static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
-                         int64_t c_row, bool accumulate);
+static void DC__FN(tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b,
+                         dc_real *c, const dc__runs *c_row, bool add);
 #endif
 #define DC__TEXT2(x) #x
 #define DC__TEXT1(x) DC__TEXT2(x)
@@ -3057,7 +3071,7 @@ static const dc__kernels DC__FN(kernels) = {
 #define DC__ROW(NAME, ARGUMENTS) .NAME = DC__LOOP(NAME),
     DC__OTHER_KERNELS(DC__ROW)
 #undef DC__ROW
-    .gemm = DC__FN(gemm),
+    .tile = DC__FN(tile),
     .sgd = DC__LOOP(sgd), .rmsprop = DC__LOOP(rmsprop), .adadelta = DC__LOOP(adadelta),
     .adam = DC__LOOP(adam), .nadam = DC__LOOP(nadam), .lion = DC__LOOP(lion),
 };
@@ -4799,6 +4813,51 @@ DC_API dc_tensor *dc_one_hot(dc_tensor *labels, int64_t classes) {
 }
 
 /* --- products, and the end of a linear layer; in parts by rows of C, or by columns --- */
+enum { DC__PITCH = DC__CHUNK + 16 };         /* A's rows are copied so far apart. */
+
+/* Equal steps, however many. */
+static dc__runs dc__steps(int64_t step) {
+    static const int64_t zero = 0;
+    return (dc__runs){ step, INT64_MAX, 0, &zero };
+}
+
+/* A's rows copied side by side, for where they are far apart and used often: addresses that differ
+ * by a power of two share a few places of the cache. */
+static dc__matrix dc__copy_rows(int64_t m, int64_t depth, dc__matrix a, dc_real *copy) {
+    bool by_row = a.column == 1;
+    int64_t lines = by_row ? m : depth, length = by_row ? depth : m;
+    int64_t from = by_row ? a.row : a.column, to = by_row ? DC__PITCH : DC__TILE;
+    for (int64_t i = 0; i < lines; i++)
+        memcpy(copy + i * to, a.data + i * from, (size_t)length * sizeof *copy);
+    return (dc__matrix){ copy, by_row ? to : 1, by_row ? 1 : to };
+}
+
+/* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. Blocks of A stay in the second
+ * cache, panels of B in the first, blocks of C in registers (Goto & van de Geijn 2008, "Anatomy of
+ * high-performance matrix multiplication"). */
+static void dc__gemm(const dc__kernels *kernels, int64_t m, int64_t n, int64_t k, dc__matrix a,
+                     dc__matrix b, dc_real *c, int64_t c_row, bool accumulate) {
+    if (n == 1 && c_row == 1) {                  /* A column is computed as a row: C^T = B^T A^T. */
+        dc__matrix flipped = { a.data, a.column, a.row };
+        a = (dc__matrix){ b.data, b.column, b.row }, b = flipped, n = m, m = 1;
+    }
+    dc_real copy[DC__TILE * DC__PITCH] __attribute__((aligned(64)));
+    dc__runs to = dc__steps(c_row);
+    for (int64_t p = 0; p < k || p == 0; p += DC__CHUNK) {
+        int64_t depth = k - p < DC__CHUNK ? k - p : DC__CHUNK;
+        for (int64_t i = 0; i < m; i += DC__TILE) {
+            int64_t rows = m - i < DC__TILE ? m - i : DC__TILE;
+            dc__matrix x = { a.data + i * a.row + p * a.column, a.row, a.column };
+            if (n >= 512 && rows > 8 && (a.row == 1 || a.column == 1))
+                x = dc__copy_rows(rows, depth, x, copy);
+            dc__patches tile = { x.data, dc__steps(x.row), dc__steps(x.column) };
+            kernels->tile(rows, n, depth, &tile,
+                          (dc__matrix){ b.data + p * b.row, b.row, b.column }, c + i * c_row, &to,
+                          accumulate || p > 0);
+        }
+    }
+}
+
 typedef struct dc__product {
     const dc__kernels *kernels;
     int64_t        m, n, k;
@@ -4822,7 +4881,7 @@ static void dc__product_part(void *work, int64_t start, int64_t stop) {
     } else {
         p.m = stop - start, p.a.data += start * p.a.row, p.c += start * row;
     }
-    p.kernels->gemm(p.m, p.n, p.k, p.a, p.b, p.c, row, p.add);
+    dc__gemm(p.kernels, p.m, p.n, p.k, p.a, p.b, p.c, row, p.add);
     if (p.bias || p.f != DC_LINEAR) p.kernels->finish(p.m, p.n, row, p.bias, p.f, p.c);
 }
 
@@ -4994,8 +5053,8 @@ static void dc__linear_columns(void *work, int64_t start, int64_t stop) {
         kernels->finish_backward(m, stop - start, n, f, y->data + start, y->grad + start,
                                  l->dz + start, l->db ? l->db + start : NULL);
     if (l->dw)
-        kernels->gemm(k, stop - start, m, (dc__matrix){ y->in[0]->data, 1, k },
-                      (dc__matrix){ l->dz + start, n, 1 }, l->dw + start, n, l->add);
+        dc__gemm(kernels, k, stop - start, m, (dc__matrix){ y->in[0]->data, 1, k },
+                 (dc__matrix){ l->dz + start, n, 1 }, l->dw + start, n, l->add);
 }
 
 static void dc__linear_backward(dc_tensor *y) {
@@ -9869,28 +9928,31 @@ static const dc__kernels *dc__fast_kernels(const char *wanted) {
 
 enum {
     DC__FN(panel) = 2 * DC__WIDTH,         /* How many columns of B are worked on at once, */
-    DC__FN(wide)  = 6,                     /* or vectors of columns where A has a single row; */
-    DC__FN(tall)  = 192,                   /* how many rows of A: 192 KiB with a chunk of k. */
-    DC__FN(pitch) = DC__CHUNK + 16         /* A's rows are copied so far apart. */
+    DC__FN(wide)  = 6,                     /* or vectors of columns where A has a single row. */
 };
 
 /* C's block of `rows` by `vectors`, over one chunk of k: both are constants where this is inlined,
  * so the sums stay in registers. b has b_row elements between its rows; edge: how many columns are
  * wanted. */
 static inline __attribute__((always_inline)) void DC__FN(block)(
-    int rows, int vectors, int64_t depth, dc__matrix a, const float *b, int64_t b_row, float *c,
-    int64_t c_row, int64_t edge, bool add) {
+    int rows, int vectors, int64_t depth, const float *a, int64_t a_row, const dc__runs *column,
+    const float *b, int64_t b_row, float *c, int64_t c_row, int64_t edge, bool add) {
     DC__VECTOR sum[DC__ROWS][DC__FN(wide)], x, y[DC__FN(wide)];
     DC__UNROLL for (int i = 0; i < rows; i++) {
         __builtin_prefetch(c + i * c_row, 1);
         DC__UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = DC__V(setzero)();
     }
-    for (int64_t p = 0; p < depth; p++, a.data += a.column, b += b_row) {
-        DC__UNROLL for (int v = 0; v < vectors; v++) y[v] = DC__V(loadu)(b + v * DC__WIDTH);
-        DC__UNROLL for (int i = 0; i < rows; i++) {
-            x = DC__V(set1)(a.data[i * a.row]);
-            DC__UNROLL for (int v = 0; v < vectors; v++)
-                sum[i][v] = DC__V(fmadd)(x, y[v], sum[i][v]);
+    const int64_t step = column->step, *start = column->start;
+    for (int64_t first = column->first, length; depth > 0; depth -= length, first = 0, start++) {
+        length = column->run - first < depth ? column->run - first : depth;
+        const float *from = a + *start + first * step;
+        for (int64_t p = 0; p < length; p++, from += step, b += b_row) {
+            DC__UNROLL for (int v = 0; v < vectors; v++) y[v] = DC__V(loadu)(b + v * DC__WIDTH);
+            DC__UNROLL for (int i = 0; i < rows; i++) {
+                x = DC__V(set1)(from[i * a_row]);
+                DC__UNROLL for (int v = 0; v < vectors; v++)
+                    sum[i][v] = DC__V(fmadd)(x, y[v], sum[i][v]);
+            }
         }
     }
     float line[DC__ROWS * DC__FN(wide) * DC__WIDTH], *to = c;
@@ -9908,22 +9970,32 @@ static inline __attribute__((always_inline)) void DC__FN(block)(
 
 /* All rows of A times one panel of B. As few blocks as possible, and all of nearly one height: a
  * block of 1 or 2 rows would wait for its own sums. */
-static void DC__FN(times_panel)(int64_t m, int64_t depth, dc__matrix a, const float *b,
-                                int64_t b_row, float *c, int64_t c_row, int64_t edge, bool add) {
-    for (int64_t blocks = (m + DC__ROWS - 1) / DC__ROWS; blocks > 0; blocks--) {
-        int64_t rows = (m + blocks - 1) / blocks;
+static void DC__FN(times_panel)(int64_t m, int64_t depth, const dc__patches *a, const float *b,
+                                int64_t b_row, float *c, const dc__runs *c_row, int64_t edge,
+                                bool add) {
+    const int64_t row = a->row.step, to_row = c_row->step, run = a->row.run;
+    for (int64_t s = 0, first = a->row.first, left; m > 0; m -= left, first = 0, s++) {
+        left = run - first < m ? run - first : m;
+        const float *from = a->data + a->row.start[s] + first * row;
+        float *to = c + c_row->start[s] + first * to_row;
+        int64_t rest = left;
+        for (int64_t blocks = (left + DC__ROWS - 1) / DC__ROWS; blocks > 0; blocks--) {
+            int64_t rows = (rest + blocks - 1) / blocks;
 #define DC__CASE(R) case R:                                                                        \
-            if (edge > DC__WIDTH) DC__FN(block)(R, 2, depth, a, b, b_row, c, c_row, edge, add);    \
-            else                  DC__FN(block)(R, 1, depth, a, b, b_row, c, c_row, edge, add);    \
+            if (edge > DC__WIDTH) DC__FN(block)(R, 2, depth, from, row, &a->column, b, b_row, to,  \
+                                                to_row, edge, add);                                \
+            else                  DC__FN(block)(R, 1, depth, from, row, &a->column, b, b_row, to,  \
+                                                to_row, edge, add);                                \
             break;
-        switch (rows) {
-        DC__CASE(1) DC__CASE(2) DC__CASE(3) DC__CASE(4) DC__CASE(5) DC__CASE(6)
+            switch (rows) {
+            DC__CASE(1) DC__CASE(2) DC__CASE(3) DC__CASE(4) DC__CASE(5) DC__CASE(6)
 #if DC__ROWS > 6
-        DC__CASE(7) DC__CASE(8)
+            DC__CASE(7) DC__CASE(8)
 #endif
-        }
+            }
 #undef DC__CASE
-        m -= rows, a.data += rows * a.row, c += rows * c_row;
+            rest -= rows, from += rows * row, to += rows * to_row;
+        }
     }
 }
 
@@ -9946,50 +10018,23 @@ static void DC__FN(copy_panel)(int64_t depth, int64_t columns, dc__matrix b, flo
     }
 }
 
-/* A's rows as they are, or where they are far apart and used often, copied side by side: addresses
- * that differ by a power of two share a few places of the cache. */
-static dc__matrix DC__FN(copy_rows)(int64_t m, int64_t depth, dc__matrix a, float *copy) {
-    bool by_row = a.column == 1;
-    int64_t lines = by_row ? m : depth, length = by_row ? depth : m;
-    int64_t from = by_row ? a.row : a.column, to = by_row ? DC__FN(pitch) : DC__FN(tall);
-    for (int64_t i = 0; i < lines; i++)
-        memcpy(copy + i * to, a.data + i * from, (size_t)length * sizeof *copy);
-    return (dc__matrix){ copy, by_row ? to : 1, by_row ? 1 : to };
-}
-
-/* Blocks of A stay in the second cache, panels of B in the first, blocks of C in registers (Goto &
- * van de Geijn 2008, "Anatomy of high-performance matrix multiplication"). */
-static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
-                         int64_t c_row, bool accumulate) {
+static void DC__FN(tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b,
+                         dc_real *c, const dc__runs *c_row, bool add) {
     enum { WHOLE = DC__FN(panel), WIDE = DC__FN(wide) * DC__WIDTH };
-    if (n == 1 && c_row == 1) {                  /* A column is computed as a row: C^T = B^T A^T. */
-        dc__matrix flipped = { a.data, a.column, a.row };
-        a = (dc__matrix){ b.data, b.column, b.row }, b = flipped, n = m, m = 1;
-    }
     float panel[DC__CHUNK * WHOLE] __attribute__((aligned(64)));
-    float copy[DC__FN(tall) * DC__FN(pitch)] __attribute__((aligned(64)));
-    for (int64_t p = 0; p < k || p == 0; p += DC__CHUNK) {
-        int64_t depth = k - p < DC__CHUNK ? k - p : DC__CHUNK;
-        bool add = accumulate || p > 0;
-        for (int64_t i = 0; i < m; i += DC__FN(tall)) {
-            int64_t rows = m - i < DC__FN(tall) ? m - i : DC__FN(tall), j = 0;
-            dc__matrix x = { a.data + i * a.row + p * a.column, a.row, a.column };
-            if (n >= 512 && rows > DC__ROWS && (a.row == 1 || a.column == 1))
-                x = DC__FN(copy_rows)(rows, depth, x, copy);
-            for (; m == 1 && b.column == 1 && j + WIDE <= n; j += WIDE)
-                DC__FN(block)(1, DC__FN(wide), depth, x, b.data + p * b.row + j, b.row, c + j,
-                              c_row, WIDE, add);
-            for (; j < n; j += WHOLE) {
-                int64_t edge = n - j < WHOLE ? n - j : WHOLE;
-                dc__matrix y = { b.data + p * b.row + j * b.column, b.row, b.column };
-                if (m > DC__ROWS || b.column != 1 || edge % DC__WIDTH) {
-                    DC__FN(copy_panel)(depth, edge, y, panel);
-                    y = (dc__matrix){ panel, WHOLE, 1 };
-                }
-                DC__FN(times_panel)(rows, depth, x, y.data, y.row, c + i * c_row + j, c_row, edge,
-                                    add);
-            }
+    const float *x = a->data + a->row.start[0] + a->row.first * a->row.step;
+    float *to = c + c_row->start[0] + c_row->first * c_row->step;
+    int64_t j = 0;
+    for (; m == 1 && b.column == 1 && j + WIDE <= n; j += WIDE)
+        DC__FN(block)(1, DC__FN(wide), k, x, 0, &a->column, b.data + j, b.row, to + j, 0, WIDE, add);
+    for (; j < n; j += WHOLE) {
+        int64_t edge = n - j < WHOLE ? n - j : WHOLE;
+        dc__matrix y = { b.data + j * b.column, b.row, b.column };
+        if (m > DC__ROWS || b.column != 1 || edge % DC__WIDTH) {
+            DC__FN(copy_panel)(k, edge, y, panel);
+            y = (dc__matrix){ panel, WHOLE, 1 };
         }
+        DC__FN(times_panel)(m, k, a, y.data, y.row, c + j, c_row, edge, add);
     }
 }
 #undef DC__SUFFIX
