@@ -390,6 +390,34 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
                                    dc_real momentum, dc_real epsilon);
 DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate);
 
+/* Windows that move over images [N, H, W, C] -> [N, H', W', C'], or over sequences [N, L, C], which
+ * are images of height 1 without that axis (only width, stride, dilation, left and right count). Zero is
+ * the usual. H' = (H + top + bottom - (height - 1) dilation - 1) / stride + 1, rounded down. */
+typedef enum dc_padding { DC_VALID, DC_SAME } dc_padding;
+typedef struct dc_window {
+    int64_t    height, width;         /* For pooling; width 0: as height. Filters have their own. */
+    int64_t    stride, stride_x;      /* Down and across. 0: 1, for pooling the window's size ... */
+    int64_t    dilation, dilation_x;  /* ... or, across, as down. Steps within the window, 0: 1. */
+    dc_padding padding;               /* DC_SAME: H' = H / stride, rounded up; an odd zero last. */
+    int64_t    top, bottom, left, right;  /* Else so many zeros around x; pooling leaves them out. */
+    int64_t    groups;                /* Channels in groups that do not meet; 0: 1. */
+    int64_t    output_padding;        /* Transposed: H' and W' are so much larger. */
+} dc_window;
+
+/*   conv            y[i, j, o] = b[o] + sum x[i stride + r dilation, ..., c] w[r, s, c, o], filters w
+ *                   [height, width, C / groups, C'] or [width, C / groups, C'], b [C'] or NULL
+ *   conv_transpose  the gradient of conv to its x: H' = (H - 1) stride + height - top - bottom (DC_SAME:
+ *                   H stride), w [height, width, C' / groups, C]. Dumoulin & Visin, arXiv:1603.07285
+ *   pooling         the largest of a window, to the first of which goes the gradient, or the mean of
+ *                   those in x (Keras; PyTorch: count_include_pad=False)
+ *   adaptive        to height x width, from rows floor(i H / H') to ceil((i + 1) H / H') */
+DC_API dc_tensor *dc_conv_op(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window);
+DC_API dc_tensor *dc_conv_transpose_op(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window);
+DC_API dc_tensor *dc_max_pool_op(dc_tensor *x, dc_window window);
+DC_API dc_tensor *dc_avg_pool_op(dc_tensor *x, dc_window window);
+DC_API dc_tensor *dc_adaptive_max_pool_op(dc_tensor *x, int64_t height, int64_t width);
+DC_API dc_tensor *dc_adaptive_avg_pool_op(dc_tensor *x, int64_t height, int64_t width);
+
 /* @autograd ------------------------------------------------------------------------------------ */
 /* For ops of your own. dc_apply copies the op's state, checks, computes, and notes it on the tape;
  * a shape rule reports a programmer's error by dc_fail, which does not return. */
@@ -1014,6 +1042,12 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_layer_norm_op(...)       DC__CALL(dc_layer_norm_op, __VA_ARGS__)
 #define dc_batch_norm_op(...)       DC__CALL(dc_batch_norm_op, __VA_ARGS__)
 #define dc_dropout_op(...)          DC__CALL(dc_dropout_op, __VA_ARGS__)
+#define dc_conv_op(...)             DC__CALL(dc_conv_op, __VA_ARGS__)
+#define dc_conv_transpose_op(...)   DC__CALL(dc_conv_transpose_op, __VA_ARGS__)
+#define dc_max_pool_op(...)         DC__CALL(dc_max_pool_op, __VA_ARGS__)
+#define dc_avg_pool_op(...)         DC__CALL(dc_avg_pool_op, __VA_ARGS__)
+#define dc_adaptive_max_pool_op(...)DC__CALL(dc_adaptive_max_pool_op, __VA_ARGS__)
+#define dc_adaptive_avg_pool_op(...)DC__CALL(dc_adaptive_avg_pool_op, __VA_ARGS__)
 #define dc_apply(...)               DC__CALL(dc_apply, __VA_ARGS__)
 #define dc_backward(...)            DC__CALL(dc_backward, __VA_ARGS__)
 #define dc_grad(...)                DC__CALL(dc_grad, __VA_ARGS__)
@@ -1712,6 +1746,7 @@ static uint64_t dc__below_at(const dc__random *r, uint64_t i, uint64_t n) {
 #define DC__C(x) ((dc_real)(x))
 
 enum { DC__CHUNK = 256, DC__LANES = 16, DC__LONG_CHUNK = 4096 };   /* The contract's lengths. */
+enum { DC__TILE = 192 };                     /* Rows of A: 192 KiB with a chunk of k. */
 
 /* The kernels: all arithmetic on arrays goes through this table, and every op is written in terms
  * of it. Another device is another instance of the table. What a kernel writes overlaps with
@@ -1762,6 +1797,20 @@ typedef struct dc__matrix {
     int64_t        row, column;
 } dc__matrix;
 
+/* Places in memory, in runs of equal steps: place i is start[j / run] + j % run * step, where j =
+ * first + i. */
+typedef struct dc__runs {
+    int64_t        step, run, first;
+    const int64_t *start;
+} dc__runs;
+
+/* A matrix of which element (i, p) stands at data[row's place i + column's place p]. So a
+ * convolution sees the patches of an image: a row is a patch, a column one of its numbers. */
+typedef struct dc__patches {
+    const dc_real *data;
+    dc__runs       row, column;
+} dc__patches;
+
 /* A loop over `rank` axes, at least 1, for two arrays, outermost axis first; a stride of 0
  * repeats. */
 typedef struct dc__walk {
@@ -1780,6 +1829,17 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
     }
     return false;
 }
+
+static inline int64_t dc__place(const dc__runs *r, int64_t i) {
+    return r->start[(r->first + i) / r->run] + (r->first + i) % r->run * r->step;
+}
+
+/* Windows over images [in[0], in[1], channels]: row i of y sees rows from[0][i], in steps of step[0],
+ * to below to[0][i]; columns likewise. */
+typedef struct dc__windows {
+    int64_t        channels, in[2], out[2], step[2];
+    const int64_t *from[2], *to[2];
+} dc__windows;
 
 /* Losses element by element: private rows of the binary table, with a = Huber's delta.
  *
@@ -1839,6 +1899,19 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
                        dc__out scale, dc_real epsilon) )                                           \
     X( normalize_backward, (const dc__middle *r, dc__in y, dc__in scale, dc__in dy, dc__out mean,  \
                             dc__out along, dc__out dx) )                                           \
+    /* One filter for each channel, over a line of places: y = or += sum of x[patch[r]] w[r]; and   \
+     * dw += sum over the places of x dz. */                                                       \
+    X( depthwise,            (int64_t places, int64_t channels, int64_t taps,                      \
+                              const int64_t *patch, dc__in x, int64_t x_step, dc__in w, dc__out y, \
+                              int64_t y_step, bool add) )                                          \
+    X( depthwise_dw,         (int64_t places, int64_t channels, dc__in x, int64_t x_step,          \
+                              dc__in dz, dc__out dw) )                                             \
+    /* Lines [start, stop) of all images' y: the mean of each window (index NULL), or the largest; \
+     * the pixels of an image are numbered, and index says which one it was. */                    \
+    X( pool,                 (const dc__windows *p, int64_t start, int64_t stop, dc__in x, dc__out y, \
+                              dc__out index) )                                                     \
+    X( pool_backward,        (const dc__windows *p, int64_t start, int64_t stop, dc__in index,        \
+                              dc__in dy, dc__out dx) )                                             \
     /* keep = 0 or 1 / (1 - rate), y = keep x, for elements first, first + 1, ... */               \
     X( dropout,              (int64_t first, int64_t n, const dc__random *random, dc_real rate,    \
                               dc__in x, dc__out y, dc__out keep) )                                 \
@@ -1860,9 +1933,10 @@ typedef struct dc__kernels {
 #define DC__ROW(NAME, FORMULA) dc__reduction_kernel NAME;
     DC__REDUCTION_OPS(DC__ROW)
 #undef DC__ROW
-    /* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. */
-    void (*gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
-                 int64_t c_row, bool accumulate);
+    /* C [m, n] = A [m, k] B [k, n], or C += A B, for one chunk of k. C's rows come in runs as long
+     * as those of A's. */
+    void (*tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b, dc_real *c,
+                 const dc__runs *c_row, bool add);
     dc__step_kernel sgd, rmsprop, adam, lion;   /* An optimiser's step. */
 } dc__kernels;
 
@@ -2389,29 +2463,24 @@ static void DC__FN(pack)(int64_t depth, int64_t columns, dc__matrix b, dc__out p
             packed[p * DC__LANES + j] = j < columns ? b.data[p * b.row + j * b.column] : 0;
 }
 
-/* The contract of @impl-arithmetic, sixteen columns and 256 steps of k at a time: each element
- * of C is one chain of fused multiply-adds a chunk. The lanes are independent, so the compiler
- * may run them at once. */
-static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc__out c,
-                         int64_t c_row, bool accumulate) {
+/* The contract of @impl-arithmetic, sixteen columns at a time: each element is one chain of fused
+ * multiply-adds. The lanes are independent, so the compiler may run them at once. */
+static void DC__FN(tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b,
+                         dc_real *c, const dc__runs *c_row, bool add) {
     dc_real packed[DC__CHUNK * DC__LANES], sum[DC__LANES];
+    int64_t column[DC__CHUNK];
+    for (int64_t p = 0; p < k; p++) column[p] = dc__place(&a->column, p);
     for (int64_t j0 = 0; j0 < n; j0 += DC__LANES) {
         int64_t columns = n - j0 < DC__LANES ? n - j0 : DC__LANES;
-        for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += DC__CHUNK) {
-            int64_t depth = k - p0 < DC__CHUNK ? k - p0 : DC__CHUNK;
-            dc__matrix corner = { b.data + p0 * b.row + j0 * b.column, b.row, b.column };
-            DC__FN(pack)(depth, columns, corner, packed);
-            for (int64_t i = 0; i < m; i++) {
-                const dc_real *row = a.data + i * a.row + p0 * a.column;
-                for (int l = 0; l < DC__LANES; l++) sum[l] = 0;
-                for (int64_t p = 0; p < depth; p++)
-                    for (int l = 0; l < DC__LANES; l++)
-                        sum[l] = DC__FMA(row[p * a.column], packed[p * DC__LANES + l], sum[l]);
-                for (int64_t j = 0; j < columns; j++) {
-                    dc_real *to = &c[i * c_row + j0 + j];
-                    *to = accumulate || p0 > 0 ? *to + sum[j] : sum[j];
-                }
-            }
+        DC__FN(pack)(k, columns, (dc__matrix){ b.data + j0 * b.column, b.row, b.column }, packed);
+        for (int64_t i = 0; i < m; i++) {
+            const dc_real *from = a->data + dc__place(&a->row, i);
+            dc_real *to = c + dc__place(c_row, i) + j0;
+            for (int l = 0; l < DC__LANES; l++) sum[l] = 0;
+            for (int64_t p = 0; p < k; p++)
+                for (int l = 0; l < DC__LANES; l++)
+                    sum[l] = DC__FMA(from[column[p]], packed[p * DC__LANES + l], sum[l]);
+            for (int64_t j = 0; j < columns; j++) to[j] = add ? to[j] + sum[j] : sum[j];
         }
     }
 }
@@ -2742,6 +2811,98 @@ static void DC__FN(normalize_backward)(const dc__middle *r, dc__in y, dc__in sca
     }
 }
 
+/* --- convolution, one filter for each channel --- */
+/* Up to sixteen channels; a whole strip stays in registers. */
+DC__MATH void DC__FN(depthwise_strip)(int64_t n, int64_t taps, const int64_t *patch,
+                                      const dc_real *x, const dc_real *w, int64_t w_row,
+                                      dc_real *y, bool add) {
+    dc_real sum[DC__LANES] = { 0 };
+    for (int64_t r = 0; r < taps; r++, w += w_row)
+        for (int64_t i = 0; i < n; i++) sum[i] = DC__FMA(x[patch[r] + i], w[i], sum[i]);
+    for (int64_t i = 0; i < n; i++) y[i] = add ? y[i] + sum[i] : sum[i];
+}
+
+static void DC__FN(depthwise)(int64_t places, int64_t channels, int64_t taps, const int64_t *patch,
+                              dc__in x, int64_t x_step, dc__in w, dc__out y, int64_t y_step,
+                              bool add) {
+    const int64_t whole = channels & -DC__LANES;
+    for (int64_t j = 0; j < places; j++) {
+        const dc_real *from = x + j * x_step;
+        dc_real *to = y + j * y_step;
+        for (int64_t c = 0; c < whole; c += DC__LANES)
+            DC__FN(depthwise_strip)(DC__LANES, taps, patch, from + c, w + c, channels, to + c, add);
+        DC__FN(depthwise_strip)(channels - whole, taps, patch, from + whole, w + whole, channels,
+                                to + whole, add);
+    }
+}
+
+static void DC__FN(depthwise_dw)(int64_t places, int64_t channels, dc__in x, int64_t x_step,
+                                 dc__in dz, dc__out dw) {
+    dc_real sum[DC__LANES];
+    for (int64_t c = 0, n; c < channels; c += n) {
+        n = channels - c < DC__LANES ? channels - c : DC__LANES;
+        for (int64_t i = 0; i < DC__LANES; i++) sum[i] = 0;
+        for (int64_t j = 0; j < places; j++) {
+            const dc_real *from = x + j * x_step + c, *slope = dz + j * channels + c;
+            if (n == DC__LANES)
+                for (int i = 0; i < DC__LANES; i++) sum[i] = DC__FMA(from[i], slope[i], sum[i]);
+            else for (int64_t i = 0; i < n; i++) sum[i] = DC__FMA(from[i], slope[i], sum[i]);
+        }
+        for (int64_t i = 0; i < n; i++) dw[c + i] += sum[i];
+    }
+}
+
+/* --- pooling --- */
+/* One pixel more in the windows of all channels. A NaN wins. */
+DC__MATH void DC__FN(pool_pixel)(int64_t n, bool is_first, dc_real pixel, dc__in x, dc__out y,
+                                 dc__out index) {
+    if (is_first) memcpy(y, x, (size_t)n * sizeof *y);
+    if (is_first && index) for (int64_t i = 0; i < n; i++) index[i] = pixel;
+    if (!is_first && !index) for (int64_t i = 0; i < n; i++) y[i] += x[i];
+    if (!is_first && index)
+        for (int64_t i = 0; i < n; i++) {
+            bool is_larger = x[i] > y[i] || x[i] != x[i];
+            index[i] = is_larger ? pixel : index[i];
+            y[i] = is_larger ? x[i] : y[i];
+        }
+}
+
+static void DC__FN(pool)(const dc__windows *p, int64_t start, int64_t stop, dc__in x, dc__out y,
+                         dc__out index) {
+    const int64_t n = p->channels, wide = p->in[1];
+    for (int64_t line = start; line < stop; line++)
+        for (int64_t j = 0, i = line % p->out[0]; j < p->out[1]; j++) {
+            const dc_real *image = x + line / p->out[0] * p->in[0] * wide * n;
+            dc_real *to = y + (line * p->out[1] + j) * n, count = 0;
+            dc_real *which = index ? index + (to - y) : NULL;
+            for (int64_t r = p->from[0][i]; r < p->to[0][i]; r += p->step[0])
+                for (int64_t s = p->from[1][j]; s < p->to[1][j]; s += p->step[1], count++)
+                    DC__FN(pool_pixel)(n, count == 0, (dc_real)(r * wide + s),
+                                       image + (r * wide + s) * n, to, which);
+            for (int64_t k = 0; k < n && !index; k++) to[k] /= count;
+        }
+}
+
+static void DC__FN(pool_backward)(const dc__windows *p, int64_t start, int64_t stop, dc__in index,
+                                  dc__in dy, dc__out dx) {
+    const int64_t n = p->channels, wide = p->in[1];
+    for (int64_t line = start; line < stop; line++)
+        for (int64_t j = 0, i = line % p->out[0]; j < p->out[1]; j++) {
+            const int64_t at = (line * p->out[1] + j) * n;
+            const int64_t rows = (p->to[0][i] - p->from[0][i] - 1) / p->step[0] + 1;
+            const int64_t columns = (p->to[1][j] - p->from[1][j] - 1) / p->step[1] + 1;
+            const dc_real *restrict slope = dy + at, count = (dc_real)(rows * columns);
+            for (int64_t r = p->from[0][i]; r < p->to[0][i]; r += p->step[0])
+                for (int64_t s = p->from[1][j]; s < p->to[1][j]; s += p->step[1]) {
+                    const dc_real pixel = (dc_real)(r * wide + s);
+                    dc_real *restrict to = dx + ((line / p->out[0] * p->in[0] + r) * wide + s) * n;
+                    if (!index) for (int64_t k = 0; k < n; k++) to[k] += slope[k] / count;
+                    else for (int64_t k = 0; k < n; k++)
+                        to[k] += index[at + k] == pixel ? slope[k] : 0;
+                }
+        }
+}
+
 /* --- dropout --- */
 /* Sixteen Philox blocks at once, 64 words: a wider copy of dc__philox. */
 static void DC__FN(philox16)(const dc__random *random, uint32_t block, uint32_t *restrict out) {
@@ -2893,8 +3054,8 @@ static void DC__FN(lion)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out unus
 /* @impl-table ---------------------------------------------------------------------------------- */
 
 #ifdef DC__VECTOR                                 /* The appendix is at work, and brings its own. */
-static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
-                         int64_t c_row, bool accumulate);
+static void DC__FN(tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b,
+                         dc_real *c, const dc__runs *c_row, bool add);
 #endif
 #define DC__TEXT2(x) #x
 #define DC__TEXT1(x) DC__TEXT2(x)
@@ -2914,9 +3075,9 @@ static const dc__kernels DC__FN(kernels) = {
 #define DC__ROW(NAME, ARGUMENTS) .NAME = DC__LOOP(NAME),
     DC__OTHER_KERNELS(DC__ROW)
 #undef DC__ROW
-    .gemm = DC__FN(gemm),
-    .sgd = DC__LOOP(sgd), .rmsprop = DC__LOOP(rmsprop), .adam = DC__LOOP(adam),
-    .lion = DC__LOOP(lion),
+    .tile = DC__FN(tile),
+    .sgd = DC__LOOP(sgd), .rmsprop = DC__LOOP(rmsprop),
+    .adam = DC__LOOP(adam), .lion = DC__LOOP(lion),
 };
 #endif /* DC__SUFFIX: the chapters that are compiled once for each instruction set */
 #ifdef DC__IMPLEMENTING
@@ -4588,6 +4749,51 @@ DC_API dc_tensor *dc_one_hot(dc_tensor *labels, int64_t classes) {
 }
 
 /* --- products, and the end of a linear layer; in parts by rows of C, or by columns --- */
+enum { DC__PITCH = DC__CHUNK + 16 };         /* A's rows are copied so far apart. */
+
+/* Equal steps, however many. */
+static dc__runs dc__steps(int64_t step) {
+    static const int64_t zero = 0;
+    return (dc__runs){ step, INT64_MAX, 0, &zero };
+}
+
+/* A's rows copied side by side, for where they are far apart and used often: addresses that differ
+ * by a power of two share a few places of the cache. */
+static dc__matrix dc__copy_rows(int64_t m, int64_t depth, dc__matrix a, dc_real *copy) {
+    bool by_row = a.column == 1;
+    int64_t lines = by_row ? m : depth, length = by_row ? depth : m;
+    int64_t from = by_row ? a.row : a.column, to = by_row ? DC__PITCH : DC__TILE;
+    for (int64_t i = 0; i < lines; i++)
+        memcpy(copy + i * to, a.data + i * from, (size_t)length * sizeof *copy);
+    return (dc__matrix){ copy, by_row ? to : 1, by_row ? 1 : to };
+}
+
+/* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. Blocks of A stay in the second
+ * cache, panels of B in the first, blocks of C in registers (Goto & van de Geijn 2008, "Anatomy of
+ * high-performance matrix multiplication"). */
+static void dc__gemm(const dc__kernels *kernels, int64_t m, int64_t n, int64_t k, dc__matrix a,
+                     dc__matrix b, dc_real *c, int64_t c_row, bool accumulate) {
+    if (n == 1 && c_row == 1) {                  /* A column is computed as a row: C^T = B^T A^T. */
+        dc__matrix flipped = { a.data, a.column, a.row };
+        a = (dc__matrix){ b.data, b.column, b.row }, b = flipped, n = m, m = 1;
+    }
+    dc_real copy[DC__TILE * DC__PITCH] __attribute__((aligned(64)));
+    dc__runs to = dc__steps(c_row);
+    for (int64_t p = 0; p < k || p == 0; p += DC__CHUNK) {
+        int64_t depth = k - p < DC__CHUNK ? k - p : DC__CHUNK;
+        for (int64_t i = 0; i < m; i += DC__TILE) {
+            int64_t rows = m - i < DC__TILE ? m - i : DC__TILE;
+            dc__matrix x = { a.data + i * a.row + p * a.column, a.row, a.column };
+            if (n >= 512 && rows > 8 && (a.row == 1 || a.column == 1))
+                x = dc__copy_rows(rows, depth, x, copy);
+            dc__patches tile = { x.data, dc__steps(x.row), dc__steps(x.column) };
+            kernels->tile(rows, n, depth, &tile,
+                          (dc__matrix){ b.data + p * b.row, b.row, b.column }, c + i * c_row, &to,
+                          accumulate || p > 0);
+        }
+    }
+}
+
 typedef struct dc__product {
     const dc__kernels *kernels;
     int64_t        m, n, k;
@@ -4611,7 +4817,7 @@ static void dc__product_part(void *work, int64_t start, int64_t stop) {
     } else {
         p.m = stop - start, p.a.data += start * p.a.row, p.c += start * row;
     }
-    p.kernels->gemm(p.m, p.n, p.k, p.a, p.b, p.c, row, p.add);
+    dc__gemm(p.kernels, p.m, p.n, p.k, p.a, p.b, p.c, row, p.add);
     if (p.bias || p.f != DC_LINEAR) p.kernels->finish(p.m, p.n, row, p.bias, p.f, p.c);
 }
 
@@ -4783,8 +4989,8 @@ static void dc__linear_columns(void *work, int64_t start, int64_t stop) {
         kernels->finish_backward(m, stop - start, n, f, y->data + start, y->grad + start,
                                  l->dz + start, l->db ? l->db + start : NULL);
     if (l->dw)
-        kernels->gemm(k, stop - start, m, (dc__matrix){ y->in[0]->data, 1, k },
-                      (dc__matrix){ l->dz + start, n, 1 }, l->dw + start, n, l->add);
+        dc__gemm(kernels, k, stop - start, m, (dc__matrix){ y->in[0]->data, 1, k },
+                 (dc__matrix){ l->dz + start, n, 1 }, l->dw + start, n, l->add);
 }
 
 static void dc__linear_backward(dc_tensor *y) {
@@ -5032,6 +5238,615 @@ static dc_tensor *dc__dropout(dc_tensor *x, dc_real rate, uint32_t owner, uint32
 DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate) {
     dc__check("dc_dropout_op", 1, x);
     return dc__dropout(x, rate, 0, x->ctx->training ? x->ctx->calls++ : 0);
+}
+
+/* @impl-convolution ---------------------------------------------------------------------------- */
+/* A convolution is a dense layer that looks at every patch of an image through the same weights:
+ *   y[i, j, o] = sum over r, s, c of x[i stride + r, j stride + s, c] w[r, s, c, o]
+ * so it is a product of matrices, whose left one has a row for each place (i, j) and a column for
+ * each (r, s, c). That matrix, kh kw times as large as the image, is never written down: element
+ * (row, column) stands at the place of the row plus the place of the column, and the kernel `tile`
+ * takes such a matrix as it is. The two gradients are products of the same kind:
+ *   dw = patches(x)^T dy     places change roles
+ *   dx = patches(dy) w'      w turned around; with a stride, one for each (i mod stride, j mod
+ *                            stride), since only every stride-th weight reaches such a pixel
+ * The last is also what a transposed convolution computes. Images are worked on in groups that fit
+ * into the cache; padding is a copy of a group in a frame of zeros. */
+
+/* Axis 0 is the height, 1 the width. */
+typedef struct dc__geometry {
+    int64_t images, channels, filters, groups;
+    int64_t in[2], out[2];               /* Sizes of x and y. */
+    int64_t size[2], stride[2], dilation[2];
+    int64_t before[2];                   /* Zeros above and to the left of x. */
+} dc__geometry;
+
+/* Numbers of one image, on either side. */
+static int64_t dc__large_size(const dc__geometry *g) { return g->in[0] * g->in[1] * g->channels; }
+static int64_t dc__small_size(const dc__geometry *g) { return g->out[0] * g->out[1] * g->filters; }
+
+/* A product over the places of some images: x and y hold `rows` lines of `columns` places each. */
+typedef struct dc__places {
+    const dc__kernels *kernels;
+    int64_t        rows, columns;
+    const dc_real *x;
+    int64_t        x_image, x_row, x_step;      /* From image to image, line to line, place to place. */
+    dc_real       *y;
+    int64_t        y_image, y_row, y_step;
+    int64_t        runs, run;                   /* A patch: so many runs of neighbours in x, ... */
+    int64_t       *patch;                       /* ... which begin here. */
+    int64_t        groups, x_group;             /* From group to group of channels. */
+    const dc_real *w;                           /* [runs run, groups n] */
+    int64_t        n;
+    const dc_real *bias;
+    dc_activation  f;
+    bool           add;
+    int64_t        count;                       /* Images. */
+    int64_t       *line, *line_of_dw;           /* For dw: where the runs of x and of dw begin. */
+    const dc_real *dz;                          /* For dw: y's gradient, rows side by side. */
+} dc__places;
+
+/* Is each group one channel in and one out? */
+static bool dc__is_depthwise(const dc__places *s) {
+    return s->groups > 1 && s->n == 1 && s->x_group == 1;
+}
+
+static void dc__group_of_lines(const dc__places *s, int64_t g, int64_t lines, const int64_t *x_line,
+                               const int64_t *y_line) {
+    int64_t k = s->runs * s->run, places = lines * s->columns;
+    dc__runs to = { s->y_step, s->columns, 0, y_line };
+    for (int64_t p = 0; p < k || p == 0; p += DC__CHUNK) {
+        dc__patches a = { s->x + g * s->x_group, { s->x_step, s->columns, 0, x_line },
+                          { 1, s->run, p % s->run, s->patch + p / s->run } };
+        dc__matrix b = { s->w + p * s->groups * s->n + g * s->n, s->groups * s->n, 1 };
+        s->kernels->tile(places, s->n, k - p < DC__CHUNK ? k - p : DC__CHUNK, &a, b,
+                         s->y + g * s->n, &to, s->add || p > 0);
+    }
+}
+
+static void dc__lines(void *work, int64_t start, int64_t stop) {
+    const dc__places *s = work;
+    int64_t x_line[DC__TILE], y_line[DC__TILE], most = DC__TILE / s->columns, n = s->groups * s->n;
+    if (most < 1) most = 1;
+    for (int64_t at = start, lines; at < stop; at += lines) {
+        lines = stop - at < most ? stop - at : most;
+        for (int64_t i = 0; i < lines; i++) {
+            int64_t image = (at + i) / s->rows, row = (at + i) % s->rows;
+            x_line[i] = image * s->x_image + row * s->x_row;
+            y_line[i] = image * s->y_image + row * s->y_row;
+        }
+        if (dc__is_depthwise(s))
+            for (int64_t i = 0; i < lines; i++)
+                s->kernels->depthwise(s->columns, n, s->runs, s->patch, s->x + x_line[i], s->x_step,
+                                      s->w, s->y + y_line[i], s->y_step, s->add);
+        else for (int64_t g = 0; g < s->groups; g++) dc__group_of_lines(s, g, lines, x_line, y_line);
+        if (s->bias || s->f != DC_LINEAR)
+            s->kernels->finish(lines * s->columns, n, n, s->bias, s->f, s->y + y_line[0]);
+    }
+}
+
+static void dc__multiply_places(dc__places s) {
+    int64_t lines = s.count * s.rows, work = s.columns * s.groups * s.n * s.runs * s.run;
+    if (s.columns > 0 && s.rows > 0) dc__parallel(lines, 1, dc__part_length(lines, lines * work), dc__lines, &s);
+}
+
+/* Rows [start, stop) of dw, numbers of a patch. */
+static void dc__dw_part(void *work, int64_t start, int64_t stop) {
+    const dc__places *s = work;
+    int64_t filters = s->groups * s->n, places = s->count * s->rows * s->columns;
+    int64_t first = start % s->run, run = start / s->run;
+    dc__runs to = { filters, s->run, first, s->line_of_dw + run };
+    for (int64_t g = 0; g < s->groups; g++)
+        for (int64_t p = 0; p < places; p += DC__CHUNK) {
+            dc__patches a = { s->x + g * s->x_group,
+                              { 1, s->run, first, s->patch + run },
+                              { s->x_step, s->columns, p % s->columns, s->line + p / s->columns } };
+            s->kernels->tile(stop - start, s->n, places - p < DC__CHUNK ? places - p : DC__CHUNK, &a,
+                             (dc__matrix){ s->dz + p * filters + g * s->n, filters, 1 },
+                             s->y + g * s->n, &to, s->add || p > 0);
+        }
+}
+
+/* One channel in and one out: taps [start, stop) of dw. */
+static void dc__depthwise_dw_part(void *work, int64_t start, int64_t stop) {
+    const dc__places *s = work;
+    if (!s->add) s->kernels->fill((stop - start) * s->groups, 0, s->y + start * s->groups);
+    for (int64_t i = 0; i < s->count * s->rows; i++)
+        for (int64_t tap = start; tap < stop; tap++)
+            s->kernels->depthwise_dw(s->columns, s->groups, s->x + s->line[i] + s->patch[tap],
+                                     s->x_step, s->dz + i * s->columns * s->groups,
+                                     s->y + tap * s->groups);
+}
+
+/* --- frames --- */
+typedef struct dc__frame {
+    const dc_real *x;                    /* [images, in[0], in[1], channels] */
+    dc_real       *y;                    /* [images, out[0], out[1], channels] */
+    int64_t        channels, in[2], out[2], before[2];
+} dc__frame;
+
+static void dc__frame_part(void *work, int64_t start, int64_t stop) {
+    const dc__frame *f = work;
+    int64_t c = f->channels, left = f->before[1] > 0 ? f->before[1] : 0;
+    int64_t skip = left - f->before[1], wide = f->in[1] - skip;
+    if (wide > f->out[1] - left) wide = f->out[1] - left;
+    for (int64_t i = start; i < stop; i++) {
+        int64_t row = i % f->out[0] - f->before[0];
+        dc_real *to = f->y + i * f->out[1] * c;
+        bool inside = row >= 0 && row < f->in[0] && wide > 0;
+        int64_t at = ((i / f->out[0] * f->in[0] + row) * f->in[1] + skip) * c;
+        if (!inside || wide < f->out[1]) memset(to, 0, (size_t)(f->out[1] * c) * sizeof *to);
+        if (inside) memcpy(to + left * c, f->x + at, (size_t)(wide * c) * sizeof *to);
+    }
+}
+
+/* x, or a copy of it with zeros around (or with less of it), of size `out`. */
+static const dc_real *dc__framed(dc_context *ctx, int64_t images, dc__frame f, dc__places *s) {
+    s->x_image = f.out[0] * f.out[1] * f.channels;
+    if (!f.before[0] && !f.before[1] && f.out[1] <= f.in[1] && f.out[0] <= f.in[0]) {
+        s->x_image = f.in[0] * f.in[1] * f.channels, f.out[1] = f.in[1], f.y = NULL;
+    } else {
+        f.y = dc__temporary(ctx, (size_t)(images * s->x_image) * sizeof *f.y);
+        dc__parallel(images * f.out[0], 1, DC__EACH / (f.out[1] * f.channels + 1) + 1,
+                     dc__frame_part, &f);
+    }
+    s->x_row = f.out[1] * f.channels;
+    return f.y ? f.y : f.x;
+}
+
+/* --- the three products, for some images --- */
+/* The patch of places (r, s), with as few runs as possible: the numbers of neighbouring pixels are
+ * neighbours too. */
+static void dc__set_patch(dc__places *s, const int64_t count[2], const int64_t *row,
+                          const int64_t *column) {
+    bool merge = s->groups == 1;
+    for (int64_t j = 1; j < count[1]; j++) merge &= column[j] == column[j - 1] + s->run;
+    int64_t across = merge && count[1] > 1 ? 1 : count[1];
+    s->runs = count[0] * across;
+    for (int64_t i = 0; i < count[0]; i++)
+        for (int64_t j = 0; j < across; j++) s->patch[i * across + j] = row[i] + column[j];
+    if (across < count[1]) s->run *= count[1];
+}
+
+/* x as y's places see it. */
+static dc__places dc__places_of(dc_context *ctx, const dc__geometry *g, int64_t images,
+                                const dc_real *x) {
+    dc__places s = { .kernels = ctx->kernels, .count = images, .rows = g->out[0],
+                     .columns = g->out[1], .groups = g->groups, .run = g->channels / g->groups,
+                     .x_group = g->channels / g->groups, .n = g->filters / g->groups };
+    dc__frame f = { .x = x, .channels = g->channels };
+    for (int a = 0; a < 2; a++) {
+        f.in[a] = g->in[a], f.before[a] = g->before[a];
+        f.out[a] = (g->out[a] - 1) * g->stride[a] + (g->size[a] - 1) * g->dilation[a] + 1;
+    }
+    s.x = dc__framed(ctx, images, f, &s);
+    s.x_step = g->stride[1] * g->channels;
+    int64_t taps = g->size[0] * g->size[1], *row = dc__temporary(ctx, (size_t)taps * 8 * 2);
+    int64_t *column = row + g->size[0];
+    s.patch = dc__temporary(ctx, (size_t)taps * sizeof *s.patch);
+    for (int64_t r = 0; r < g->size[0]; r++) row[r] = r * g->dilation[0] * s.x_row;
+    for (int64_t r = 0; r < g->size[1]; r++) column[r] = r * g->dilation[1] * g->channels;
+    dc__set_patch(&s, g->size, row, column);
+    s.x_row *= g->stride[0];
+    return s;
+}
+
+/* y = f(conv(x, w) + bias), or y += */
+static void dc__conv_y(dc_context *ctx, const dc__geometry *g, int64_t images, const dc_real *x,
+                       const dc_real *w, const dc_real *bias, dc_activation f, dc_real *y,
+                       bool add) {
+    dc_mark mark = dc_begin(ctx);
+    dc__places s = dc__places_of(ctx, g, images, x);
+    s.w = w, s.bias = bias, s.f = f, s.y = y, s.add = add;
+    s.y_step = g->filters, s.y_row = g->out[1] * s.y_step, s.y_image = g->out[0] * s.y_row;
+    dc__multiply_places(s);
+    dc_end(ctx, mark);
+}
+
+/* dw = patches(x)^T dz, or dw += */
+static void dc__conv_dw(dc_context *ctx, const dc__geometry *g, int64_t images, const dc_real *x,
+                        const dc_real *dz, dc_real *dw, bool add) {
+    dc_mark mark = dc_begin(ctx);
+    dc__places s = dc__places_of(ctx, g, images, x);
+    int64_t lines = images * s.rows, k = s.runs * s.run;
+    s.line = dc__temporary(ctx, (size_t)(lines + s.runs) * sizeof *s.line);
+    s.line_of_dw = s.line + lines;
+    for (int64_t i = 0; i < lines; i++)
+        s.line[i] = i / s.rows * s.x_image + i % s.rows * s.x_row;
+    for (int64_t i = 0; i < s.runs; i++) s.line_of_dw[i] = i * s.run * g->filters;
+    s.dz = dz, s.y = dw, s.add = add;
+    dc__parallel(k, 1, dc__part_length(k, k * lines * s.columns * g->filters),
+                 dc__is_depthwise(&s) ? dc__depthwise_dw_part : dc__dw_part, &s);
+    dc_end(ctx, mark);
+}
+
+/* Pixels i = phase, phase + stride, ... along one axis of dx: which taps r of w reach them, i = o
+ * stride + r dilation - before, from the lowest place o to the highest. */
+static int64_t dc__taps_of(const dc__geometry *g, int axis, int64_t phase, int64_t *tap) {
+    int64_t count = 0;
+    for (int64_t r = g->size[axis] - 1; r >= 0; r--)
+        if ((phase + g->before[axis] - r * g->dilation[axis]) % g->stride[axis] == 0)
+            tap[count++] = r;
+    return count;
+}
+
+/* w [size, channels / groups, filters] for dx: phase by phase, its taps, with channels and filters
+ * exchanged: [taps, filters / groups, channels]. */
+static dc_real *dc__turned(dc_context *ctx, const dc__geometry *g, const dc_real *w) {
+    int64_t in = g->channels / g->groups, out = g->filters / g->groups, count[2];
+    int64_t *tap = dc__temporary(ctx, (size_t)(g->size[0] + g->size[1]) * sizeof *tap);
+    size_t size = (size_t)(g->size[0] * g->size[1] * out * g->channels);
+    dc_real *turned = dc__temporary(ctx, size * sizeof *turned), *to = turned;
+    for (int64_t phase = 0; phase < g->stride[0] * g->stride[1]; phase++) {
+        count[0] = dc__taps_of(g, 0, phase / g->stride[1], tap);
+        count[1] = dc__taps_of(g, 1, phase % g->stride[1], tap + g->size[0]);
+        for (int64_t t = 0; t < count[0] * count[1]; t++, to += out * g->channels) {
+            int64_t r = tap[t / count[1]], s = tap[g->size[0] + t % count[1]];
+            const dc_real *from = w + (r * g->size[1] + s) * in * g->filters;
+            for (int64_t c = 0; c < g->channels; c++)
+                for (int64_t o = 0; o < out; o++)
+                    to[o * g->channels + c] = from[c % in * g->filters + c / in * out + o];
+        }
+    }
+    return turned;
+}
+
+/* dx = patches(dz) turned, or dx += */
+static void dc__conv_dx(dc_context *ctx, const dc__geometry *g, int64_t images, const dc_real *dz,
+                        const dc_real *turned, dc_real *dx, bool add) {
+    dc_mark mark = dc_begin(ctx);
+    int64_t taps = g->size[0] * g->size[1], lowest[2], count[2], *tap[2];
+    int64_t *patch = dc__temporary(ctx, (size_t)taps * sizeof *patch);
+    dc__frame f = { .x = dz, .channels = g->filters };
+    for (int a = 0; a < 2; a++) {
+        int64_t s = g->stride[a], far = g->before[a] - (g->size[a] - 1) * g->dilation[a];
+        tap[a] = dc__temporary(ctx, (size_t)g->size[a] * sizeof *tap[a]);
+        lowest[a] = far >= 0 ? far / s : -((s - 1 - far) / s);
+        f.in[a] = g->out[a], f.before[a] = -lowest[a];
+        f.out[a] = (g->in[a] - 1 + g->before[a]) / s - lowest[a] + 1;
+    }
+    dc__places s = { .kernels = ctx->kernels, .count = images, .groups = g->groups, .add = add,
+                     .x_group = g->filters / g->groups, .n = g->channels / g->groups,
+                     .x_step = g->filters, .patch = patch, .w = turned };
+    s.x = dc__framed(ctx, images, f, &s);
+    s.y_image = dc__large_size(g);
+    s.y_row = g->stride[0] * g->in[1] * g->channels, s.y_step = g->stride[1] * g->channels;
+    for (int64_t phase = 0; phase < g->stride[0] * g->stride[1]; phase++) {
+        const int64_t at[2] = { phase / g->stride[1], phase % g->stride[1] };
+        for (int a = 0; a < 2; a++) {
+            count[a] = dc__taps_of(g, a, at[a], tap[a]);
+            for (int64_t t = 0; t < count[a]; t++) {
+                int64_t o = (at[a] + g->before[a] - tap[a][t] * g->dilation[a]) / g->stride[a];
+                tap[a][t] = (o - lowest[a]) * (a ? g->filters : s.x_row);
+            }
+        }
+        s.run = s.x_group;
+        dc__set_patch(&s, count, tap[0], tap[1]);
+        s.rows = (g->in[0] - at[0] + g->stride[0] - 1) / g->stride[0];
+        s.columns = (g->in[1] - at[1] + g->stride[1] - 1) / g->stride[1];
+        s.y = dx + (at[0] * g->in[1] + at[1]) * g->channels;
+        dc__multiply_places(s);
+        s.w += count[0] * count[1] * s.x_group * g->channels;
+    }
+    dc_end(ctx, mark);
+}
+
+/* How many images at once: what stays in the cache. */
+static int64_t dc__images_at_once(const dc__geometry *g) {
+    int64_t most = (1 << 17) / (dc__large_size(g) + dc__small_size(g) + 1);
+    return most < 1 ? 1 : most;
+}
+
+/* --- what the windows are --- */
+typedef struct dc__conv_state { dc_window window; dc_activation f; dc__geometry g; } dc__conv_state;
+
+static bool dc__are_images(const dc_tensor *x) { return x->shape.rank == 3 || x->shape.rank == 4; }
+
+/* Of images [N, H, W, C] or sequences [N, L, C], which are images of height 1. */
+static int64_t dc__side(const dc_tensor *x, int axis) {
+    return axis ? x->shape.dim[x->shape.rank - 2] : x->shape.rank == 4 ? x->shape.dim[1] : 1;
+}
+
+static int64_t dc__or(int64_t given, int64_t usual) { return given ? given : usual; }
+
+/* Strides, dilations and padding of both axes, and the size of what comes out; `size` is known. */
+static void dc__set_geometry(const dc_tensor *y, const dc_window *w, bool transposed,
+                             int64_t usual_stride, dc__geometry *g) {
+    const dc_tensor *x = y->in[0];
+    g->images = x->shape.dim[0];
+    int64_t stride = dc__or(w->stride, usual_stride), dilation = dc__or(w->dilation, 1);
+    int64_t strides[2] = { stride, dc__or(w->stride_x, w->stride ? stride : g->size[1]) };
+    int64_t dilations[2] = { dilation, dc__or(w->dilation_x, dilation) };
+    int64_t before[2] = { w->top, w->left }, after[2] = { w->bottom, w->right };
+    if (usual_stride == 1 && !w->stride_x) strides[1] = stride;
+    for (int a = x->shape.rank == 4 ? 0 : 1; a < 2; a++) {
+        int64_t n = dc__side(x, a), s = strides[a], span = (g->size[a] - 1) * dilations[a] + 1, m;
+        if (g->size[a] < 1 || s < 1 || dilations[a] < 1 || before[a] < 0 || after[a] < 0)
+            dc_fail(y->ctx, "dc_%s: a window of %lld, with a stride of %lld, a dilation of %lld and "
+                    "%lld and %lld zeros around: sizes are at least 1, and zeros 0", y->op->name,
+                    (long long)g->size[a], (long long)s, (long long)dilations[a],
+                    (long long)before[a], (long long)after[a]);
+        int64_t same = (transposed ? n : (n + s - 1) / s), pad = (same - 1) * s + span - n;
+        if (transposed) pad = span - s;
+        if (w->padding == DC_SAME) before[a] = pad > 0 ? pad / 2 : 0;
+        if (w->padding == DC_SAME) m = transposed ? n * s : same;
+        else if (transposed) m = (n - 1) * s + span - before[a] - after[a] + w->output_padding;
+        else m = n + before[a] + after[a] < span ? 0 : (n + before[a] + after[a] - span) / s + 1;
+        if (m < 1)
+            dc_fail(y->ctx, "dc_%s: a window that spans %lld of the %lld (and %lld zeros) that axis "
+                    "%d of %s has", y->op->name, (long long)span, (long long)n,
+                    (long long)(before[a] + after[a]), x->shape.rank - 3 + a,
+                    DC__SHAPE_TEXT(x->shape));
+        g->stride[a] = s, g->dilation[a] = dilations[a], g->before[a] = before[a];
+        g->in[a] = transposed ? m : n, g->out[a] = transposed ? n : m;
+    }
+}
+
+static dc__geometry dc__point(void) {
+    return (dc__geometry){ .in = { 1, 1 }, .out = { 1, 1 }, .size = { 1, 1 }, .stride = { 1, 1 },
+                           .dilation = { 1, 1 } };
+}
+
+/* [N, sizes..., channels] */
+static dc_shape dc__image_batch(const dc_tensor *x, const int64_t size[2], int64_t channels) {
+    dc_shape shape = x->shape;
+    if (shape.rank == 4) shape.dim[1] = size[0];
+    shape.dim[shape.rank - 2] = size[1], shape.dim[shape.rank - 1] = channels;
+    return shape;
+}
+
+static void dc__conv_forward(dc_tensor *y) {
+    const dc__conv_state *s = y->state;
+    const dc__geometry *g = &s->g;
+    int64_t most = dc__images_at_once(g), x_size = dc__large_size(g), y_size = dc__small_size(g);
+    for (int64_t i = 0; i < g->images; i += most)
+        dc__conv_y(y->ctx, g, g->images - i < most ? g->images - i : most,
+                   y->in[0]->data + i * x_size, y->in[1]->data,
+                   y->inputs > 2 ? y->in[2]->data : NULL, s->f, y->data + i * y_size, false);
+}
+
+typedef struct dc__finish_work {
+    const dc__kernels *kernels;
+    int64_t        m, n;
+    dc_activation  f;
+    const dc_real *y, *dy;
+    dc_real       *dz, *db;
+} dc__finish_work;
+
+static void dc__finish_columns(void *work, int64_t start, int64_t stop) {
+    const dc__finish_work *w = work;
+    w->kernels->finish_backward(w->m, stop - start, w->n, w->f, w->y + start, w->dy + start,
+                                w->dz + start, w->db ? w->db + start : NULL);
+}
+
+static void dc__conv_backward(dc_tensor *y) {
+    const dc__conv_state *s = y->state;
+    const dc__geometry *g = &s->g;
+    int64_t most = dc__images_at_once(g), x_size = dc__large_size(g), y_size = dc__small_size(g);
+    bool fresh_x = true, fresh_w = true;
+    if (!y->size) {
+        for (int i = 0; i < y->inputs; i++) dc_grad_data(y->in[i]);          /* Zeros. */
+        return;
+    }
+    dc_real *dx = dc__grad_room(y->in[0], &fresh_x), *dw = dc__grad_room(y->in[1], &fresh_w);
+    dc_real *db = y->inputs > 2 ? dc_grad_data(y->in[2]) : NULL, *dz = NULL;
+    dc_mark mark = dc_begin(y->ctx);
+    if (s->f != DC_LINEAR) dz = dc__temporary(y->ctx, (size_t)(most * y_size) * sizeof *dz);
+    const dc_real *turned = dx ? dc__turned(y->ctx, g, y->in[1]->data) : NULL;
+    for (int64_t i = 0; i < g->images; i += most) {
+        int64_t images = g->images - i < most ? g->images - i : most;
+        dc__finish_work f = { y->ctx->kernels, images * y_size / g->filters, g->filters, s->f,
+                              y->data + i * y_size, y->grad + i * y_size,
+                              dz ? dz : y->grad + i * y_size, db };
+        if (dz || db) dc__parallel(g->filters, DC__LANES, DC__EACH / f.m + 1, dc__finish_columns, &f);
+        if (dw) dc__conv_dw(y->ctx, g, images, y->in[0]->data + i * x_size, f.dz, dw,
+                            !fresh_w || i > 0);
+        if (dx) dc__conv_dx(y->ctx, g, images, f.dz, turned, dx + i * x_size, !fresh_x);
+    }
+    dc_end(y->ctx, mark);
+}
+
+
+/* Both directions: in w, `a` stands for x's channels of a convolution, and for y's of a transposed
+ * one. */
+static dc_shape dc__conv_shape_of(const dc_tensor *y, bool transposed) {
+    dc__conv_state *s = y->state;
+    const dc_tensor *x = y->in[0], *w = y->in[1];
+    int64_t groups = dc__or(s->window.groups, 1);
+    int rank = w->shape.rank;
+    if (!dc__are_images(x) || rank != x->shape.rank)
+        dc_fail(y->ctx, "dc_%s: images [N, H, W, C] and filters of 4 axes, or sequences [N, L, C] and "
+                "filters of 3, are wanted, not %s and %s", y->op->name, DC__SHAPE_TEXT(x->shape),
+                DC__SHAPE_TEXT(w->shape));
+    int64_t in = w->shape.dim[rank - 2], out = w->shape.dim[rank - 1], c = dc__last(x);
+    if (groups < 1 || (transposed ? out : in * groups) != c || out % groups)
+        dc_fail(y->ctx, "dc_%s: filters %s in %lld group%s do not fit %s: %s", y->op->name,
+                DC__SHAPE_TEXT(w->shape), (long long)groups, groups == 1 ? "" : "s",
+                DC__SHAPE_TEXT(x->shape), transposed ? "they are [..., out / groups, in]"
+                : "they are [..., in / groups, out], and out is a multiple of groups");
+    s->g = dc__point();
+    s->g.channels = in * groups, s->g.filters = out, s->g.groups = groups;
+    if (rank == 4) s->g.size[0] = w->shape.dim[0];
+    s->g.size[1] = w->shape.dim[rank - 3];
+    dc__set_geometry(y, &s->window, transposed, 1, &s->g);
+    dc_shape shape = dc__image_batch(x, transposed ? s->g.in : s->g.out,
+                                     transposed ? s->g.channels : out);
+    dc__check_vector(y->ctx, "dc_conv_op: the bias", shape, y->inputs > 2 ? y->in[2] : NULL);
+    return shape;
+}
+
+static dc_shape dc__conv_shape(const dc_tensor *y) { return dc__conv_shape_of(y, false); }
+
+DC__RECORD(conv_op, "dz = dy f'(z), dx = w turned around on dz, dw = patches(x)^T dz, db = sum of dz",
+           dc__conv_shape, dc__conv_forward, dc__conv_backward);
+
+/* f must be fused. */
+static dc_tensor *dc__conv(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window,
+                           dc_activation f) {
+    dc_tensors in = { b ? 3 : 2, (dc_tensor *[]){ x, w, b } };
+    dc__conv_state s = { .window = window, .f = f };
+    return dc_apply(&dc__conv_op_op, in, &s, sizeof s);
+}
+
+DC_API dc_tensor *dc_conv_op(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window) {
+    return dc__conv(x, w, b, window, DC_LINEAR);
+}
+
+static void dc__conv_transpose_forward(dc_tensor *y) {
+    const dc__conv_state *s = y->state;
+    const dc__geometry *g = &s->g;
+    int64_t most = dc__images_at_once(g);
+    dc_mark mark = dc_begin(y->ctx);
+    const dc_real *turned = dc__turned(y->ctx, g, y->in[1]->data);
+    for (int64_t i = 0; i < g->images; i += most)
+        dc__conv_dx(y->ctx, g, g->images - i < most ? g->images - i : most,
+                    y->in[0]->data + i * dc__small_size(g), turned,
+                    y->data + i * dc__large_size(g), false);
+    dc_end(y->ctx, mark);
+}
+
+static void dc__conv_transpose_backward(dc_tensor *y) {
+    const dc__conv_state *s = y->state;
+    const dc__geometry *g = &s->g;
+    int64_t most = dc__images_at_once(g);
+    bool fresh_x = true, fresh_w = true;
+    dc_real *dx = dc__grad_room(y->in[0], &fresh_x);
+    dc_real *dw = y->size ? dc__grad_room(y->in[1], &fresh_w) : NULL;
+    if (!y->size) dc_grad_data(y->in[1]);                                    /* Zeros. */
+    for (int64_t i = 0; i < g->images; i += most) {
+        int64_t images = g->images - i < most ? g->images - i : most;
+        const dc_real *dy = y->grad + i * dc__large_size(g);
+        int64_t at = i * dc__small_size(g);
+        if (dw) dc__conv_dw(y->ctx, g, images, dy, y->in[0]->data + at, dw, !fresh_w || i > 0);
+        if (dx) dc__conv_y(y->ctx, g, images, dy, y->in[1]->data, NULL, DC_LINEAR, dx + at,
+                           !fresh_x);
+    }
+}
+
+static dc_shape dc__conv_transpose_shape(const dc_tensor *y) { return dc__conv_shape_of(y, true); }
+
+DC__RECORD(conv_transpose_op, "dx = conv(dy, w), dw = patches(dy)^T x", dc__conv_transpose_shape,
+           dc__conv_transpose_forward, dc__conv_transpose_backward);
+
+DC_API dc_tensor *dc_conv_transpose_op(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window) {
+    dc__conv_state s = { .window = window };
+    dc__context_of("dc_conv_transpose_op", (dc_tensors){ b ? 3 : 2, (dc_tensor *[]){ x, w, b } });
+    dc_tensor *y = dc__apply2(&dc__conv_transpose_op_op, x, w, &s, sizeof s);
+    dc__check_vector(y->ctx, "dc_conv_transpose_op: the bias", y->shape, b);
+    return b ? dc_add(y, b) : y;
+}
+
+/* --- pooling --- */
+typedef struct dc__pool_state {
+    dc_window    window;
+    bool         is_adaptive;            /* To window.height x window.width. */
+    dc__geometry g;
+    dc__windows  windows;
+    bool         is_fresh;               /* x's gradient. */
+    dc_real     *index;                  /* Maximum: which pixel of the image it was. */
+} dc__pool_state;
+
+static dc_shape dc__pool_shape(const dc_tensor *y) {
+    dc__pool_state *s = y->state;
+    const dc_tensor *x = y->in[0];
+    const dc_window *w = &s->window;
+    if (!dc__are_images(x))
+        dc_fail(y->ctx, "dc_%s: images [N, H, W, C] or sequences [N, L, C] are wanted, not %s",
+                y->op->name, DC__SHAPE_TEXT(x->shape));
+    s->g = dc__point();
+    s->g.channels = s->g.filters = dc__last(x);
+    s->g.size[0] = x->shape.rank == 4 ? w->height : 1, s->g.size[1] = dc__or(w->width, w->height);
+    if (!s->is_adaptive) dc__set_geometry(y, w, false, s->g.size[0], &s->g);
+    for (int a = 0; a < 2 && s->is_adaptive; a++) {
+        s->g.in[a] = dc__side(x, a), s->g.out[a] = s->g.size[a], s->g.images = x->shape.dim[0];
+        if (s->g.in[a] < 1 || s->g.out[a] < 1)
+            dc_fail(y->ctx, "dc_%s: %s to %lld x %lld: sizes are at least 1", y->op->name,
+                    DC__SHAPE_TEXT(x->shape), (long long)s->g.size[0], (long long)s->g.size[1]);
+    }
+    return dc__image_batch(x, s->g.out, s->g.channels);
+}
+
+/* Which rows (columns) of x belong to row (column) i of y. */
+static void dc__set_pool(dc_tensor *y) {
+    dc__pool_state *s = y->state;
+    const dc__geometry *g = &s->g;
+    s->windows = (dc__windows){ .channels = g->channels };
+    for (int a = 0; a < 2; a++) {
+        int64_t in = g->in[a], out = g->out[a], d = g->dilation[a];
+        int64_t *from = dc__temporary(y->ctx, (size_t)out * 2 * sizeof *from), *to = from + out;
+        for (int64_t i = 0; i < out; i++) {
+            int64_t first = i * g->stride[a] - g->before[a], last = first + (g->size[a] - 1) * d;
+            from[i] = first >= 0 ? first : first + (d - 1 - first) / d * d;
+            to[i] = last < in ? last + 1 : in;
+            if (s->is_adaptive) from[i] = i * in / out, to[i] = ((i + 1) * in + out - 1) / out;
+            if (from[i] >= to[i])
+                dc_fail(y->ctx, "dc_%s: a window of %lld lies in the padding only", y->op->name,
+                        (long long)g->size[a]);
+        }
+        s->windows.in[a] = in, s->windows.out[a] = out, s->windows.step[a] = d;
+        s->windows.from[a] = from, s->windows.to[a] = to;
+    }
+}
+
+static int64_t dc__pool_least(const dc__geometry *g) {
+    return DC__EACH / (g->size[0] * g->size[1] * g->out[1] * g->channels + 1) + 1;
+}
+
+static void dc__pool_part(void *work, int64_t start, int64_t stop) {
+    dc_tensor *y = work;
+    const dc__pool_state *s = y->state;
+    y->ctx->kernels->pool(&s->windows, start, stop, y->in[0]->data, y->data, s->index);
+}
+
+static void dc__avg_pool_forward(dc_tensor *y) {
+    const dc__pool_state *s = y->state;
+    dc__set_pool(y);
+    dc__parallel(s->g.images * s->g.out[0], 1, dc__pool_least(&s->g), dc__pool_part, y);
+}
+
+static void dc__max_pool_forward(dc_tensor *y) {
+    dc__pool_state *s = y->state;
+    s->index = dc__temporary(y->ctx, (size_t)y->size * sizeof *s->index);
+    dc__avg_pool_forward(y);
+}
+
+/* Whole images, since windows may overlap. */
+static void dc__pool_backward_part(void *work, int64_t start, int64_t stop) {
+    dc_tensor *y = work;
+    const dc__pool_state *s = y->state;
+    const dc__kernels *k = y->ctx->kernels;
+    int64_t rows = s->g.out[0], size = dc__large_size(&s->g);
+    if (s->is_fresh) k->fill((stop - start) * size, 0, y->in[0]->grad + start * size);
+    k->pool_backward(&s->windows, start * rows, stop * rows, s->index, y->grad, y->in[0]->grad);
+}
+
+static void dc__pool_backward(dc_tensor *y) {
+    dc__pool_state *s = y->state;
+    if (!dc__grad_room(y->in[0], &s->is_fresh)) return;
+    dc__parallel(s->g.images, 1, dc__pool_least(&s->g) / s->g.out[0] + 1, dc__pool_backward_part, y);
+}
+
+DC__RECORD(max_pool_op, "dx = dy where x was the largest", dc__pool_shape, dc__max_pool_forward,
+           dc__pool_backward);
+DC__RECORD(avg_pool_op, "dx = dy / size of the window", dc__pool_shape, dc__avg_pool_forward,
+           dc__pool_backward);
+
+static dc_tensor *dc__apply_pool(const dc_op *op, dc_tensor *x, dc_window window, bool is_adaptive) {
+    dc__pool_state s = { .window = window, .is_adaptive = is_adaptive };
+    return dc__apply1(op, x, &s, sizeof s);
+}
+
+DC_API dc_tensor *dc_max_pool_op(dc_tensor *x, dc_window window) {
+    return dc__apply_pool(&dc__max_pool_op_op, x, window, false);
+}
+DC_API dc_tensor *dc_avg_pool_op(dc_tensor *x, dc_window window) {
+    return dc__apply_pool(&dc__avg_pool_op_op, x, window, false);
+}
+DC_API dc_tensor *dc_adaptive_max_pool_op(dc_tensor *x, int64_t height, int64_t width) {
+    return dc__apply_pool(&dc__max_pool_op_op, x, (dc_window){ .height = height, .width = width }, true);
+}
+DC_API dc_tensor *dc_adaptive_avg_pool_op(dc_tensor *x, int64_t height, int64_t width) {
+    return dc__apply_pool(&dc__avg_pool_op_op, x, (dc_window){ .height = height, .width = width }, true);
 }
 
 /* @impl-losses --------------------------------------------------------------------------------- */
@@ -9403,28 +10218,31 @@ static const dc__kernels *dc__fast_kernels(const char *wanted) {
 
 enum {
     DC__FN(panel) = 2 * DC__WIDTH,         /* How many columns of B are worked on at once, */
-    DC__FN(wide)  = 6,                     /* or vectors of columns where A has a single row; */
-    DC__FN(tall)  = 192,                   /* how many rows of A: 192 KiB with a chunk of k. */
-    DC__FN(pitch) = DC__CHUNK + 16         /* A's rows are copied so far apart. */
+    DC__FN(wide)  = 6,                     /* or vectors of columns where A has a single row. */
 };
 
 /* C's block of `rows` by `vectors`, over one chunk of k: both are constants where this is inlined,
  * so the sums stay in registers. b has b_row elements between its rows; edge: how many columns are
  * wanted. */
 static inline __attribute__((always_inline)) void DC__FN(block)(
-    int rows, int vectors, int64_t depth, dc__matrix a, const float *b, int64_t b_row, float *c,
-    int64_t c_row, int64_t edge, bool add) {
+    int rows, int vectors, int64_t depth, const float *a, int64_t a_row, const dc__runs *column,
+    const float *b, int64_t b_row, float *c, int64_t c_row, int64_t edge, bool add) {
     DC__VECTOR sum[DC__ROWS][DC__FN(wide)], x, y[DC__FN(wide)];
     DC__UNROLL for (int i = 0; i < rows; i++) {
         __builtin_prefetch(c + i * c_row, 1);
         DC__UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = DC__V(setzero)();
     }
-    for (int64_t p = 0; p < depth; p++, a.data += a.column, b += b_row) {
-        DC__UNROLL for (int v = 0; v < vectors; v++) y[v] = DC__V(loadu)(b + v * DC__WIDTH);
-        DC__UNROLL for (int i = 0; i < rows; i++) {
-            x = DC__V(set1)(a.data[i * a.row]);
-            DC__UNROLL for (int v = 0; v < vectors; v++)
-                sum[i][v] = DC__V(fmadd)(x, y[v], sum[i][v]);
+    const int64_t step = column->step, *start = column->start;
+    for (int64_t first = column->first, length; depth > 0; depth -= length, first = 0, start++) {
+        length = column->run - first < depth ? column->run - first : depth;
+        const float *from = a + *start + first * step;
+        for (int64_t p = 0; p < length; p++, from += step, b += b_row) {
+            DC__UNROLL for (int v = 0; v < vectors; v++) y[v] = DC__V(loadu)(b + v * DC__WIDTH);
+            DC__UNROLL for (int i = 0; i < rows; i++) {
+                x = DC__V(set1)(from[i * a_row]);
+                DC__UNROLL for (int v = 0; v < vectors; v++)
+                    sum[i][v] = DC__V(fmadd)(x, y[v], sum[i][v]);
+            }
         }
     }
     float line[DC__ROWS * DC__FN(wide) * DC__WIDTH], *to = c;
@@ -9442,22 +10260,32 @@ static inline __attribute__((always_inline)) void DC__FN(block)(
 
 /* All rows of A times one panel of B. As few blocks as possible, and all of nearly one height: a
  * block of 1 or 2 rows would wait for its own sums. */
-static void DC__FN(times_panel)(int64_t m, int64_t depth, dc__matrix a, const float *b,
-                                int64_t b_row, float *c, int64_t c_row, int64_t edge, bool add) {
-    for (int64_t blocks = (m + DC__ROWS - 1) / DC__ROWS; blocks > 0; blocks--) {
-        int64_t rows = (m + blocks - 1) / blocks;
+static void DC__FN(times_panel)(int64_t m, int64_t depth, const dc__patches *a, const float *b,
+                                int64_t b_row, float *c, const dc__runs *c_row, int64_t edge,
+                                bool add) {
+    const int64_t row = a->row.step, to_row = c_row->step, run = a->row.run;
+    for (int64_t s = 0, first = a->row.first, left; m > 0; m -= left, first = 0, s++) {
+        left = run - first < m ? run - first : m;
+        const float *from = a->data + a->row.start[s] + first * row;
+        float *to = c + c_row->start[s] + first * to_row;
+        int64_t rest = left;
+        for (int64_t blocks = (left + DC__ROWS - 1) / DC__ROWS; blocks > 0; blocks--) {
+            int64_t rows = (rest + blocks - 1) / blocks;
 #define DC__CASE(R) case R:                                                                        \
-            if (edge > DC__WIDTH) DC__FN(block)(R, 2, depth, a, b, b_row, c, c_row, edge, add);    \
-            else                  DC__FN(block)(R, 1, depth, a, b, b_row, c, c_row, edge, add);    \
+            if (edge > DC__WIDTH) DC__FN(block)(R, 2, depth, from, row, &a->column, b, b_row, to,  \
+                                                to_row, edge, add);                                \
+            else                  DC__FN(block)(R, 1, depth, from, row, &a->column, b, b_row, to,  \
+                                                to_row, edge, add);                                \
             break;
-        switch (rows) {
-        DC__CASE(1) DC__CASE(2) DC__CASE(3) DC__CASE(4) DC__CASE(5) DC__CASE(6)
+            switch (rows) {
+            DC__CASE(1) DC__CASE(2) DC__CASE(3) DC__CASE(4) DC__CASE(5) DC__CASE(6)
 #if DC__ROWS > 6
-        DC__CASE(7) DC__CASE(8)
+            DC__CASE(7) DC__CASE(8)
 #endif
-        }
+            }
 #undef DC__CASE
-        m -= rows, a.data += rows * a.row, c += rows * c_row;
+            rest -= rows, from += rows * row, to += rows * to_row;
+        }
     }
 }
 
@@ -9480,50 +10308,23 @@ static void DC__FN(copy_panel)(int64_t depth, int64_t columns, dc__matrix b, flo
     }
 }
 
-/* A's rows as they are, or where they are far apart and used often, copied side by side: addresses
- * that differ by a power of two share a few places of the cache. */
-static dc__matrix DC__FN(copy_rows)(int64_t m, int64_t depth, dc__matrix a, float *copy) {
-    bool by_row = a.column == 1;
-    int64_t lines = by_row ? m : depth, length = by_row ? depth : m;
-    int64_t from = by_row ? a.row : a.column, to = by_row ? DC__FN(pitch) : DC__FN(tall);
-    for (int64_t i = 0; i < lines; i++)
-        memcpy(copy + i * to, a.data + i * from, (size_t)length * sizeof *copy);
-    return (dc__matrix){ copy, by_row ? to : 1, by_row ? 1 : to };
-}
-
-/* Blocks of A stay in the second cache, panels of B in the first, blocks of C in registers (Goto &
- * van de Geijn 2008, "Anatomy of high-performance matrix multiplication"). */
-static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
-                         int64_t c_row, bool accumulate) {
+static void DC__FN(tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b,
+                         dc_real *c, const dc__runs *c_row, bool add) {
     enum { WHOLE = DC__FN(panel), WIDE = DC__FN(wide) * DC__WIDTH };
-    if (n == 1 && c_row == 1) {                  /* A column is computed as a row: C^T = B^T A^T. */
-        dc__matrix flipped = { a.data, a.column, a.row };
-        a = (dc__matrix){ b.data, b.column, b.row }, b = flipped, n = m, m = 1;
-    }
     float panel[DC__CHUNK * WHOLE] __attribute__((aligned(64)));
-    float copy[DC__FN(tall) * DC__FN(pitch)] __attribute__((aligned(64)));
-    for (int64_t p = 0; p < k || p == 0; p += DC__CHUNK) {
-        int64_t depth = k - p < DC__CHUNK ? k - p : DC__CHUNK;
-        bool add = accumulate || p > 0;
-        for (int64_t i = 0; i < m; i += DC__FN(tall)) {
-            int64_t rows = m - i < DC__FN(tall) ? m - i : DC__FN(tall), j = 0;
-            dc__matrix x = { a.data + i * a.row + p * a.column, a.row, a.column };
-            if (n >= 512 && rows > DC__ROWS && (a.row == 1 || a.column == 1))
-                x = DC__FN(copy_rows)(rows, depth, x, copy);
-            for (; m == 1 && b.column == 1 && j + WIDE <= n; j += WIDE)
-                DC__FN(block)(1, DC__FN(wide), depth, x, b.data + p * b.row + j, b.row, c + j,
-                              c_row, WIDE, add);
-            for (; j < n; j += WHOLE) {
-                int64_t edge = n - j < WHOLE ? n - j : WHOLE;
-                dc__matrix y = { b.data + p * b.row + j * b.column, b.row, b.column };
-                if (m > DC__ROWS || b.column != 1 || edge % DC__WIDTH) {
-                    DC__FN(copy_panel)(depth, edge, y, panel);
-                    y = (dc__matrix){ panel, WHOLE, 1 };
-                }
-                DC__FN(times_panel)(rows, depth, x, y.data, y.row, c + i * c_row + j, c_row, edge,
-                                    add);
-            }
+    const float *x = a->data + a->row.start[0] + a->row.first * a->row.step;
+    float *to = c + c_row->start[0] + c_row->first * c_row->step;
+    int64_t j = 0;
+    for (; m == 1 && b.column == 1 && j + WIDE <= n; j += WIDE)
+        DC__FN(block)(1, DC__FN(wide), k, x, 0, &a->column, b.data + j, b.row, to + j, 0, WIDE, add);
+    for (; j < n; j += WHOLE) {
+        int64_t edge = n - j < WHOLE ? n - j : WHOLE;
+        dc__matrix y = { b.data + j * b.column, b.row, b.column };
+        if (m > DC__ROWS || b.column != 1 || edge % DC__WIDTH) {
+            DC__FN(copy_panel)(k, edge, y, panel);
+            y = (dc__matrix){ panel, WHOLE, 1 };
         }
+        DC__FN(times_panel)(m, k, a, y.data, y.row, c + j, c_row, edge, add);
     }
 }
 #undef DC__SUFFIX

@@ -37,7 +37,7 @@ typedef struct kernels_row {
     X(accumulate,    LINE,   k->accumulate(s->n, p[0], p[1])) \
     X(axpy,          LINE,   k->axpy(s->n, s->a, p[0], p[1])) \
     X(choose,        LINE,   k->choose(s->n, p[0], p[1], p[2], p[3])) \
-    X(gemm,          GEMM,   k->gemm(s->m, s->n, s->k, (dc__matrix){ p[0], s->a_row, s->a_column }, \
+    X(gemm,          GEMM,   dc__gemm(k, s->m, s->n, s->k, (dc__matrix){ p[0], s->a_row, s->a_column }, \
                                      (dc__matrix){ p[1], s->b_row, s->b_column }, p[2], s->c_row, s->flag)) \
     X(move,          WALK,   k->move(&s->walk, p[0], p[1], s->flag)) \
     X(sum_forward,   MIDDLE, k->sum.forward(&s->middle, p[0], p[1])) \
@@ -387,9 +387,9 @@ TEST(kernels_a_row_of_a_product_stands_alone)
     for (int i = 0; i < K * N; i++) b[i] = kernels_number(0);
     for (int t = 0; t < 3; t++) {
         if (!tables[t]) continue;
-        tables[t]->gemm(M, N, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, N, 1 }, all, N, false);
+        dc__gemm(tables[t], M, N, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, N, 1 }, all, N, false);
         for (int row = 0; row < M; row++) {
-            tables[t]->gemm(1, N, K, (dc__matrix){ a + row * K, K, 1 }, (dc__matrix){ b, N, 1 }, one, N, false);
+            dc__gemm(tables[t], 1, N, K, (dc__matrix){ a + row * K, K, 1 }, (dc__matrix){ b, N, 1 }, one, N, false);
             CHECK(memcmp(one, all + row * N, N * sizeof(float)) == 0);
         }
     }
@@ -411,10 +411,10 @@ TEST(kernels_products_follow_the_contract)
     }
     for (int t = 0; t < 3; t++) {
         if (!tables[t]) continue;
-        tables[t]->gemm(1, 1, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, false);
+        dc__gemm(tables[t], 1, 1, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, false);
         CHECK_BITS(out, total);
         out = 2;
-        tables[t]->gemm(1, 1, 10, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, true);
+        dc__gemm(tables[t], 1, 1, 10, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, true);
         float chain = 0;
         for (int i = 0; i < 10; i++) chain = fmaf(a[i], b[i], chain);
         CHECK_BITS(out, 2 + chain);
