@@ -382,12 +382,18 @@ DC_API dc_tensor *dc_logsumexp  (dc_tensor *x);  /* log sum_j e^x_j; the axis di
  *               running = (1 - momentum) running + momentum batch (variance with Bessel's
  *               correction there, as PyTorch); else by the running ones. Ioffe & Szegedy 2015,
  *               arXiv:1502.03167
+ *   group_norm  over all places and the channels of one group of a sample; with as many groups as
+ *               channels it is instance norm. Wu & He 2018, arXiv:1803.08494, arXiv:1607.08022
+ *   rms_norm    gain x / sqrt(mean x^2 + epsilon) over the last axis. arXiv:1910.07467
  *   dropout     in training each element is 0 with probability rate in [0, 1), else x / (1 - rate);
  *               otherwise x itself. Srivastava et al. 2014 */
 DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_real epsilon);
 DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias,
                                    dc_tensor *running_mean, dc_tensor *running_var,
                                    dc_real momentum, dc_real epsilon);
+DC_API dc_tensor *dc_group_norm_op(dc_tensor *x, int64_t groups, dc_tensor *gain, dc_tensor *bias,
+                                   dc_real epsilon);
+DC_API dc_tensor *dc_rms_norm_op(dc_tensor *x, dc_tensor *gain, dc_real epsilon);
 DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate);
 
 /* Windows that move over images [N, H, W, C] -> [N, H', W', C'], or over sequences [N, L, C], which
@@ -417,6 +423,12 @@ DC_API dc_tensor *dc_max_pool_op(dc_tensor *x, dc_window window);
 DC_API dc_tensor *dc_avg_pool_op(dc_tensor *x, dc_window window);
 DC_API dc_tensor *dc_adaptive_max_pool_op(dc_tensor *x, int64_t height, int64_t width);
 DC_API dc_tensor *dc_adaptive_avg_pool_op(dc_tensor *x, int64_t height, int64_t width);
+
+/* Bilinear as PyTorch's align_corners=False, area: each new pixel the mean of what it covers. The
+ * shuffle: [N, H, W, C r r] -> [N, r H, r W, C], channel c r r + i r + j to (i, j). arXiv:1609.05158 */
+typedef enum dc_resizing { DC_NEAREST, DC_BILINEAR, DC_AREA } dc_resizing;
+DC_API dc_tensor *dc_resize(dc_tensor *x, int64_t height, int64_t width, dc_resizing how);
+DC_API dc_tensor *dc_pixel_shuffle_op(dc_tensor *x, int64_t r);
 
 /* @autograd ------------------------------------------------------------------------------------ */
 /* For ops of your own. dc_apply copies the op's state, checks, computes, and notes it on the tape;
@@ -585,6 +597,8 @@ struct dc_layer_spec {
     dc_real        rate;               /* Dropout: the part that is dropped. */
     dc_real        epsilon, momentum;  /* Normalisations. */
     dc_shape       shape;              /* Input and reshape: without the batch axis. */
+    dc_window      window;             /* Convolutions and pooling. */
+    dc_resizing    resizing;           /* Upsampling. */
     dc_layer_list  list;               /* Residual: what is inside. */
     dc_dataset    *data;               /* Standardize: where mean and deviation come from. */
     const void    *user;               /* For kinds of your own. */
@@ -606,10 +620,35 @@ DC_API dc_layer_spec dc_standardize(dc_dataset *training);    /* (x - mean) / st
 DC_API dc_layer_spec dc_residual(dc_layer_list inside);       /* x + f(x) */
 DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user);
 
+/* For images (2d), sequences (1d) or both: see dc_conv_op. Windows are size x size, and pooling
+ * moves by their size; dc_with_window(dc_conv2d(64, 3, DC_RELU), (dc_window){ .stride = 2 }) changes
+ * that. depthwise: one filter for each channel (or units / C of them); before a dc_conv2d(units, 1, f) it
+ * is a separable convolution. */
+DC_API dc_layer_spec dc_conv1d(int64_t filters, int64_t size, dc_activation activation);
+DC_API dc_layer_spec dc_conv2d(int64_t filters, int64_t size, dc_activation activation);
+DC_API dc_layer_spec dc_depthwise_conv2d(int64_t size, dc_activation activation);
+DC_API dc_layer_spec dc_conv_transpose1d(int64_t filters, int64_t size, dc_activation activation);
+DC_API dc_layer_spec dc_conv_transpose2d(int64_t filters, int64_t size, dc_activation activation);
+DC_API dc_layer_spec dc_max_pool(int64_t size);
+DC_API dc_layer_spec dc_avg_pool(int64_t size);
+DC_API dc_layer_spec dc_adaptive_max_pool(int64_t height, int64_t width);
+DC_API dc_layer_spec dc_adaptive_avg_pool(int64_t height, int64_t width);
+DC_API dc_layer_spec dc_global_max_pool(void);                /* [N, ..., C] -> [N, C] */
+DC_API dc_layer_spec dc_global_avg_pool(void);
+DC_API dc_layer_spec dc_upsample(int64_t factor, dc_resizing how);
+DC_API dc_layer_spec dc_pixel_shuffle(int64_t factor);
+DC_API dc_layer_spec dc_group_norm(int64_t groups);           /* epsilon 1e-5 */
+DC_API dc_layer_spec dc_instance_norm(void);
+DC_API dc_layer_spec dc_rms_norm(void);                       /* epsilon 1e-6 */
+DC_API dc_layer_spec dc_spatial_dropout(dc_real rate);        /* Whole channels of a sample. */
+
 /* Changes to a specification: dc_with_name(dc_dense(10, DC_LINEAR), "head"). */
 DC_API dc_layer_spec dc_with_name(dc_layer_spec spec, const char *name);
 DC_API dc_layer_spec dc_with_init(dc_layer_spec spec, dc_init init);
 DC_API dc_layer_spec dc_without_bias(dc_layer_spec spec);
+DC_API dc_layer_spec dc_with_padding(dc_layer_spec spec, dc_padding padding);
+DC_API dc_layer_spec dc_with_stride(dc_layer_spec spec, int64_t stride);
+DC_API dc_layer_spec dc_with_window(dc_layer_spec spec, dc_window window);  /* Sizes 0: kept. */
 
 /* DC_LAYERS(...): a list of layers, written in place. */
 DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec);
@@ -1048,6 +1087,10 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_avg_pool_op(...)         DC__CALL(dc_avg_pool_op, __VA_ARGS__)
 #define dc_adaptive_max_pool_op(...)DC__CALL(dc_adaptive_max_pool_op, __VA_ARGS__)
 #define dc_adaptive_avg_pool_op(...)DC__CALL(dc_adaptive_avg_pool_op, __VA_ARGS__)
+#define dc_group_norm_op(...)       DC__CALL(dc_group_norm_op, __VA_ARGS__)
+#define dc_rms_norm_op(...)         DC__CALL(dc_rms_norm_op, __VA_ARGS__)
+#define dc_resize(...)              DC__CALL(dc_resize, __VA_ARGS__)
+#define dc_pixel_shuffle_op(...)    DC__CALL(dc_pixel_shuffle_op, __VA_ARGS__)
 #define dc_apply(...)               DC__CALL(dc_apply, __VA_ARGS__)
 #define dc_backward(...)            DC__CALL(dc_backward, __VA_ARGS__)
 #define dc_grad(...)                DC__CALL(dc_grad, __VA_ARGS__)
@@ -1131,6 +1174,23 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_layer_norm(...)          DC__SPEC(dc_layer_norm, __VA_ARGS__)
 #define dc_standardize(...)         DC__SPEC(dc_standardize, __VA_ARGS__)
 #define dc_residual(...)            DC__SPEC(dc_residual, __VA_ARGS__)
+#define dc_conv1d(...)              DC__SPEC(dc_conv1d, __VA_ARGS__)
+#define dc_conv2d(...)              DC__SPEC(dc_conv2d, __VA_ARGS__)
+#define dc_depthwise_conv2d(...)    DC__SPEC(dc_depthwise_conv2d, __VA_ARGS__)
+#define dc_conv_transpose1d(...)    DC__SPEC(dc_conv_transpose1d, __VA_ARGS__)
+#define dc_conv_transpose2d(...)    DC__SPEC(dc_conv_transpose2d, __VA_ARGS__)
+#define dc_max_pool(...)            DC__SPEC(dc_max_pool, __VA_ARGS__)
+#define dc_avg_pool(...)            DC__SPEC(dc_avg_pool, __VA_ARGS__)
+#define dc_adaptive_max_pool(...)   DC__SPEC(dc_adaptive_max_pool, __VA_ARGS__)
+#define dc_adaptive_avg_pool(...)   DC__SPEC(dc_adaptive_avg_pool, __VA_ARGS__)
+#define dc_global_max_pool(...)     DC__SPEC(dc_global_max_pool, __VA_ARGS__)
+#define dc_global_avg_pool(...)     DC__SPEC(dc_global_avg_pool, __VA_ARGS__)
+#define dc_upsample(...)            DC__SPEC(dc_upsample, __VA_ARGS__)
+#define dc_pixel_shuffle(...)       DC__SPEC(dc_pixel_shuffle, __VA_ARGS__)
+#define dc_group_norm(...)          DC__SPEC(dc_group_norm, __VA_ARGS__)
+#define dc_instance_norm(...)       DC__SPEC(dc_instance_norm, __VA_ARGS__)
+#define dc_rms_norm(...)            DC__SPEC(dc_rms_norm, __VA_ARGS__)
+#define dc_spatial_dropout(...)     DC__SPEC(dc_spatial_dropout, __VA_ARGS__)
 #define dc_custom(...)              DC__SPEC(dc_custom, __VA_ARGS__)
 #endif /* DEEPC_H */
 /* Stop here if you only want to use deepc. Read on to see how it works. */
@@ -5164,6 +5224,28 @@ DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
     return dc__gain_and_bias(dc__apply1(&dc__layer_norm_op_op, x, &s, sizeof s), gain, bias);
 }
 
+/* Each sample's channels in groups: [N, places, groups, C / groups] -> rows [N groups, the rest]. */
+DC_API dc_tensor *dc_group_norm_op(dc_tensor *x, int64_t groups, dc_tensor *gain, dc_tensor *bias,
+                                   dc_real epsilon) {
+    dc__check("dc_group_norm_op", 1, x);
+    int64_t channels = x->shape.rank > 1 ? dc__last(x) : 0;
+    if (groups < 1 || channels < 1 || channels % groups)
+        dc_fail(x->ctx, "dc_group_norm_op: the last axis of %s does not fall into %lld groups",
+                DC__SHAPE_TEXT(x->shape), (long long)groups);
+    int64_t n = x->shape.dim[0], each = channels / groups, places = n ? x->size / n / channels : 0;
+    dc_tensor *y = dc_permute(dc_reshape(x, DC_SHAPE(n, places, groups, each)),
+                              DC_AXES(0, 2, 1, 3));
+    y = dc_layer_norm_op(dc_reshape(y, DC_SHAPE(n * groups, places * each)), NULL, NULL, epsilon);
+    y = dc_permute(dc_reshape(y, DC_SHAPE(n, groups, places, each)), DC_AXES(0, 2, 1, 3));
+    return dc__gain_and_bias(dc_reshape(y, x->shape), gain, bias);
+}
+
+DC_API dc_tensor *dc_rms_norm_op(dc_tensor *x, dc_tensor *gain, dc_real epsilon) {
+    dc__check("dc_rms_norm_op", 1, x);
+    dc_tensor *square = dc_mean_over(dc_square(x), DC_AXES(-1), true);
+    return dc__gain_and_bias(dc_mul(x, dc_rsqrt(dc_shift(square, epsilon))), gain, NULL);
+}
+
 /* running = (1 - momentum) running + momentum batch; the running variance is the unbiased one. */
 static void dc__update_running(dc_tensor *y, dc_tensor *mean, dc_tensor *var, dc_real momentum) {
     const dc__norm_state *s = y->state;
@@ -5847,6 +5929,58 @@ DC_API dc_tensor *dc_adaptive_max_pool_op(dc_tensor *x, int64_t height, int64_t 
 }
 DC_API dc_tensor *dc_adaptive_avg_pool_op(dc_tensor *x, int64_t height, int64_t width) {
     return dc__apply_pool(&dc__avg_pool_op_op, x, (dc_window){ .height = height, .width = width }, true);
+}
+
+/* --- other sizes --- */
+/* [out, in]: what each of the old places contributes to each new one. */
+static dc_tensor *dc__resizing(dc_context *ctx, int64_t in, int64_t out, dc_resizing how) {
+    dc_tensor *m = dc_zeros(ctx, DC_SHAPE(out, in));
+    dc_real scale = (dc_real)in / (dc_real)out;
+    for (int64_t i = 0; i < out; i++) {
+        dc_real *row = m->data + i * in, at = ((dc_real)i + DC__C(0.5)) * scale - DC__C(0.5);
+        int64_t first = i * in / out, last = ((i + 1) * in + out - 1) / out;
+        if (how == DC_NEAREST) row[first] = 1;
+        if (how == DC_BILINEAR) {
+            at = at < 0 ? 0 : at;
+            int64_t low = (int64_t)at < in - 1 ? (int64_t)at : in - 1;
+            int64_t high = low + 1 < in ? low + 1 : low;
+            row[low] += 1 - (at - (dc_real)low), row[high] += at - (dc_real)low;
+        }
+        for (int64_t k = first; k < last && how == DC_AREA; k++) {
+            dc_real from = (dc_real)i * scale, to = from + scale;
+            dc_real low = (dc_real)k > from ? (dc_real)k : from;
+            dc_real high = (dc_real)(k + 1) < to ? (dc_real)(k + 1) : to;
+            row[k] = (high - low) / scale;
+        }
+    }
+    return m;
+}
+
+/* Both axes in turn, as products with matrices, whose gradient is known. */
+DC_API dc_tensor *dc_resize(dc_tensor *x, int64_t height, int64_t width, dc_resizing how) {
+    dc__check("dc_resize", 1, x);
+    if (!dc__are_images(x) || x->size == 0 || (x->shape.rank == 4 && height < 1) || width < 1)
+        dc_fail(x->ctx, "dc_resize: images [N, H, W, C] or sequences [N, L, C], %s, to a size of "
+                "%lld x %lld", DC__SHAPE_TEXT(x->shape), (long long)height, (long long)width);
+    int64_t n = x->shape.dim[0], c = dc__last(x), h = dc__side(x, 0), w = dc__side(x, 1);
+    dc_shape shape = dc__image_batch(x, (int64_t[2]){ height, width }, c);
+    if (x->shape.rank == 3) height = 1;
+    if (height != h)
+        x = dc_matmul(dc__resizing(x->ctx, h, height, how), dc_reshape(x, DC_SHAPE(n, h, w * c)));
+    if (width != w)
+        x = dc_matmul(dc__resizing(x->ctx, w, width, how), dc_reshape(x, DC_SHAPE(-1, w, c)));
+    return dc_reshape(x, shape);
+}
+
+DC_API dc_tensor *dc_pixel_shuffle_op(dc_tensor *x, int64_t factor) {
+    dc__check("dc_pixel_shuffle_op", 1, x);
+    const int64_t *d = x->shape.dim, r = factor;
+    if (x->shape.rank != 4 || r < 1 || d[3] % (r * r))
+        dc_fail(x->ctx, "dc_pixel_shuffle_op: %s by %lld: images [N, H, W, C factor^2] are wanted",
+                DC__SHAPE_TEXT(x->shape), (long long)r);
+    dc_tensor *y = dc_reshape(x, DC_SHAPE(d[0], d[1], d[2], d[3] / (r * r), r, r));
+    y = dc_permute(y, DC_AXES(0, 1, 4, 2, 5, 3));
+    return dc_reshape(y, DC_SHAPE(d[0], d[1] * r, d[2] * r, d[3] / (r * r)));
 }
 
 /* @impl-losses --------------------------------------------------------------------------------- */
@@ -6722,6 +6856,110 @@ static dc_tensor *dc__layer_norm_call(dc_layer *layer, dc_tensor *x) {
     return dc_layer_norm_op(x, layer->tensor[0], layer->tensor[1], layer->spec.epsilon);
 }
 
+static dc_tensor *dc__group_norm_call(dc_layer *layer, dc_tensor *x) {
+    int64_t groups = dc__or(layer->spec.units, layer->tensor[0]->size);
+    dc__keep_features(layer, x);
+    return dc_group_norm_op(x, groups, layer->tensor[0], layer->tensor[1], layer->spec.epsilon);
+}
+
+static void dc__rms_norm_build(dc_layer *layer, dc_shape input) {
+    dc_layer_param(layer, "weight", DC_ONES, DC_SHAPE(dc__layer_features(layer, input)));
+}
+
+static dc_tensor *dc__rms_norm_call(dc_layer *layer, dc_tensor *x) {
+    dc__keep_features(layer, x);
+    return dc_rms_norm_op(x, layer->tensor[0], layer->spec.epsilon);
+}
+
+static dc_tensor *dc__spatial_dropout_call(dc_layer *layer, dc_tensor *x) {
+    dc_shape shape = x->shape;
+    for (int i = 1; i < shape.rank - 1; i++) shape.dim[i] = 1;
+    return dc_mul(x, dc__dropout_call(layer, dc_ones(x->ctx, shape)));
+}
+
+/* [height, width, C / groups, units], or without the height for a sequence; transposed, units and C
+ * change places. */
+static void dc__filters_build(dc_layer *layer, dc_shape input, bool transposed) {
+    dc_layer_spec *s = &layer->spec;
+    int sequence = s->kind->name[strlen(s->kind->name) - 2] == '1', rank = sequence ? 3 : 4;
+    int64_t c = dc__layer_features(layer, input), in = c, out = dc__or(s->units, c);
+    if (s->window.groups < 0) s->window.groups = c;
+    if (input.rank != rank || out < 1 || s->window.height < 1)
+        dc_fail(layer->ctx, "dc_%s: %lld filters of size %lld on %s; at least 1 of size 1, on %s, is "
+                "needed", s->kind->name, (long long)out, (long long)s->window.height,
+                DC__SHAPE_TEXT(input), sequence ? "[N, L, C]" : "[N, H, W, C]");
+    if (transposed) in = out, out = c;
+    in /= dc__or(s->window.groups, 1);
+    dc_shape w = { rank, { s->window.height, dc__or(s->window.width, s->window.height), in, out } };
+    if (sequence) w = DC_SHAPE(s->window.height, in, out);
+    dc_layer_param(layer, "weight", s->init, w);
+    if (!s->without_bias)
+        dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(dc__or(s->units, c)));
+}
+
+static void dc__conv_build(dc_layer *layer, dc_shape x) { dc__filters_build(layer, x, false); }
+static void dc__conv_transpose_build(dc_layer *l, dc_shape x) { dc__filters_build(l, x, true); }
+
+static dc_tensor *dc__conv_call(dc_layer *layer, dc_tensor *x) {
+    dc_tensor *bias = layer->spec.without_bias ? NULL : layer->tensor[1];
+    dc_activation f = layer->spec.activation;
+    if (dc__is_fused(f)) return dc__conv(x, layer->tensor[0], bias, layer->spec.window, f);
+    return dc_activate(dc_conv_op(x, layer->tensor[0], bias, layer->spec.window), f);
+}
+
+static int64_t dc__conv_flops(const dc_layer *layer) {
+    const dc_tensor *w = layer->tensor[0];
+    return dc__outputs(layer) * 2 * (w->size / dc__last(w));
+}
+
+static dc_tensor *dc__conv_transpose_call(dc_layer *layer, dc_tensor *x) {
+    dc_tensor *bias = layer->spec.without_bias ? NULL : layer->tensor[1];
+    return dc_activate(dc_conv_transpose_op(x, layer->tensor[0], bias, layer->spec.window),
+                       layer->spec.activation);
+}
+
+static int64_t dc__conv_transpose_flops(const dc_layer *layer) {
+    const dc_window *w = &layer->spec.window;
+    int64_t stride = dc__or(w->stride, 1), across = dc__or(w->stride_x, stride);
+    if (layer->out_shape.rank == 3) stride = 1;
+    return dc__conv_flops(layer) / (stride * across);
+}
+
+static dc_tensor *dc__max_pool_call(dc_layer *layer, dc_tensor *x) {
+    return dc_max_pool_op(x, layer->spec.window);
+}
+static dc_tensor *dc__avg_pool_call(dc_layer *layer, dc_tensor *x) {
+    return dc_avg_pool_op(x, layer->spec.window);
+}
+static dc_tensor *dc__adaptive_max_pool_call(dc_layer *layer, dc_tensor *x) {
+    return dc_adaptive_max_pool_op(x, layer->spec.window.height, layer->spec.window.width);
+}
+static dc_tensor *dc__adaptive_avg_pool_call(dc_layer *layer, dc_tensor *x) {
+    return dc_adaptive_avg_pool_op(x, layer->spec.window.height, layer->spec.window.width);
+}
+
+static dc_axes dc__places_axes(const dc_tensor *x) {
+    return x->shape.rank == 4 ? DC_AXES(1, 2) : DC_AXES(1);
+}
+static dc_tensor *dc__global_max_pool_call(dc_layer *layer, dc_tensor *x) {
+    (void)layer;
+    return dc_max_over(x, dc__places_axes(x), false);
+}
+static dc_tensor *dc__global_avg_pool_call(dc_layer *layer, dc_tensor *x) {
+    (void)layer;
+    return dc_mean_over(x, dc__places_axes(x), false);
+}
+
+static dc_tensor *dc__upsample_call(dc_layer *layer, dc_tensor *x) {
+    int64_t factor = layer->spec.units, wide = x->shape.rank > 2 ? dc__side(x, 1) : 0;
+    int64_t high = x->shape.rank > 2 ? dc__side(x, 0) : 0;
+    return dc_resize(x, high * factor, wide * factor, layer->spec.resizing);
+}
+
+static dc_tensor *dc__pixel_shuffle_call(dc_layer *layer, dc_tensor *x) {
+    return dc_pixel_shuffle_op(x, layer->spec.units);
+}
+
 /* (x - mean) / std; of a model that is being loaded (no data set) 0 and 1, to be overwritten. */
 static void dc__standardize_build(dc_layer *layer, dc_shape input) {
     int64_t n = dc__layer_features(layer, input);
@@ -6765,6 +7003,23 @@ static dc_tensor *dc__residual_call(dc_layer *layer, dc_tensor *x) {
     X( reshape,      NULL,                   dc__reshape_call,       dc__no_flops    )             \
     X( batch_norm,   dc__batch_norm_build,   dc__batch_norm_call,    NULL            )             \
     X( layer_norm,   dc__layer_norm_build,   dc__layer_norm_call,    NULL            )             \
+    X( conv1d,       dc__conv_build,         dc__conv_call,          dc__conv_flops  )             \
+    X( conv2d,       dc__conv_build,         dc__conv_call,          dc__conv_flops  )             \
+    X( conv_transpose1d, dc__conv_transpose_build, dc__conv_transpose_call,                        \
+                                                           dc__conv_transpose_flops  )             \
+    X( conv_transpose2d, dc__conv_transpose_build, dc__conv_transpose_call,                        \
+                                                           dc__conv_transpose_flops  )             \
+    X( max_pool,     NULL,                   dc__max_pool_call,      NULL            )             \
+    X( avg_pool,     NULL,                   dc__avg_pool_call,      NULL            )             \
+    X( adaptive_max_pool, NULL,              dc__adaptive_max_pool_call, NULL        )             \
+    X( adaptive_avg_pool, NULL,              dc__adaptive_avg_pool_call, NULL        )             \
+    X( global_max_pool, NULL,                dc__global_max_pool_call, NULL          )             \
+    X( global_avg_pool, NULL,                dc__global_avg_pool_call, NULL          )             \
+    X( upsample,     NULL,                   dc__upsample_call,      NULL            )             \
+    X( pixel_shuffle, NULL,                  dc__pixel_shuffle_call, dc__no_flops    )             \
+    X( group_norm,   dc__layer_norm_build,   dc__group_norm_call,    NULL            )             \
+    X( rms_norm,     dc__rms_norm_build,     dc__rms_norm_call,      NULL            )             \
+    X( spatial_dropout, NULL,                dc__spatial_dropout_call, dc__no_flops  )             \
     X( standardize,  dc__standardize_build,  dc__standardize_call,   NULL            )             \
     X( residual,     NULL,                   dc__residual_call,      NULL            )
 
@@ -6802,6 +7057,30 @@ DC__LAYER(dc_reshape_layer(dc_shape shape),           reshape,     .shape = shap
 DC__LAYER(dc_batch_norm(void), batch_norm, .momentum = DC__C(0.1), .epsilon = DC__C(1e-5))
 DC__LAYER(dc_layer_norm(void),                        layer_norm,  .epsilon = DC__C(1e-5))
 DC__LAYER(dc_standardize(dc_dataset *training),       standardize, .data = training)
+#define DC__FILTERS .units = filters, .window.height = size, .activation = f
+DC__LAYER(dc_conv1d(int64_t filters, int64_t size, dc_activation f), conv1d, DC__FILTERS)
+DC__LAYER(dc_conv2d(int64_t filters, int64_t size, dc_activation f), conv2d, DC__FILTERS)
+DC__LAYER(dc_conv_transpose1d(int64_t filters, int64_t size, dc_activation f), conv_transpose1d,
+          DC__FILTERS)
+DC__LAYER(dc_conv_transpose2d(int64_t filters, int64_t size, dc_activation f), conv_transpose2d,
+          DC__FILTERS)
+#undef DC__FILTERS
+DC__LAYER(dc_depthwise_conv2d(int64_t size, dc_activation f), conv2d, .window.height = size,
+          .window.groups = -1, .activation = f)
+DC__LAYER(dc_max_pool(int64_t size),                  max_pool,    .window.height = size)
+DC__LAYER(dc_avg_pool(int64_t size),                  avg_pool,    .window.height = size)
+DC__LAYER(dc_adaptive_max_pool(int64_t height, int64_t width), adaptive_max_pool,
+          .window.height = height, .window.width = width)
+DC__LAYER(dc_adaptive_avg_pool(int64_t height, int64_t width), adaptive_avg_pool,
+          .window.height = height, .window.width = width)
+DC__LAYER(dc_global_max_pool(void),                   global_max_pool, .units = 0)
+DC__LAYER(dc_global_avg_pool(void),                   global_avg_pool, .units = 0)
+DC__LAYER(dc_upsample(int64_t factor, dc_resizing how), upsample,  .units = factor, .resizing = how)
+DC__LAYER(dc_pixel_shuffle(int64_t factor),           pixel_shuffle, .units = factor)
+DC__LAYER(dc_group_norm(int64_t groups), group_norm,  .units = groups, .epsilon = DC__C(1e-5))
+DC__LAYER(dc_instance_norm(void),                     group_norm,  .epsilon = DC__C(1e-5))
+DC__LAYER(dc_rms_norm(void),                          rms_norm,    .epsilon = DC__C(1e-6))
+DC__LAYER(dc_spatial_dropout(dc_real rate),           spatial_dropout, .rate = rate)
 DC__LAYER(dc_residual(dc_layer_list inside),          residual,    .list = inside)
 #undef DC__LAYER
 DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user) {
@@ -6811,6 +7090,20 @@ DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user) {
 DC_API dc_layer_spec dc_with_name(dc_layer_spec s, const char *name) { s.name = name; return s; }
 DC_API dc_layer_spec dc_with_init(dc_layer_spec s, dc_init init) { s.init = init; return s; }
 DC_API dc_layer_spec dc_without_bias(dc_layer_spec s) { s.without_bias = true; return s; }
+DC_API dc_layer_spec dc_with_padding(dc_layer_spec s, dc_padding p) {
+    s.window.padding = p;
+    return s;
+}
+DC_API dc_layer_spec dc_with_stride(dc_layer_spec s, int64_t stride) {
+    s.window.stride = stride;
+    return s;
+}
+DC_API dc_layer_spec dc_with_window(dc_layer_spec s, dc_window w) {
+    w.height = dc__or(w.height, s.window.height), w.width = dc__or(w.width, s.window.width);
+    w.groups = dc__or(w.groups, s.window.groups);
+    s.window = w;
+    return s;
+}
 
 DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec) {
     return (dc_layer_list){ count, spec };
@@ -9139,11 +9432,20 @@ static const char *const dc__schedule_names[] = {
 static const char *const dc__reduction_names[] = { "mean", "sum", "none" };
 
 /* The initialiser is not here: a saved model has its weights. */
+static const char *const dc__padding_names[] = { "valid", "same" };
+static const char *const dc__resizing_names[] = { "nearest", "bilinear", "area" };
+#define DC__ROW(MEMBER) DC__FIELD(dc_layer_spec, window.MEMBER)
 static const dc__field dc__layer_fields[] = {
+    DC__ROW(height), DC__ROW(width), DC__ROW(stride), DC__ROW(stride_x), DC__ROW(dilation),
+    DC__ROW(dilation_x), DC__ROW(top), DC__ROW(bottom), DC__ROW(left), DC__ROW(right),
+    DC__ROW(groups), DC__ROW(output_padding),
+    DC__NAMED(dc_layer_spec, window.padding, dc__padding_names),
+    DC__NAMED(dc_layer_spec, resizing, dc__resizing_names),
     DC__FIELD(dc_layer_spec, units),   DC__FIELD(dc_layer_spec, shape),
     DC__FIELD(dc_layer_spec, rate),    DC__FIELD(dc_layer_spec, without_bias),
     DC__FIELD(dc_layer_spec, epsilon), DC__FIELD(dc_layer_spec, momentum),
     DC__NAMED(dc_layer_spec, activation, dc__activations), { 0 } };
+#undef DC__ROW
 
 static const dc__field dc__loss_fields[] = {
     DC__NAMED(dc_loss_options, reduction, dc__reduction_names),
