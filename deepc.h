@@ -36,6 +36,7 @@
  *     @models         putting layers together
  *     @training       fit, evaluate, predict, metrics, callbacks
  *     @data           data sets: from arrays, files and generators
+ *     @images         reading images, data sets of images, augmentation
  *     @files          saving and loading models and arrays
  *     @pictures       plots as SVG, images as PNG, both in a terminal
  *     @calls          how an error knows the line of the program
@@ -430,6 +431,20 @@ typedef enum dc_resizing { DC_NEAREST, DC_BILINEAR, DC_AREA } dc_resizing;
 DC_API dc_tensor *dc_resize(dc_tensor *x, int64_t height, int64_t width, dc_resizing how);
 DC_API dc_tensor *dc_pixel_shuffle_op(dc_tensor *x, int64_t r);
 
+/* Changes images [N, H, W, C] at random, in training, each in its own way: u is uniform in [-1, 1),
+ * drawn anew for each; what is 0 does nothing. Pixels from outside are 0. No gradient passes. */
+typedef struct dc_augmentation {
+    dc_real shift;                /* By u shift H down and u shift W across. */
+    dc_real rotate, shear;        /* By u rotate degrees; rows move by u shear times their height. */
+    dc_real scale;                /* By 1 + u scale. */
+    dc_real flip_x, flip_y;       /* With such a chance left and right, top and bottom change places. */
+    dc_real elastic;              /* Pixels move by about so many, neighbours alike. Simard 2003 */
+    dc_real brightness, contrast; /* x + u brightness; mean + (x - mean) (1 + u contrast) */
+    dc_real noise;                /* x + noise N(0, 1) */
+    dc_real erase;                /* A rectangle of up to erase H x erase W becomes 0. */
+} dc_augmentation;
+DC_API dc_tensor *dc_augment_op(dc_tensor *x, dc_augmentation how);
+
 /* @autograd ------------------------------------------------------------------------------------ */
 /* For ops of your own. dc_apply copies the op's state, checks, computes, and notes it on the tape;
  * a shape rule reports a programmer's error by dc_fail, which does not return. */
@@ -599,6 +614,7 @@ struct dc_layer_spec {
     dc_shape       shape;              /* Input and reshape: without the batch axis. */
     dc_window      window;             /* Convolutions and pooling. */
     dc_resizing    resizing;           /* Upsampling. */
+    dc_augmentation augmentation;
     dc_layer_list  list;               /* Residual: what is inside. */
     dc_dataset    *data;               /* Standardize: where mean and deviation come from. */
     const void    *user;               /* For kinds of your own. */
@@ -640,6 +656,7 @@ DC_API dc_layer_spec dc_pixel_shuffle(int64_t factor);
 DC_API dc_layer_spec dc_group_norm(int64_t groups);           /* epsilon 1e-5 */
 DC_API dc_layer_spec dc_instance_norm(void);
 DC_API dc_layer_spec dc_rms_norm(void);                       /* epsilon 1e-6 */
+DC_API dc_layer_spec dc_augment(dc_augmentation how);         /* See dc_augment_op. */
 DC_API dc_layer_spec dc_spatial_dropout(dc_real rate);        /* Whole channels of a sample. */
 
 /* Changes to a specification: dc_with_name(dc_dense(10, DC_LINEAR), "head"). */
@@ -892,6 +909,18 @@ DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_
 DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells);
     /* cells x cells on [-1, 1)^2 */
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
+
+/* @images -------------------------------------------------------------------------------------- */
+/* Images are [H, W, C] in [0, 1]. PNG, JPEG, BMP, GIF, TGA and PNM files are read with stb_image.h. NULL
+ * and dc_error when a file is missing, damaged or larger than 2^26 pixels. Channels: 1 is grey, 3 RGB,
+ * 4 RGB and opacity; 0: those of the file. Of a folder that holds a folder of images for each class
+ * every image is decoded once, resized (DC_AREA) and kept as bytes; classes are numbered in the order
+ * of their names. CIFAR (Krizhevsky 2009) is the "binary version", x [32, 32, 3]. */
+DC_API dc_tensor  *dc_load_image(dc_context *ctx, const char *path, int channels);
+DC_API dc_dataset *dc_load_image_folder(dc_context *ctx, const char *folder, int64_t height,
+                                        int64_t width, int channels);
+DC_API dc_dataset *dc_load_cifar10(dc_context *ctx, const char *folder, dc_part part);
+DC_API dc_dataset *dc_load_cifar100(dc_context *ctx, const char *folder, dc_part part);
 
 /* @files --------------------------------------------------------------------------------------- */
 /* One safetensors file (8 bytes: header length, a JSON header, the numbers), float32 or float64,
@@ -1157,6 +1186,8 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_make_spirals(...)        DC__CALL(dc_make_spirals, __VA_ARGS__)
 #define dc_make_checkerboard(...)   DC__CALL(dc_make_checkerboard, __VA_ARGS__)
 #define dc_make_digits(...)         DC__CALL(dc_make_digits, __VA_ARGS__)
+#define dc_load_image_folder(...)   DC__CALL(dc_load_image_folder, __VA_ARGS__)
+#define dc_augment_op(...)          DC__CALL(dc_augment_op, __VA_ARGS__)
 #define dc_save_training(...)       DC__CALL(dc_save_training, __VA_ARGS__)
 #define dc_load_training(...)       DC__CALL(dc_load_training, __VA_ARGS__)
 #define dc_write_svg(...)           DC__CALL(dc_write_svg, __VA_ARGS__)
@@ -1191,6 +1222,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_instance_norm(...)       DC__SPEC(dc_instance_norm, __VA_ARGS__)
 #define dc_rms_norm(...)            DC__SPEC(dc_rms_norm, __VA_ARGS__)
 #define dc_spatial_dropout(...)     DC__SPEC(dc_spatial_dropout, __VA_ARGS__)
+#define dc_augment(...)             DC__SPEC(dc_augment, __VA_ARGS__)
 #define dc_custom(...)              DC__SPEC(dc_custom, __VA_ARGS__)
 #endif /* DEEPC_H */
 /* Stop here if you only want to use deepc. Read on to see how it works. */
@@ -1726,7 +1758,7 @@ static bool dc__write_file(dc_context *ctx, const char *path, const void *bytes,
  * at any time. */
 
 enum { DC__FOR_INIT = 1, DC__FOR_TENSOR, DC__FOR_DROPOUT, DC__FOR_SHUFFLE, DC__FOR_SPLIT,
-       DC__FOR_DATA };
+       DC__FOR_DATA, DC__FOR_AUGMENT, DC__FOR_NOISE };
 
 typedef struct dc__random {
     uint32_t key[2];
@@ -5983,6 +6015,123 @@ DC_API dc_tensor *dc_pixel_shuffle_op(dc_tensor *x, int64_t factor) {
     return dc_reshape(y, DC_SHAPE(d[0], d[1] * r, d[2] * r, d[3] / (r * r)));
 }
 
+/* --- augmentation --- */
+/* Chances 0 to 63 of image n, [0, 1), are its own; of these the last 32 are for elastic. */
+typedef struct dc__augmenting {
+    dc_augmentation how;
+    dc__random      random, noise;
+    int64_t         h, w, c;
+    const dc_real  *x;
+    dc_real        *y;
+} dc__augmenting;
+
+static dc_real dc__chance(const dc__augmenting *a, int64_t n, int which) {
+    return dc__uniform_at(&a->random, (uint64_t)(n * 64 + which));
+}
+static dc_real dc__spread(const dc__augmenting *a, int64_t n, int which) {
+    return 2 * dc__chance(a, n, which) - 1;
+}
+
+/* How far the pixel at (v, u), in [0, 1], moves along an axis: a coarse 4 x 4 field, interpolated. */
+static dc_real dc__elastic(const dc__augmenting *a, int64_t n, int axis, dc_real v, dc_real u) {
+    int row = (int)(v *= 3), column = (int)(u *= 3), at = 32 + 16 * axis;
+    if (row > 2) row = 2;
+    if (column > 2) column = 2;
+    dc_real down = v - (dc_real)row, across = u - (dc_real)column, sum = 0;
+    for (int k = 0; k < 4; k++)
+        sum += dc__spread(a, n, at + (row + k / 2) * 4 + column + k % 2)
+             * (k / 2 ? down : 1 - down) * (k % 2 ? across : 1 - across);
+    return sum * a->how.elastic * DC__C(1.5);
+}
+
+/* y's pixel (i, j) is what x has at (v, u), interpolated. */
+static void dc__sample(const dc__augmenting *a, const dc_real *x, dc_real v, dc_real u, dc_real *y)
+{
+    for (int64_t k = 0; k < a->c; k++) y[k] = 0;
+    if (!(v > -1 && u > -1 && v < (dc_real)a->h && u < (dc_real)a->w)) return;
+    int64_t row = (int64_t)(v + 1) - 1, column = (int64_t)(u + 1) - 1;
+    dc_real down = v - (dc_real)row, across = u - (dc_real)column;
+    for (int q = 0; q < 4; q++) {
+        int64_t r = row + q / 2, s = column + q % 2;
+        dc_real part = (q / 2 ? down : 1 - down) * (q % 2 ? across : 1 - across);
+        if (r < 0 || s < 0 || r >= a->h || s >= a->w) continue;
+        for (int64_t k = 0; k < a->c; k++) y[k] += part * x[(r * a->w + s) * a->c + k];
+    }
+}
+
+/* Every pixel of y asks where in x it comes from: the inverse of the changes, around the centre. */
+static void dc__move_pixels(const dc__augmenting *a, int64_t n, const dc_real *x, dc_real *y) {
+    const dc_augmentation *o = &a->how;
+    dc_real h = (dc_real)a->h, w = (dc_real)a->w, angle = dc__spread(a, n, 0) * o->rotate;
+    dc_real sin = dc__sin_plain(angle * DC__C(0.017453292519943295));
+    dc_real cos = dc__cos_plain(angle * DC__C(0.017453292519943295));
+    dc_real size = 1 / (1 + dc__spread(a, n, 1) * o->scale), shear = dc__spread(a, n, 2) * o->shear;
+    dc_real across = dc__chance(a, n, 3) < o->flip_x ? -size : size;
+    dc_real along = dc__chance(a, n, 4) < o->flip_y ? -size : size;
+    dc_real down = dc__spread(a, n, 5) * o->shift * h, right = dc__spread(a, n, 6) * o->shift * w;
+    for (int64_t i = 0; i < a->h; i++)
+        for (int64_t j = 0; j < a->w; j++, y += a->c) {
+            dc_real v = (dc_real)i - (h - 1) / 2 - down, u = (dc_real)j - (w - 1) / 2 - right;
+            dc_real from_v = along * (cos * v + sin * u) + (h - 1) / 2;
+            dc_real from_u = across * (cos * u - sin * v + shear * v) + (w - 1) / 2;
+            if (o->elastic != 0) {
+                dc_real at_v = (dc_real)i / h, at_u = (dc_real)j / w;
+                from_v += dc__elastic(a, n, 0, at_v, at_u);
+                from_u += dc__elastic(a, n, 1, at_v, at_u);
+            }
+            dc__sample(a, x, from_v, from_u, y);
+        }
+}
+
+static void dc__change_pixels(const dc__augmenting *a, int64_t n, dc_real *y) {
+    const dc_augmentation *o = &a->how;
+    int64_t size = a->h * a->w * a->c;
+    dc_real mean = dc__sum_row_plain(size, y) / (dc_real)size;
+    dc_real gain = 1 + dc__spread(a, n, 7) * o->contrast, light = dc__spread(a, n, 8) * o->brightness;
+    for (int64_t i = 0; i < size && (o->contrast != 0 || o->brightness != 0); i++)
+        y[i] = mean + (y[i] - mean) * gain + light;
+    for (int64_t i = 0; i < size && o->noise != 0; i++)
+        y[i] += o->noise * dc__normal_at(&a->noise, (uint64_t)(n * size + i));
+    int64_t high = (int64_t)(dc__chance(a, n, 9) * o->erase * (dc_real)a->h);
+    int64_t wide = (int64_t)(dc__chance(a, n, 10) * o->erase * (dc_real)a->w);
+    int64_t top = (int64_t)(dc__chance(a, n, 11) * (dc_real)(a->h - high + 1));
+    int64_t left = (int64_t)(dc__chance(a, n, 12) * (dc_real)(a->w - wide + 1));
+    for (int64_t i = 0; i < high; i++)
+        for (int64_t k = 0; k < wide * a->c; k++) y[((top + i) * a->w + left) * a->c + k] = 0;
+}
+
+static void dc__augment_part(void *work, int64_t start, int64_t stop) {
+    const dc__augmenting *a = work;
+    int64_t size = a->h * a->w * a->c;
+    for (int64_t n = start; n < stop; n++) {
+        dc__move_pixels(a, n, a->x + n * size, a->y + n * size);
+        dc__change_pixels(a, n, a->y + n * size);
+    }
+}
+
+static dc_tensor *dc__augment(dc_tensor *x, dc_augmentation how, uint32_t owner) {
+    dc_context *ctx = x->ctx;
+    if (x->shape.rank != 4)
+        dc_fail(ctx, "dc_augment_op: images [N, H, W, C] are wanted, not %s",
+                DC__SHAPE_TEXT(x->shape));
+    if (!(how.scale > -1 && how.scale < 1 && how.erase >= 0 && how.erase <= 1))
+        dc_fail(ctx, "dc_augment_op: a scale of %g, which must be below 1, or an erase of %g, from 0 "
+                "to 1", (double)how.scale, (double)how.erase);
+    if (!ctx->training || x->size == 0) return x;
+    uint32_t call = ctx->calls++;
+    dc_tensor *y = dc_zeros(ctx, x->shape);
+    dc__augmenting a = { how, dc__stream(ctx, DC__FOR_AUGMENT, owner, call, ctx->steps),
+                         dc__stream(ctx, DC__FOR_NOISE, owner, call, ctx->steps),
+                         x->shape.dim[1], x->shape.dim[2], x->shape.dim[3], x->data, y->data };
+    dc__parallel(x->shape.dim[0], 1, 1, dc__augment_part, &a);
+    return y;
+}
+
+DC_API dc_tensor *dc_augment_op(dc_tensor *x, dc_augmentation how) {
+    dc__check("dc_augment_op", 1, x);
+    return dc__augment(x, how, 0);
+}
+
 /* @impl-losses --------------------------------------------------------------------------------- */
 /* A loss says in one number how far predictions are from targets. Each is a formula for one
  * element or one sample, and a way of putting those together: their mean, their sum, or not at
@@ -6956,6 +7105,10 @@ static dc_tensor *dc__upsample_call(dc_layer *layer, dc_tensor *x) {
     return dc_resize(x, high * factor, wide * factor, layer->spec.resizing);
 }
 
+static dc_tensor *dc__augment_call(dc_layer *layer, dc_tensor *x) {
+    return dc__augment(x, layer->spec.augmentation, (uint32_t)layer->ordinal + 1);
+}
+
 static dc_tensor *dc__pixel_shuffle_call(dc_layer *layer, dc_tensor *x) {
     return dc_pixel_shuffle_op(x, layer->spec.units);
 }
@@ -7019,6 +7172,7 @@ static dc_tensor *dc__residual_call(dc_layer *layer, dc_tensor *x) {
     X( pixel_shuffle, NULL,                  dc__pixel_shuffle_call, dc__no_flops    )             \
     X( group_norm,   dc__layer_norm_build,   dc__group_norm_call,    NULL            )             \
     X( rms_norm,     dc__rms_norm_build,     dc__rms_norm_call,      NULL            )             \
+    X( augment,      NULL,                   dc__augment_call,       dc__no_flops    )             \
     X( spatial_dropout, NULL,                dc__spatial_dropout_call, dc__no_flops  )             \
     X( standardize,  dc__standardize_build,  dc__standardize_call,   NULL            )             \
     X( residual,     NULL,                   dc__residual_call,      NULL            )
@@ -7080,6 +7234,7 @@ DC__LAYER(dc_pixel_shuffle(int64_t factor),           pixel_shuffle, .units = fa
 DC__LAYER(dc_group_norm(int64_t groups), group_norm,  .units = groups, .epsilon = DC__C(1e-5))
 DC__LAYER(dc_instance_norm(void),                     group_norm,  .epsilon = DC__C(1e-5))
 DC__LAYER(dc_rms_norm(void),                          rms_norm,    .epsilon = DC__C(1e-6))
+DC__LAYER(dc_augment(dc_augmentation how),            augment,     .augmentation = how)
 DC__LAYER(dc_spatial_dropout(dc_real rate),           spatial_dropout, .rate = rate)
 DC__LAYER(dc_residual(dc_layer_list inside),          residual,    .list = inside)
 #undef DC__LAYER
@@ -8318,6 +8473,231 @@ DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_o
     return d;
 }
 
+/* @impl-images --------------------------------------------------------------------------------- */
+/* Files become bytes, bytes become samples. stb_image decodes; everything that is read is checked
+ * before it is believed. */
+
+enum { DC__MOST_PIXELS = 1 << 26 };
+
+/* What an image file holds, as a buffer of bytes [*high, *wide, *channels]; NULL and dc_error. */
+static uint8_t *dc__decode(dc_context *ctx, const char *path, int *high, int *wide, int *channels) {
+    size_t size = 0;
+    char *bytes = dc__read_file(ctx, path, &size);
+    uint8_t *kept = NULL;
+    if (!bytes) return NULL;
+#ifdef STBI_INCLUDE_STB_IMAGE_H
+    int wanted = *channels, there = 0, length = size > INT_MAX ? 0 : (int)size;
+    const stbi_uc *file = (const stbi_uc *)bytes;
+    stbi_uc *pixels = NULL;
+    if (!stbi_info_from_memory(file, length, wide, high, &there))
+        dc__error(ctx, "%s: no image that can be read (%s)", path, stbi_failure_reason());
+    else if ((int64_t)*wide * *high > DC__MOST_PIXELS)
+        dc__error(ctx, "%s: %d x %d pixels are too many; at most %d are read", path, *wide, *high,
+                  DC__MOST_PIXELS);
+    else if (pixels = stbi_load_from_memory(file, length, wide, high, &there, wanted), !pixels)
+        dc__error(ctx, "%s: a damaged image (%s)", path, stbi_failure_reason());
+    if (!wanted) *channels = there;
+    size = (size_t)*wide * (size_t)*high * (size_t)*channels;
+    if (pixels) kept = dc__buffer_new(ctx, size);
+    if (kept) memcpy(kept, pixels, size);
+    stbi_image_free(pixels);
+#else
+    (void)high, (void)wide, (void)channels;
+    dc__error(ctx, "%s: reading images needs stb_image.h; install libstb-dev and compile again", path);
+#endif
+    dc__buffer_free(bytes);
+    return kept;
+}
+
+static dc_real dc__of_byte(uint8_t byte) { return (dc_real)byte / 255; }
+
+DC_API dc_tensor *dc_load_image(dc_context *ctx, const char *path, int channels) {
+    int high = 0, wide = 0;
+    if (channels < 0 || channels > 4)
+        dc_fail(ctx, "dc_load_image: %d channels; 0 (the file's) to 4 are possible", channels);
+    uint8_t *bytes = dc__decode(ctx, path, &high, &wide, &channels);
+    if (!bytes) return NULL;
+    dc_tensor *image = dc_zeros(ctx, DC_SHAPE(high, wide, channels));
+    for (int64_t i = 0; i < image->size; i++) image->data[i] = dc__of_byte(bytes[i]);
+    dc__buffer_free(bytes);
+    return image;
+}
+
+#ifdef DC__POSIX
+#include <dirent.h>
+#include <sys/stat.h>
+
+static bool dc__is_image_name(const char *name) {
+    static const char *const known[] = { ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tga", ".pgm",
+                                         ".ppm", ".pnm" };
+    const char *end = strrchr(name, '.');
+    for (size_t i = 0; end && i < sizeof known / sizeof *known; i++) {
+        size_t k = 0;
+        while (end[k] && (end[k] | 32) == known[i][k]) k++;
+        if (!end[k] && !known[i][k]) return true;
+    }
+    return end && !strcmp(end, ".PNG");
+}
+
+/* The next entry of a folder that is a folder itself, or else an image; NULL at the end. What begins
+ * with a point is hidden. */
+static const char *dc__next_entry(DIR *stream, const char *folder, bool folders) {
+    char path[DC__PATH];
+    struct stat about;
+    for (struct dirent *e; (e = readdir(stream)) != NULL;) {
+        int length = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (e->d_name[0] == '.' || length >= (int)sizeof path || stat(path, &about)) continue;
+        if (folders ? S_ISDIR(about.st_mode) : S_ISREG(about.st_mode) && dc__is_image_name(e->d_name))
+            return e->d_name;
+    }
+    return NULL;
+}
+
+static int dc__by_name(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Their names in order, as memory of the context; -1 and dc_error when it cannot be read. The first
+ * pass counts, so that nothing is asked for while the folder is open. */
+static int64_t dc__names_in(dc_context *ctx, const char *folder, bool folders, const char ***names) {
+    int64_t count = 0, found = 0;
+    size_t length = 0, used = 0;
+    char *text = NULL;
+    for (int pass = 0; pass < 2; pass++) {
+        DIR *stream = opendir(folder);
+        if (!stream) return dc__error(ctx, "%s: %s", folder, strerror(errno)), -1;
+        for (const char *name; (name = dc__next_entry(stream, folder, folders)) != NULL;) {
+            size_t size = strlen(name) + 1;
+            if (pass == 0) count++, length += size;
+            else if (found < count && used + size <= length)
+                (*names)[found++] = memcpy(text + used, name, size), used += size;
+        }
+        closedir(stream);
+        if (pass == 0) *names = dc__temporary(ctx, ((size_t)count + 1) * sizeof **names);
+        if (pass == 0) text = dc__temporary(ctx, length + 1);
+    }
+    qsort(*names, (size_t)found, sizeof **names, dc__by_name);
+    return found;
+}
+
+/* One image as bytes of that size. */
+static bool dc__load_sample(dc_dataset *d, const char *path, uint8_t *to) {
+    int high = 0, wide = 0, channels = (int)d->x_shape.dim[2];
+    dc_mark mark = dc_begin(d->ctx);
+    dc_tensor *x = dc_load_image(d->ctx, path, channels);
+    if (x) {
+        high = (int)x->shape.dim[0], wide = (int)x->shape.dim[1];
+        x = dc_resize(dc_reshape(x, DC_SHAPE(1, high, wide, channels)), d->x_shape.dim[0],
+                      d->x_shape.dim[1], DC_AREA);
+        for (int64_t i = 0; i < x->size; i++) to[i] = (uint8_t)(x->data[i] * 255 + DC__C(0.5));
+    }
+    dc_end(d->ctx, mark);
+    return x != NULL;
+}
+
+/* Fills d with the images of one class, from sample `at`; how many, or -1. With d NULL: counts. */
+static int64_t dc__load_class(dc_context *ctx, dc_dataset *d, const char *folder, const char *name,
+                              int64_t at, int cls) {
+    char path[DC__PATH], file[2 * DC__PATH];
+    const char **names;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int64_t count = dc__names_in(ctx, path, false, &names);
+    if (count == 0) return dc__error(ctx, "%s: no images in this folder", path), -1;
+    for (int64_t i = 0; d && i < count; i++) {
+        snprintf(file, sizeof file, "%s/%s", path, names[i]);
+        if (at + i >= d->count) return dc__error(ctx, "%s: files came while it was read", path), -1;
+        if (!dc__load_sample(d, file, (uint8_t *)(uintptr_t)d->x_bytes + (at + i) * d->x_size)) return -1;
+        ((uint8_t *)(uintptr_t)d->y_bytes)[at + i] = (uint8_t)cls;
+    }
+    return count;
+}
+#endif
+
+DC_API dc_dataset *dc_load_image_folder(dc_context *ctx, const char *folder, int64_t height,
+                                        int64_t width, int channels) {
+    if (height < 1 || width < 1 || channels < 1 || channels > 4)
+        dc_fail(ctx, "dc_load_image_folder: images of %lld x %lld x %d", (long long)height,
+                (long long)width, channels);
+#ifdef DC__POSIX
+    dc_mark mark = dc_begin(ctx);
+    const char **names;
+    int64_t classes = dc__names_in(ctx, folder, true, &names), count = 0, got = 0;
+    if (classes == 0 || classes > 256)
+        dc__error(ctx, "%s: %lld folders, one for each class, and from 1 to 256 are possible", folder,
+                  (long long)classes), got = -1;
+    for (int64_t i = 0; i < classes && got >= 0; i++)
+        got = dc__load_class(ctx, NULL, folder, names[i], 0, 0), count += got;
+    dc_dataset *d = NULL;
+    uint8_t *kept = classes < 0 || got < 0 ? NULL
+                  : dc__keep(ctx, folder, count * (height * width * channels + 1));
+    if (kept) {
+        d = dc__new_dataset(ctx, "dc_load_image_folder", count, DC_SHAPE(height, width, channels),
+                            DC_SCALAR, (int)classes);
+        d->x_bytes = kept, d->y_bytes = kept + count * d->x_size;
+        d->class_name = dc__permanent(ctx, (size_t)classes * sizeof *d->class_name);
+        for (int64_t i = 0; i < classes; i++) d->class_name[i] = dc__permanent_text(ctx, names[i]);
+    }
+    int64_t at = 0;
+    for (int64_t i = 0; d && i < classes; i++, at += got) {
+        got = dc__load_class(ctx, d, folder, names[i], at, (int)i);
+        if (got < 0) d = NULL;
+    }
+    if (d) d->count = at;
+    dc_end(ctx, mark);
+    return d;
+#else
+    dc__error(ctx, "%s: this system's folders cannot be read", folder);
+    return NULL;
+#endif
+}
+
+/* Records of `labels` bytes, of which the last is the label, and three planes of 32 x 32: red, green,
+ * blue. */
+static dc_dataset *dc__load_cifar(dc_context *ctx, const char *folder, int files,
+                                  const char *const *name, int labels, int classes) {
+    enum { PLANE = 32 * 32 };
+    int64_t record = labels + 3 * PLANE, count = 0;
+    char *bytes[5] = { NULL }, path[DC__PATH];
+    size_t size[5] = { 0 };
+    bool ok = true;
+    for (int f = 0; f < files && ok; f++) {
+        snprintf(path, sizeof path, "%s/%s", folder, name[f]);
+        bytes[f] = dc__read_file(ctx, path, &size[f]);
+        ok = bytes[f] && ((size[f] && size[f] % (size_t)record == 0) ||
+                          dc__error(ctx, "%s: %zu bytes are no whole number of images of %lld",
+                                    path, size[f], (long long)record));
+        count += (int64_t)size[f] / record;
+    }
+    uint8_t *kept = ok ? dc__keep(ctx, folder, count * (3 * PLANE + 1)) : NULL, *to = kept;
+    dc_dataset *d = !kept ? NULL : dc__new_dataset(ctx, "dc_load_cifar", count, DC_SHAPE(32, 32, 3),
+                                                   DC_SCALAR, classes);
+    uint8_t *label = d ? kept + count * 3 * PLANE : NULL;
+    if (d) d->x_bytes = kept, d->y_bytes = label;
+    for (int f = 0; f < files && d; f++)
+        for (int64_t i = 0; i < (int64_t)size[f] / record && d; i++) {
+            const uint8_t *from = (const uint8_t *)bytes[f] + i * record + labels;
+            *label = from[-1];
+            if (!dc__check_label(ctx, name[f], i, *label++, classes)) d = NULL;
+            for (int k = 0; k < 3 * PLANE; k++) *to++ = from[k % 3 * PLANE + k / 3];
+        }
+    for (int f = 0; f < files; f++) dc__buffer_free(bytes[f]);
+    return d;
+}
+
+DC_API dc_dataset *dc_load_cifar10(dc_context *ctx, const char *folder, dc_part part) {
+    static const char *const train[] = { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                                         "data_batch_4.bin", "data_batch_5.bin" };
+    static const char *const test[] = { "test_batch.bin" };
+    return part == DC_TRAIN ? dc__load_cifar(ctx, folder, 5, train, 1, 10)
+                            : dc__load_cifar(ctx, folder, 1, test, 1, 10);
+}
+
+DC_API dc_dataset *dc_load_cifar100(dc_context *ctx, const char *folder, dc_part part) {
+    return dc__load_cifar(ctx, folder, 1, (const char *const[]){ part == DC_TRAIN ? "train.bin"
+                                                                                  : "test.bin" },
+                          2, 100);
+}
+
 /* @impl-metrics -------------------------------------------------------------------------------- */
 /* A metric looks at all predictions of a set at once and gives one number. Most only ask which
  * class was said and which was true; these two questions are answered first, for one output and for
@@ -9441,6 +9821,11 @@ static const dc__field dc__layer_fields[] = {
     DC__ROW(groups), DC__ROW(output_padding),
     DC__NAMED(dc_layer_spec, window.padding, dc__padding_names),
     DC__NAMED(dc_layer_spec, resizing, dc__resizing_names),
+#undef DC__ROW
+#define DC__ROW(MEMBER) DC__FIELD(dc_layer_spec, augmentation.MEMBER)
+    DC__ROW(shift), DC__ROW(rotate), DC__ROW(shear), DC__ROW(scale), DC__ROW(flip_x),
+    DC__ROW(flip_y), DC__ROW(elastic), DC__ROW(brightness), DC__ROW(contrast), DC__ROW(noise),
+    DC__ROW(erase),
     DC__FIELD(dc_layer_spec, units),   DC__FIELD(dc_layer_spec, shape),
     DC__FIELD(dc_layer_spec, rate),    DC__FIELD(dc_layer_spec, without_bias),
     DC__FIELD(dc_layer_spec, epsilon), DC__FIELD(dc_layer_spec, momentum),
