@@ -6032,16 +6032,14 @@ static dc_real dc__spread(const dc__augmenting *a, int64_t n, int which) {
     return 2 * dc__chance(a, n, which) - 1;
 }
 
-/* How far the pixel at (v, u), in [0, 1], moves along an axis: a coarse 4 x 4 field, interpolated. */
-static dc_real dc__elastic(const dc__augmenting *a, int64_t n, int axis, dc_real v, dc_real u) {
-    int row = (int)(v *= 3), column = (int)(u *= 3), at = 32 + 16 * axis;
-    if (row > 2) row = 2;
-    if (column > 2) column = 2;
-    dc_real down = v - (dc_real)row, across = u - (dc_real)column, sum = 0;
+/* How far the pixel at (v, u), in [0, 1], moves along an axis: a coarse field [4, 4], interpolated. */
+static dc_real dc__elastic(const dc_real *field, dc_real v, dc_real u) {
+    int row = (int)(v * 3), column = (int)(u * 3);
+    dc_real down = v * 3 - (dc_real)row, across = u * 3 - (dc_real)column, sum = 0;
     for (int k = 0; k < 4; k++)
-        sum += dc__spread(a, n, at + (row + k / 2) * 4 + column + k % 2)
-             * (k / 2 ? down : 1 - down) * (k % 2 ? across : 1 - across);
-    return sum * a->how.elastic * DC__C(1.5);
+        sum += field[(row + k / 2) * 4 + column + k % 2] * (k / 2 ? down : 1 - down)
+             * (k % 2 ? across : 1 - across);
+    return sum;
 }
 
 /* y's pixel (i, j) is what x has at (v, u), interpolated. */
@@ -6069,15 +6067,16 @@ static void dc__move_pixels(const dc__augmenting *a, int64_t n, const dc_real *x
     dc_real across = dc__chance(a, n, 3) < o->flip_x ? -size : size;
     dc_real along = dc__chance(a, n, 4) < o->flip_y ? -size : size;
     dc_real down = dc__spread(a, n, 5) * o->shift * h, right = dc__spread(a, n, 6) * o->shift * w;
+    dc_real field[32];
+    for (int k = 0; k < 32; k++) field[k] = DC__C(1.5) * o->elastic * dc__spread(a, n, 32 + k);
     for (int64_t i = 0; i < a->h; i++)
         for (int64_t j = 0; j < a->w; j++, y += a->c) {
             dc_real v = (dc_real)i - (h - 1) / 2 - down, u = (dc_real)j - (w - 1) / 2 - right;
             dc_real from_v = along * (cos * v + sin * u) + (h - 1) / 2;
             dc_real from_u = across * (cos * u - sin * v + shear * v) + (w - 1) / 2;
             if (o->elastic != 0) {
-                dc_real at_v = (dc_real)i / h, at_u = (dc_real)j / w;
-                from_v += dc__elastic(a, n, 0, at_v, at_u);
-                from_u += dc__elastic(a, n, 1, at_v, at_u);
+                from_v += dc__elastic(field, (dc_real)i / h, (dc_real)j / w);
+                from_u += dc__elastic(field + 16, (dc_real)i / h, (dc_real)j / w);
             }
             dc__sample(a, x, from_v, from_u, y);
         }
