@@ -398,26 +398,25 @@ DC_API dc_tensor *dc_rms_norm_op(dc_tensor *x, dc_tensor *gain, dc_real epsilon)
 DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate);
 
 /* Windows that move over images [N, H, W, C] -> [N, H', W', C'], or over sequences [N, L, C], which
- * are images of height 1 without that axis (only width, stride, dilation, left and right count). Zero is
- * the usual. H' = (H + top + bottom - (height - 1) dilation - 1) / stride + 1, rounded down. */
+ * are images of height 1 without that axis. H' = (H + top + bottom - (height - 1) dilation - 1) /
+ * stride + 1, rounded down. */
 typedef enum dc_padding { DC_VALID, DC_SAME } dc_padding;
 typedef struct dc_window {
     int64_t    height, width;         /* For pooling; width 0: as height. Filters have their own. */
     int64_t    stride, stride_x;      /* Down and across. 0: 1, for pooling the window's size ... */
     int64_t    dilation, dilation_x;  /* ... or, across, as down. Steps within the window, 0: 1. */
     dc_padding padding;               /* DC_SAME: H' = H / stride, rounded up; an odd zero last. */
-    int64_t    top, bottom, left, right;  /* Else so many zeros around x; pooling leaves them out. */
+    int64_t    top, bottom, left, right;  /* Else so many zeros around x; not for pooling. */
     int64_t    groups;                /* Channels in groups that do not meet; 0: 1. */
     int64_t    output_padding;        /* Transposed: H' and W' are so much larger. */
 } dc_window;
 
-/*   conv            y[i, j, o] = b[o] + sum x[i stride + r dilation, ..., c] w[r, s, c, o], filters w
- *                   [height, width, C / groups, C'] or [width, C / groups, C'], b [C'] or NULL
- *   conv_transpose  the gradient of conv to its x: H' = (H - 1) stride + height - top - bottom (DC_SAME:
- *                   H stride), w [height, width, C' / groups, C]. Dumoulin & Visin, arXiv:1603.07285
- *   pooling         the largest of a window, to the first of which goes the gradient, or the mean of
- *                   those in x (Keras; PyTorch: count_include_pad=False)
- *   adaptive        to height x width, from rows floor(i H / H') to ceil((i + 1) H / H') */
+/* conv: y[i, j, o] = b[o] + sum x[i stride + r dilation, ..., c] w[r, s, c, o]; the filters w are
+ * [height, width, C / groups, C'] or [width, C / groups, C'], b [C'] or NULL. conv_transpose: the
+ * gradient of conv to its x; w [height, width, C' / groups, C], H' = (H - 1) stride + height - top
+ * - bottom (DC_SAME: H stride). Dumoulin & Visin, arXiv:1603.07285. Pooling: the largest of a
+ * window, whose gradient goes to the first of them, or the mean of those in x (PyTorch:
+ * count_include_pad=False). Adaptive: from rows floor(i H / H') to ceil((i + 1) H / H'). */
 DC_API dc_tensor *dc_conv_op(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window);
 DC_API dc_tensor *dc_conv_transpose_op(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window);
 DC_API dc_tensor *dc_max_pool_op(dc_tensor *x, dc_window window);
@@ -425,8 +424,9 @@ DC_API dc_tensor *dc_avg_pool_op(dc_tensor *x, dc_window window);
 DC_API dc_tensor *dc_adaptive_max_pool_op(dc_tensor *x, int64_t height, int64_t width);
 DC_API dc_tensor *dc_adaptive_avg_pool_op(dc_tensor *x, int64_t height, int64_t width);
 
-/* Bilinear as PyTorch's align_corners=False, area: each new pixel the mean of what it covers. The
- * shuffle: [N, H, W, C r r] -> [N, r H, r W, C], channel c r r + i r + j to (i, j). arXiv:1609.05158 */
+/* Bilinear: as PyTorch's align_corners=False; area: each new pixel is the mean of what it covers.
+ * Shuffle: [N, H, W, C r r] -> [N, r H, r W, C], channel c r r + i r + j to (i, j);
+ * arXiv:1609.05158. */
 typedef enum dc_resizing { DC_NEAREST, DC_BILINEAR, DC_AREA } dc_resizing;
 DC_API dc_tensor *dc_resize(dc_tensor *x, int64_t height, int64_t width, dc_resizing how);
 DC_API dc_tensor *dc_pixel_shuffle_op(dc_tensor *x, int64_t r);
@@ -435,9 +435,9 @@ DC_API dc_tensor *dc_pixel_shuffle_op(dc_tensor *x, int64_t r);
  * drawn anew for each; what is 0 does nothing. Pixels from outside are 0. No gradient passes. */
 typedef struct dc_augmentation {
     dc_real shift;                /* By u shift H down and u shift W across. */
-    dc_real rotate, shear;        /* By u rotate degrees; rows move by u shear times their height. */
+    dc_real rotate, shear;        /* By u rotate degrees; rows move by u shear their height. */
     dc_real scale;                /* By 1 + u scale. */
-    dc_real flip_x, flip_y;       /* With such a chance left and right, top and bottom change places. */
+    dc_real flip_x, flip_y;       /* The chance that left and right, top and bottom change. */
     dc_real elastic;              /* Pixels move by about so many, neighbours alike. Simard 2003 */
     dc_real brightness, contrast; /* x + u brightness; mean + (x - mean) (1 + u contrast) */
     dc_real noise;                /* x + noise N(0, 1) */
@@ -637,9 +637,9 @@ DC_API dc_layer_spec dc_residual(dc_layer_list inside);       /* x + f(x) */
 DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user);
 
 /* For images (2d), sequences (1d) or both: see dc_conv_op. Windows are size x size, and pooling
- * moves by their size; dc_with_window(dc_conv2d(64, 3, DC_RELU), (dc_window){ .stride = 2 }) changes
- * that. depthwise: one filter for each channel (or units / C of them); before a dc_conv2d(units, 1, f) it
- * is a separable convolution. */
+ * moves by their size; dc_with_window(dc_conv2d(8, 3, DC_RELU), (dc_window){ .dilation = 2 })
+ * changes that. depthwise: one filter a channel; before a dc_conv2d(n, 1, f) it is a separable
+ * convolution. */
 DC_API dc_layer_spec dc_conv1d(int64_t filters, int64_t size, dc_activation activation);
 DC_API dc_layer_spec dc_conv2d(int64_t filters, int64_t size, dc_activation activation);
 DC_API dc_layer_spec dc_depthwise_conv2d(int64_t size, dc_activation activation);
@@ -911,11 +911,12 @@ DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cell
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
 
 /* @images -------------------------------------------------------------------------------------- */
-/* Images are [H, W, C] in [0, 1]. PNG, JPEG, BMP, GIF, TGA and PNM files are read with stb_image.h. NULL
- * and dc_error when a file is missing, damaged or larger than 2^26 pixels. Channels: 1 is grey, 3 RGB,
- * 4 RGB and opacity; 0: those of the file. Of a folder that holds a folder of images for each class
- * every image is decoded once, resized (DC_AREA) and kept as bytes; classes are numbered in the order
- * of their names. CIFAR (Krizhevsky 2009) is the "binary version", x [32, 32, 3]. */
+/* Images are [H, W, C] in [0, 1]. PNG, JPEG, BMP, GIF, TGA and PNM files are read with stb_image.h.
+ * NULL and dc_error when a file is missing, damaged or larger than 2^26 pixels. Channels: 1 is
+ * grey, 3 RGB, 4 RGB and opacity; 0: those of the file. Of a folder that holds a folder of images
+ * for each class every image is decoded once, resized (DC_AREA) and kept as bytes; classes are
+ * numbered in the order of their names. CIFAR (Krizhevsky 2009) is the "binary version", x [32, 32,
+ * 3]. */
 DC_API dc_tensor  *dc_load_image(dc_context *ctx, const char *path, int channels);
 DC_API dc_dataset *dc_load_image_folder(dc_context *ctx, const char *folder, int64_t height,
                                         int64_t width, int channels);
@@ -1926,8 +1927,8 @@ static inline int64_t dc__place(const dc__runs *r, int64_t i) {
     return r->start[(r->first + i) / r->run] + (r->first + i) % r->run * r->step;
 }
 
-/* Windows over images [in[0], in[1], channels]: row i of y sees rows from[0][i], in steps of step[0],
- * to below to[0][i]; columns likewise. */
+/* Windows over images [in[0], in[1], channels]: row i of y sees rows from[0][i] to below to[0][i],
+ * in steps of step[0]; columns likewise. */
 typedef struct dc__windows {
     int64_t        channels, in[2], out[2], step[2];
     const int64_t *from[2], *to[2];
@@ -1991,8 +1992,8 @@ typedef struct dc__windows {
                        dc__out scale, dc_real epsilon) )                                           \
     X( normalize_backward, (const dc__middle *r, dc__in y, dc__in scale, dc__in dy, dc__out mean,  \
                             dc__out along, dc__out dx) )                                           \
-    /* One filter for each channel, over a line of places: y = or += sum of x[patch[r]] w[r]; and   \
-     * dw += sum over the places of x dz. */                                                       \
+    /* One filter a channel, over a line of places: y = or += sum of x[patch[r]] w[r]; and dw +=   \
+     * sum over the places of x dz. */                                                             \
     X( depthwise,            (int64_t places, int64_t channels, int64_t taps,                      \
                               const int64_t *patch, dc__in x, int64_t x_step, dc__in w, dc__out y, \
                               int64_t y_step, bool add) )                                          \
@@ -2000,9 +2001,9 @@ typedef struct dc__windows {
                               dc__in dz, dc__out dw) )                                             \
     /* Lines [start, stop) of all images' y: the mean of each window (index NULL), or the largest; \
      * the pixels of an image are numbered, and index says which one it was. */                    \
-    X( pool,                 (const dc__windows *p, int64_t start, int64_t stop, dc__in x, dc__out y, \
-                              dc__out index) )                                                     \
-    X( pool_backward,        (const dc__windows *p, int64_t start, int64_t stop, dc__in index,        \
+    X( pool,                 (const dc__windows *p, int64_t start, int64_t stop, dc__in x,         \
+                              dc__out y, dc__out index) )                                          \
+    X( pool_backward,        (const dc__windows *p, int64_t start, int64_t stop, dc__in index,     \
                               dc__in dy, dc__out dx) )                                             \
     /* keep = 0 or 1 / (1 - rate), y = keep x, for elements first, first + 1, ... */               \
     X( dropout,              (int64_t first, int64_t n, const dc__random *random, dc_real rate,    \
@@ -4860,9 +4861,9 @@ static dc__matrix dc__copy_rows(int64_t m, int64_t depth, dc__matrix a, dc_real 
     return (dc__matrix){ copy, by_row ? to : 1, by_row ? 1 : to };
 }
 
-/* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. Blocks of A stay in the second
- * cache, panels of B in the first, blocks of C in registers (Goto & van de Geijn 2008, "Anatomy of
- * high-performance matrix multiplication"). */
+/* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. Blocks of A stay in the
+ * second cache, panels of B in the first, blocks of C in registers (Goto & van de Geijn 2008,
+ * "Anatomy of high-performance matrix multiplication"). */
 static void dc__gemm(const dc__kernels *kernels, int64_t m, int64_t n, int64_t k, dc__matrix a,
                      dc__matrix b, dc_real *c, int64_t c_row, bool accumulate) {
     if (n == 1 && c_row == 1) {                  /* A column is computed as a row: C^T = B^T A^T. */
@@ -5256,7 +5257,7 @@ DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
     return dc__gain_and_bias(dc__apply1(&dc__layer_norm_op_op, x, &s, sizeof s), gain, bias);
 }
 
-/* Each sample's channels in groups: [N, places, groups, C / groups] -> rows [N groups, the rest]. */
+/* Each sample's channels in groups: [N, places, groups, C / groups] -> [N groups, the rest]. */
 DC_API dc_tensor *dc_group_norm_op(dc_tensor *x, int64_t groups, dc_tensor *gain, dc_tensor *bias,
                                    dc_real epsilon) {
     dc__check("dc_group_norm_op", 1, x);
@@ -5384,7 +5385,7 @@ typedef struct dc__places {
     const dc__kernels *kernels;
     int64_t        rows, columns;
     const dc_real *x;
-    int64_t        x_image, x_row, x_step;      /* From image to image, line to line, place to place. */
+    int64_t        x_image, x_row, x_step;      /* To the next image, line, place. */
     dc_real       *y;
     int64_t        y_image, y_row, y_step;
     int64_t        runs, run;                   /* A patch: so many runs of neighbours in x, ... */
@@ -5433,7 +5434,8 @@ static void dc__lines(void *work, int64_t start, int64_t stop) {
             for (int64_t i = 0; i < lines; i++)
                 s->kernels->depthwise(s->columns, n, s->runs, s->patch, s->x + x_line[i], s->x_step,
                                       s->w, s->y + y_line[i], s->y_step, s->add);
-        else for (int64_t g = 0; g < s->groups; g++) dc__group_of_lines(s, g, lines, x_line, y_line);
+        for (int64_t g = 0; g < s->groups && !dc__is_depthwise(s); g++)
+            dc__group_of_lines(s, g, lines, x_line, y_line);
         if (s->bias || s->f != DC_LINEAR)
             s->kernels->finish(lines * s->columns, n, n, s->bias, s->f, s->y + y_line[0]);
     }
@@ -5441,7 +5443,8 @@ static void dc__lines(void *work, int64_t start, int64_t stop) {
 
 static void dc__multiply_places(dc__places s) {
     int64_t lines = s.count * s.rows, work = s.columns * s.groups * s.n * s.runs * s.run;
-    if (s.columns > 0 && s.rows > 0) dc__parallel(lines, 1, dc__part_length(lines, lines * work), dc__lines, &s);
+    if (s.columns > 0 && s.rows > 0)
+        dc__parallel(lines, 1, dc__part_length(lines, lines * work), dc__lines, &s);
 }
 
 /* Rows [start, stop) of dw, numbers of a patch. */
@@ -5452,10 +5455,11 @@ static void dc__dw_part(void *work, int64_t start, int64_t stop) {
     dc__runs to = { filters, s->run, first, s->line_of_dw + run };
     for (int64_t g = 0; g < s->groups; g++)
         for (int64_t p = 0; p < places; p += DC__CHUNK) {
+            int64_t depth = places - p < DC__CHUNK ? places - p : DC__CHUNK;
             dc__patches a = { s->x + g * s->x_group,
                               { 1, s->run, first, s->patch + run },
                               { s->x_step, s->columns, p % s->columns, s->line + p / s->columns } };
-            s->kernels->tile(stop - start, s->n, places - p < DC__CHUNK ? places - p : DC__CHUNK, &a,
+            s->kernels->tile(stop - start, s->n, depth, &a,
                              (dc__matrix){ s->dz + p * filters + g * s->n, filters, 1 },
                              s->y + g * s->n, &to, s->add || p > 0);
         }
@@ -5676,10 +5680,10 @@ static void dc__set_geometry(const dc_tensor *y, const dc_window *w, bool transp
     for (int a = x->shape.rank == 4 ? 0 : 1; a < 2; a++) {
         int64_t n = dc__side(x, a), s = strides[a], span = (g->size[a] - 1) * dilations[a] + 1, m;
         if (g->size[a] < 1 || s < 1 || dilations[a] < 1 || before[a] < 0 || after[a] < 0)
-            dc_fail(y->ctx, "dc_%s: a window of %lld, with a stride of %lld, a dilation of %lld and "
-                    "%lld and %lld zeros around: sizes are at least 1, and zeros 0", y->op->name,
-                    (long long)g->size[a], (long long)s, (long long)dilations[a],
-                    (long long)before[a], (long long)after[a]);
+            dc_fail(y->ctx, "dc_%s: size %lld, stride %lld, dilation %lld, %lld and %lld zeros "
+                    "around: the first three are at least 1", y->op->name, (long long)g->size[a],
+                    (long long)s, (long long)dilations[a], (long long)before[a],
+                    (long long)after[a]);
         int64_t same = (transposed ? n : (n + s - 1) / s), pad = (same - 1) * s + span - n;
         if (transposed) pad = span - s;
         if (w->padding == DC_SAME) before[a] = pad > 0 ? pad / 2 : 0;
@@ -5687,10 +5691,9 @@ static void dc__set_geometry(const dc_tensor *y, const dc_window *w, bool transp
         else if (transposed) m = (n - 1) * s + span - before[a] - after[a] + w->output_padding;
         else m = n + before[a] + after[a] < span ? 0 : (n + before[a] + after[a] - span) / s + 1;
         if (m < 1)
-            dc_fail(y->ctx, "dc_%s: a window that spans %lld of the %lld (and %lld zeros) that axis "
-                    "%d of %s has", y->op->name, (long long)span, (long long)n,
-                    (long long)(before[a] + after[a]), x->shape.rank - 3 + a,
-                    DC__SHAPE_TEXT(x->shape));
+            dc_fail(y->ctx, "dc_%s: the window spans %lld, axis %d of %s has %lld and %lld zeros",
+                    y->op->name, (long long)span, x->shape.rank - 3 + a, DC__SHAPE_TEXT(x->shape),
+                    (long long)n, (long long)(before[a] + after[a]));
         g->stride[a] = s, g->dilation[a] = dilations[a], g->before[a] = before[a];
         g->in[a] = transposed ? m : n, g->out[a] = transposed ? n : m;
     }
@@ -5752,7 +5755,8 @@ static void dc__conv_backward(dc_tensor *y) {
         dc__finish_work f = { y->ctx->kernels, images * y_size / g->filters, g->filters, s->f,
                               y->data + i * y_size, y->grad + i * y_size,
                               dz ? dz : y->grad + i * y_size, db };
-        if (dz || db) dc__parallel(g->filters, DC__LANES, DC__EACH / f.m + 1, dc__finish_columns, &f);
+        if (dz || db)
+            dc__parallel(g->filters, DC__LANES, DC__EACH / f.m + 1, dc__finish_columns, &f);
         if (dw) dc__conv_dw(y->ctx, g, images, y->in[0]->data + i * x_size, f.dz, dw,
                             !fresh_w || i > 0);
         if (dx) dc__conv_dx(y->ctx, g, images, f.dz, turned, dx + i * x_size, !fresh_x);
@@ -5769,9 +5773,9 @@ static dc_shape dc__conv_shape_of(const dc_tensor *y, bool transposed) {
     int64_t groups = dc__or(s->window.groups, 1);
     int rank = w->shape.rank;
     if (!dc__are_images(x) || rank != x->shape.rank)
-        dc_fail(y->ctx, "dc_%s: images [N, H, W, C] and filters of 4 axes, or sequences [N, L, C] and "
-                "filters of 3, are wanted, not %s and %s", y->op->name, DC__SHAPE_TEXT(x->shape),
-                DC__SHAPE_TEXT(w->shape));
+        dc_fail(y->ctx, "dc_%s: images [N, H, W, C] and filters of 4 axes, or sequences [N, L, C] "
+                "and filters of 3, are wanted, not %s and %s", y->op->name,
+                DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(w->shape));
     int64_t in = w->shape.dim[rank - 2], out = w->shape.dim[rank - 1], c = dc__last(x);
     if (groups < 1 || (transposed ? out : in * groups) != c || out % groups)
         dc_fail(y->ctx, "dc_%s: filters %s in %lld group%s do not fit %s: %s", y->op->name,
@@ -5791,7 +5795,7 @@ static dc_shape dc__conv_shape_of(const dc_tensor *y, bool transposed) {
 
 static dc_shape dc__conv_shape(const dc_tensor *y) { return dc__conv_shape_of(y, false); }
 
-DC__RECORD(conv_op, "dz = dy f'(z), dx = w turned around on dz, dw = patches(x)^T dz, db = sum of dz",
+DC__RECORD(conv_op, "dz = dy f'(z), dx = patches(dz) w, dw = patches(x)^T dz, db = sum of dz",
            dc__conv_shape, dc__conv_forward, dc__conv_backward);
 
 /* f must be fused. */
@@ -5937,7 +5941,8 @@ static void dc__pool_backward_part(void *work, int64_t start, int64_t stop) {
 static void dc__pool_backward(dc_tensor *y) {
     dc__pool_state *s = y->state;
     if (!dc__grad_room(y->in[0], &s->is_fresh)) return;
-    dc__parallel(s->g.images, 1, dc__pool_least(&s->g) / s->g.out[0] + 1, dc__pool_backward_part, y);
+    int64_t least = dc__pool_least(&s->g) / s->g.out[0] + 1;
+    dc__parallel(s->g.images, 1, least, dc__pool_backward_part, y);
 }
 
 DC__RECORD(max_pool_op, "dx = dy where x was the largest", dc__pool_shape, dc__max_pool_forward,
@@ -5945,8 +5950,8 @@ DC__RECORD(max_pool_op, "dx = dy where x was the largest", dc__pool_shape, dc__m
 DC__RECORD(avg_pool_op, "dx = dy / size of the window", dc__pool_shape, dc__avg_pool_forward,
            dc__pool_backward);
 
-static dc_tensor *dc__apply_pool(const dc_op *op, dc_tensor *x, dc_window window, bool is_adaptive) {
-    dc__pool_state s = { .window = window, .is_adaptive = is_adaptive };
+static dc_tensor *dc__apply_pool(const dc_op *op, dc_tensor *x, dc_window w, bool is_adaptive) {
+    dc__pool_state s = { .window = w, .is_adaptive = is_adaptive };
     return dc__apply1(op, x, &s, sizeof s);
 }
 
@@ -5957,10 +5962,12 @@ DC_API dc_tensor *dc_avg_pool_op(dc_tensor *x, dc_window window) {
     return dc__apply_pool(&dc__avg_pool_op_op, x, window, false);
 }
 DC_API dc_tensor *dc_adaptive_max_pool_op(dc_tensor *x, int64_t height, int64_t width) {
-    return dc__apply_pool(&dc__max_pool_op_op, x, (dc_window){ .height = height, .width = width }, true);
+    dc_window size = { .height = height, .width = width };
+    return dc__apply_pool(&dc__max_pool_op_op, x, size, true);
 }
 DC_API dc_tensor *dc_adaptive_avg_pool_op(dc_tensor *x, int64_t height, int64_t width) {
-    return dc__apply_pool(&dc__avg_pool_op_op, x, (dc_window){ .height = height, .width = width }, true);
+    dc_window size = { .height = height, .width = width };
+    return dc__apply_pool(&dc__avg_pool_op_op, x, size, true);
 }
 
 /* --- other sizes --- */
@@ -6032,7 +6039,7 @@ static dc_real dc__spread(const dc__augmenting *a, int64_t n, int which) {
     return 2 * dc__chance(a, n, which) - 1;
 }
 
-/* How far the pixel at (v, u), in [0, 1], moves along an axis: a coarse field [4, 4], interpolated. */
+/* How far the pixel at (v, u), in [0, 1], moves along an axis: a field [4, 4], interpolated. */
 static dc_real dc__elastic(const dc_real *field, dc_real v, dc_real u) {
     int row = (int)(v * 3), column = (int)(u * 3);
     dc_real down = v * 3 - (dc_real)row, across = u * 3 - (dc_real)column, sum = 0;
@@ -6086,7 +6093,8 @@ static void dc__change_pixels(const dc__augmenting *a, int64_t n, dc_real *y) {
     const dc_augmentation *o = &a->how;
     int64_t size = a->h * a->w * a->c;
     dc_real mean = dc__sum_row_plain(size, y) / (dc_real)size;
-    dc_real gain = 1 + dc__spread(a, n, 7) * o->contrast, light = dc__spread(a, n, 8) * o->brightness;
+    dc_real gain = 1 + dc__spread(a, n, 7) * o->contrast;
+    dc_real light = dc__spread(a, n, 8) * o->brightness;
     for (int64_t i = 0; i < size && (o->contrast != 0 || o->brightness != 0); i++)
         y[i] = mean + (y[i] - mean) * gain + light;
     for (int64_t i = 0; i < size && o->noise != 0; i++)
@@ -6114,8 +6122,8 @@ static dc_tensor *dc__augment(dc_tensor *x, dc_augmentation how, uint32_t owner)
         dc_fail(ctx, "dc_augment_op: images [N, H, W, C] are wanted, not %s",
                 DC__SHAPE_TEXT(x->shape));
     if (!(how.scale > -1 && how.scale < 1 && how.erase >= 0 && how.erase <= 1))
-        dc_fail(ctx, "dc_augment_op: a scale of %g, which must be below 1, or an erase of %g, from 0 "
-                "to 1", (double)how.scale, (double)how.erase);
+        dc_fail(ctx, "dc_augment_op: a scale of %g, which must be below 1, or an erase of %g, from "
+                "0 to 1", (double)how.scale, (double)how.erase);
     if (!ctx->training || x->size == 0) return x;
     uint32_t call = ctx->calls++;
     dc_tensor *y = dc_zeros(ctx, x->shape);
@@ -7033,8 +7041,8 @@ static void dc__filters_build(dc_layer *layer, dc_shape input, bool transposed) 
     int64_t c = dc__layer_features(layer, input), in = c, out = dc__or(s->units, c);
     if (s->window.groups < 0) s->window.groups = c;
     if (input.rank != rank || out < 1 || s->window.height < 1)
-        dc_fail(layer->ctx, "dc_%s: %lld filters of size %lld on %s; at least 1 of size 1, on %s, is "
-                "needed", s->kind->name, (long long)out, (long long)s->window.height,
+        dc_fail(layer->ctx, "dc_%s: %lld filters of size %lld on %s; at least 1 of size 1, on %s, "
+                "is needed", s->kind->name, (long long)out, (long long)s->window.height,
                 DC__SHAPE_TEXT(input), sequence ? "[N, L, C]" : "[N, H, W, C]");
     if (transposed) in = out, out = c;
     in /= dc__or(s->window.groups, 1);
@@ -8502,7 +8510,8 @@ static uint8_t *dc__decode(dc_context *ctx, const char *path, int *high, int *wi
     stbi_image_free(pixels);
 #else
     (void)high, (void)wide, (void)channels;
-    dc__error(ctx, "%s: reading images needs stb_image.h; install libstb-dev and compile again", path);
+    dc__error(ctx, "%s: reading images needs stb_image.h; install libstb-dev and compile again",
+              path);
 #endif
     dc__buffer_free(bytes);
     return kept;
@@ -8538,16 +8547,16 @@ static bool dc__is_image_name(const char *name) {
     return end && !strcmp(end, ".PNG");
 }
 
-/* The next entry of a folder that is a folder itself, or else an image; NULL at the end. What begins
- * with a point is hidden. */
+/* The next entry of a folder that is a folder itself, or else an image; NULL at the end. What
+ * begins with a point is hidden. */
 static const char *dc__next_entry(DIR *stream, const char *folder, bool folders) {
     char path[DC__PATH];
     struct stat about;
     for (struct dirent *e; (e = readdir(stream)) != NULL;) {
         int length = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         if (e->d_name[0] == '.' || length >= (int)sizeof path || stat(path, &about)) continue;
-        if (folders ? S_ISDIR(about.st_mode) : S_ISREG(about.st_mode) && dc__is_image_name(e->d_name))
-            return e->d_name;
+        bool is_image = S_ISREG(about.st_mode) && dc__is_image_name(e->d_name);
+        if (folders ? S_ISDIR(about.st_mode) : is_image) return e->d_name;
     }
     return NULL;
 }
@@ -8558,7 +8567,8 @@ static int dc__by_name(const void *a, const void *b) {
 
 /* Their names in order, as memory of the context; -1 and dc_error when it cannot be read. The first
  * pass counts, so that nothing is asked for while the folder is open. */
-static int64_t dc__names_in(dc_context *ctx, const char *folder, bool folders, const char ***names) {
+static int64_t dc__names_in(dc_context *ctx, const char *folder, bool folders,
+                            const char ***names) {
     int64_t count = 0, found = 0;
     size_t length = 0, used = 0;
     char *text = NULL;
@@ -8605,7 +8615,8 @@ static int64_t dc__load_class(dc_context *ctx, dc_dataset *d, const char *folder
     for (int64_t i = 0; d && i < count; i++) {
         snprintf(file, sizeof file, "%s/%s", path, names[i]);
         if (at + i >= d->count) return dc__error(ctx, "%s: files came while it was read", path), -1;
-        if (!dc__load_sample(d, file, (uint8_t *)(uintptr_t)d->x_bytes + (at + i) * d->x_size)) return -1;
+        uint8_t *to = (uint8_t *)(uintptr_t)d->x_bytes + (at + i) * d->x_size;
+        if (!dc__load_sample(d, file, to)) return -1;
         ((uint8_t *)(uintptr_t)d->y_bytes)[at + i] = (uint8_t)cls;
     }
     return count;
@@ -8622,7 +8633,7 @@ DC_API dc_dataset *dc_load_image_folder(dc_context *ctx, const char *folder, int
     const char **names;
     int64_t classes = dc__names_in(ctx, folder, true, &names), count = 0, got = 0;
     if (classes == 0 || classes > 256)
-        dc__error(ctx, "%s: %lld folders, one for each class, and from 1 to 256 are possible", folder,
+        dc__error(ctx, "%s: %lld folders, one for each class; there may be 1 to 256", folder,
                   (long long)classes), got = -1;
     for (int64_t i = 0; i < classes && got >= 0; i++)
         got = dc__load_class(ctx, NULL, folder, names[i], 0, 0), count += got;
@@ -8650,8 +8661,8 @@ DC_API dc_dataset *dc_load_image_folder(dc_context *ctx, const char *folder, int
 #endif
 }
 
-/* Records of `labels` bytes, of which the last is the label, and three planes of 32 x 32: red, green,
- * blue. */
+/* Records of `labels` bytes, of which the last is the label, and three planes of 32 x 32: red,
+ * green, blue. */
 static dc_dataset *dc__load_cifar(dc_context *ctx, const char *folder, int files,
                                   const char *const *name, int labels, int classes) {
     enum { PLANE = 32 * 32 };
@@ -11002,7 +11013,8 @@ static void DC__FN(tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, 
     float *to = c + c_row->start[0] + c_row->first * c_row->step;
     int64_t j = 0;
     for (; m == 1 && b.column == 1 && j + WIDE <= n; j += WIDE)
-        DC__FN(block)(1, DC__FN(wide), k, x, 0, &a->column, b.data + j, b.row, to + j, 0, WIDE, add);
+        DC__FN(block)(1, DC__FN(wide), k, x, 0, &a->column, b.data + j, b.row, to + j, 0, WIDE,
+                      add);
     for (; j < n; j += WHOLE) {
         int64_t edge = n - j < WHOLE ? n - j : WHOLE;
         dc__matrix y = { b.data + j * b.column, b.row, b.column };

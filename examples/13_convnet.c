@@ -2,9 +2,9 @@
  * 1998), with today's relu and max pooling.
  *
  * You will see a table of its layers: 61,706 weights, of which only 2,572 belong to the two
- * convolutions that do most of the work, and 98 to 99 of 100 digits read. build/filters.png shows the
- * six 5 x 5 filters of the first layer, and build/features.png what they make of ten digits: edges in
- * some direction. About 30 seconds.
+ * convolutions that do most of the work, and 98 to 99 of 100 digits read. build/filters.png shows
+ * the six 5 x 5 filters of the first layer, and build/features.png what they make of ten digits:
+ * edges in some direction. About 30 seconds.
  *
  * cc -O2 examples/13_convnet.c -o build/13_convnet -lm && build/13_convnet
  * options: --data DIR (examples/data/mnist), --out DIR (build), --seed N (1), --epochs N (4)
@@ -30,7 +30,8 @@ static void save_picture(dc_tensor *images, int columns, const char *folder, con
 /* Each image [N, H, W, 1] from its lowest value (black) to its highest (white). */
 static dc_tensor *stretched(dc_tensor *x)
 {
-    dc_tensor *low = dc_min_over(x, DC_AXES(1, 2), true), *high = dc_max_over(x, DC_AXES(1, 2), true);
+    dc_tensor *low = dc_min_over(x, DC_AXES(1, 2), true);
+    dc_tensor *high = dc_max_over(x, DC_AXES(1, 2), true);
     return dc_div(dc_sub(x, low), dc_shift(dc_sub(high, low), 1e-6f));
 }
 
@@ -62,8 +63,8 @@ int main(int argc, char **argv)
     dc_tensor *w = dc_permute(dc_find(model, "conv2d_1.weight"), DC_AXES(3, 0, 1, 2));
     save_picture(dc_resize(stretched(w), 60, 60, DC_NEAREST), 6, out, "filters.png");
     dc_tensor *digits = dc_all(dc_take(test, 0, 10)).x;
-    dc_tensor *maps = dc_conv_op(digits, dc_find(model, "conv2d_1.weight"),
-                                 dc_find(model, "conv2d_1.bias"), (dc_window){ .padding = DC_SAME });
+    dc_tensor *weight = dc_find(model, "conv2d_1.weight"), *bias = dc_find(model, "conv2d_1.bias");
+    dc_tensor *maps = dc_conv_op(digits, weight, bias, (dc_window){ .padding = DC_SAME });
     maps = dc_permute(dc_relu(maps), DC_AXES(3, 0, 1, 2));               /* [6, 10, 28, 28] */
     maps = stretched(dc_reshape(maps, DC_SHAPE(60, 28, 28, 1)));
     save_picture(dc_concat(DC_TENSORS(digits, maps), 0), 10, out, "features.png");

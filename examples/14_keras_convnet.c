@@ -1,9 +1,9 @@
 /* 14_keras_convnet - the convolutional network of Keras's "Simple MNIST convnet", in C.
  *
- * Layers, batch size and dropout are Keras's (https://keras.io/examples/vision/mnist_convnet);
- * the learning rate follows one cycle, so that 5 epochs do what takes 15 there. You will see it learn:
- * about 99 of 100 digits after five epochs, in about half a minute. build/confusion.png shows
- * which digits it takes for which: row 4, column 9 are the fours read as nines.
+ * Layers, batch size and dropout are Keras's (https://keras.io/examples/vision/mnist_convnet); the
+ * learning rate follows one cycle, so that 5 epochs do what takes 15 there. You will see it learn:
+ * about 99 of 100 digits after five epochs, in about half a minute. build/confusion.png shows which
+ * digits it takes for which: row 4, column 9 are the fours read as nines.
  *
  * cc -O2 examples/14_keras_convnet.c -o build/14_keras_convnet -lm && build/14_keras_convnet
  * options: --data DIR (examples/data/mnist), --out DIR (build), --seed N (1), --epochs N (5)
@@ -19,7 +19,8 @@ static const char *option(int argc, char **argv, const char *name, const char *u
     return usual;
 }
 
-/* [true class, said class] as a picture: the mistakes, from white (none) to black (the commonest). */
+/* [true class, said class] as a picture: the mistakes, from white (none) to black (the commonest).
+ * */
 static void draw_confusion(dc_tensor *counts, const char *folder)
 {
     char path[1024];

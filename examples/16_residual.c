@@ -1,11 +1,12 @@
 /* 16_residual - a small residual network with squeeze-and-excitation, its blocks written as C
  * functions.
  *
- * A residual block computes relu(x + f(x)) (He et al. 2015, arXiv:1512.03385), so that the gradient has
- * a way around f; where f halves the image, x comes along through a 1 x 1 convolution. In f, squeeze and
- * excitation (Hu et al. 2017, arXiv:1709.01507) weighs each channel by what all of the image says. You
- * will see three blocks read more than 99 of 100 digits after three epochs, in about a minute, with less
- * than half the weights of the dense network of example 06, which reads 98.
+ * A residual block computes relu(x + f(x)) (He et al. 2015, arXiv:1512.03385), so that the gradient
+ * has a way around f; where f halves the image, x comes along through a 1 x 1 convolution. In f,
+ * squeeze and excitation (Hu et al. 2017, arXiv:1709.01507) weighs each channel by what all of the
+ * image says. You will see three blocks read more than 99 of 100 digits after three epochs, in
+ * about a minute, with less than half the weights of the dense network of example 06, which reads
+ * 98.
  *
  * cc -O2 examples/16_residual.c -o build/16_residual -lm && build/16_residual
  * options: --data DIR (examples/data/mnist), --seed N (1), --epochs N (3)
@@ -48,7 +49,8 @@ static dc_tensor *squeeze_and_excite(dc_model *m, const char *name, dc_tensor *x
     return dc_mul(x, apply(m, name, "excite", dc_dense(channels, DC_SIGMOID), s));
 }
 
-static dc_tensor *block(dc_model *m, const char *name, int64_t filters, int64_t stride, dc_tensor *x)
+static dc_tensor *block(dc_model *m, const char *name, int64_t filters, int64_t stride,
+                        dc_tensor *x)
 {
     dc_tensor *f = dc_relu(conv_norm(m, name, "conv1", "norm1", filters, 3, stride, x));
     f = squeeze_and_excite(m, name, conv_norm(m, name, "conv2", "norm2", filters, 3, 1, f));
