@@ -5065,42 +5065,44 @@ static void dc__linear_forward(dc_tensor *y) {
                                     *(const dc_activation *)y->state });
 }
 
-typedef struct dc__linear_work {
-    const dc_tensor *y;
-    dc_real         *dz, *dw, *db;       /* dw, db: NULL when they are not wanted. */
-    bool             add;                /* To dw. */
-} dc__linear_work;
+/* The way back through f and the bias: dz [m, n] of y and dy, and db, by columns. */
+typedef struct dc__finish_work {
+    const dc__kernels *kernels;
+    int64_t        m, n;
+    dc_activation  f;
+    const dc_real *y, *dy;
+    dc_real       *dz, *db;
+} dc__finish_work;
 
-/* What belongs to some columns of y: of dz, db and dW. */
-static void dc__linear_columns(void *work, int64_t start, int64_t stop) {
-    const dc__linear_work *l = work;
-    const dc_tensor *y = l->y;
-    const dc__kernels *kernels = y->ctx->kernels;
-    dc_activation f = *(const dc_activation *)y->state;
-    int64_t k = y->in[1]->shape.dim[0], n = y->in[1]->shape.dim[1], m = y->size / n;
-    if (f != DC_LINEAR || l->db)
-        kernels->finish_backward(m, stop - start, n, f, y->data + start, y->grad + start,
-                                 l->dz + start, l->db ? l->db + start : NULL);
-    if (l->dw)
-        dc__gemm(kernels, k, stop - start, m, (dc__matrix){ y->in[0]->data, 1, k },
-                 (dc__matrix){ l->dz + start, n, 1 }, l->dw + start, n, l->add);
+static void dc__finish_columns(void *work, int64_t start, int64_t stop) {
+    const dc__finish_work *w = work;
+    w->kernels->finish_backward(w->m, stop - start, w->n, w->f, w->y + start, w->dy + start,
+                                w->dz + start, w->db ? w->db + start : NULL);
+}
+
+static void dc__finish_backward(dc__finish_work w) {
+    int64_t least = DC__EACH / (w.m + 1) + 1;
+    if (w.f != DC_LINEAR || w.db)
+        dc__parallel(w.n, 2 * DC__LANES, least, dc__finish_columns, &w);
 }
 
 static void dc__linear_backward(dc_tensor *y) {
     int64_t k = y->in[1]->shape.dim[0], n = y->in[1]->shape.dim[1], m = n ? y->size / n : 0;
+    const dc__kernels *kernels = y->ctx->kernels;
+    dc_activation f = *(const dc_activation *)y->state;
     bool fresh_w = true, fresh_x = true;
     for (int i = 0; i < y->inputs && !m; i++) dc_grad_data(y->in[i]);        /* Zeros. */
     if (!m) return;
-    dc__linear_work l = { y, y->grad, dc__grad_room(y->in[1], &fresh_w), NULL, false };
-    if (y->inputs > 2) l.db = dc_grad_data(y->in[2]);
-    if (*(const dc_activation *)y->state != DC_LINEAR)
-        l.dz = dc__temporary(y->ctx, (size_t)y->size * sizeof *l.dz);
-    l.add = !fresh_w;
-    dc__parallel(n, 2 * DC__LANES, dc__part_length(n, m * n * k), dc__linear_columns, &l);
-    dc_real *dx = dc__grad_room(y->in[0], &fresh_x);
+    dc_real *dw = dc__grad_room(y->in[1], &fresh_w), *dx = dc__grad_room(y->in[0], &fresh_x);
+    dc_real *db = y->inputs > 2 ? dc_grad_data(y->in[2]) : NULL, *dz = y->grad;
+    if (f != DC_LINEAR) dz = dc__temporary(y->ctx, (size_t)y->size * sizeof *dz);
+    dc__finish_backward((dc__finish_work){ kernels, m, n, f, y->data, y->grad, dz, db });
+    if (dw)
+        dc__multiply((dc__product){ kernels, k, n, m, { y->in[0]->data, 1, k }, { dz, n, 1 }, dw,
+                                    !fresh_w, NULL, DC_LINEAR });
     if (dx)
-        dc__multiply((dc__product){ y->ctx->kernels, m, k, n, { l.dz, n, 1 },
-                                    { y->in[1]->data, 1, n }, dx, !fresh_x, NULL, DC_LINEAR });
+        dc__multiply((dc__product){ kernels, m, k, n, { dz, n, 1 }, { y->in[1]->data, 1, n }, dx,
+                                    !fresh_x, NULL, DC_LINEAR });
 }
 
 static dc_shape dc__linear_shape(const dc_tensor *y) {
@@ -5722,20 +5724,6 @@ static void dc__conv_forward(dc_tensor *y) {
                    y->inputs > 2 ? y->in[2]->data : NULL, s->f, y->data + i * y_size, false);
 }
 
-typedef struct dc__finish_work {
-    const dc__kernels *kernels;
-    int64_t        m, n;
-    dc_activation  f;
-    const dc_real *y, *dy;
-    dc_real       *dz, *db;
-} dc__finish_work;
-
-static void dc__finish_columns(void *work, int64_t start, int64_t stop) {
-    const dc__finish_work *w = work;
-    w->kernels->finish_backward(w->m, stop - start, w->n, w->f, w->y + start, w->dy + start,
-                                w->dz + start, w->db ? w->db + start : NULL);
-}
-
 static void dc__conv_backward(dc_tensor *y) {
     const dc__conv_state *s = y->state;
     const dc__geometry *g = &s->g;
@@ -5755,8 +5743,7 @@ static void dc__conv_backward(dc_tensor *y) {
         dc__finish_work f = { y->ctx->kernels, images * y_size / g->filters, g->filters, s->f,
                               y->data + i * y_size, y->grad + i * y_size,
                               dz ? dz : y->grad + i * y_size, db };
-        if (dz || db)
-            dc__parallel(g->filters, DC__LANES, DC__EACH / f.m + 1, dc__finish_columns, &f);
+        dc__finish_backward(f);
         if (dw) dc__conv_dw(y->ctx, g, images, y->in[0]->data + i * x_size, f.dz, dw,
                             !fresh_w || i > 0);
         if (dx) dc__conv_dx(y->ctx, g, images, f.dz, turned, dx + i * x_size, !fresh_x);
