@@ -7156,13 +7156,12 @@ static dc_dataset *dc__copied(dc_dataset d, const char *who, bool is_bytes, cons
         dc_real label = is_bytes ? ((const uint8_t *)y)[i] : ((const dc_real *)y)[i];
         if (!dc__check_label(d.ctx, who, i, label, d.classes)) return NULL;
     }
-    size_t element = is_bytes ? 1 : sizeof(dc_real), x_size = (size_t)(d.count * d.x_size) * element;
+    size_t element = is_bytes ? 1 : sizeof(dc_real);
+    size_t x_size = (size_t)(d.count * d.x_size) * element;
     size_t y_size = y ? (size_t)(d.count * d.y_size) * element : 0;
     uint8_t *to = dc__take(&d.ctx->permanent, x_size + y_size);
-    if (!to) {
-        dc__error(d.ctx, "%s: out of memory asking for %zu bytes", who, x_size + y_size);
-        return NULL;
-    }
+    if (!to) return dc__error(d.ctx, "%s: out of memory asking for %zu bytes", who,
+                              x_size + y_size), NULL;
     void *kept_x = memcpy(to, x, x_size), *kept_y = y ? memcpy(to + x_size, y, y_size) : NULL;
     if (is_bytes) d.x_bytes = kept_x, d.y_bytes = kept_y;
     else d.x = kept_x, d.y = kept_y;
@@ -7374,14 +7373,11 @@ DC_API bool dc_next(dc_loader *l, dc_batch *batch) {
         if (l->shuffle) dc__shuffle(&r, l->count, l->rows);
     }
     const int64_t *rows = l->rows + l->position;
-    int64_t left = l->count - l->position, n = left < l->batch_size ? left : l->batch_size, i = 0;
+    int64_t left = l->count - l->position, n = left < l->batch_size ? left : l->batch_size, i = n;
     dc_real *x = l->x->data, *y = l->y->data;
-    if (d->fetch) {
-        while (i < n && dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size)) i++;
-    } else {
-        dc__parallel(n, 1, DC__EACH / d->x_size + 1, dc__read_samples, l);
-        i = n;
-    }
+    if (!d->fetch) dc__parallel(n, 1, DC__EACH / d->x_size + 1, dc__read_samples, l);
+    else for (i = 0; i < n; i++)
+        if (!dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size)) break;
     if (i < n || n == 0) {                         /* A stream failed, or the epoch is over. */
         if (n == 0) d->ctx->error[0] = 0;
         l->position = 0, l->epoch++, l->failed = n > 0;
@@ -7414,36 +7410,34 @@ DC_API void dc_class_counts(dc_dataset *d, int64_t *counts) {
 }
 
 typedef struct dc__feature {
-    double n, mean, squares, low, high;    /* squares: the sum of (x - mean)^2. */
+    double mean, squares, low, high;       /* squares: the sum of (x - mean)^2. */
 } dc__feature;
 
-/* Welford (1962): sum x^2 - n mean^2 would be the difference of two large numbers. */
-static void dc__survey(dc__feature *f, double x) {
-    double e = x - f->mean;
-    f->mean += e / ++f->n;
-    f->squares += e * (x - f->mean);
-    if (x < f->low) f->low = x;
-    if (x > f->high) f->high = x;
-}
-
-/* Zeros (and dc_error) when a stream fails. */
+/* The spread by Welford (1962): sum x^2 - n mean^2 would be the difference of two large numbers.
+ * Zeros (and dc_error) when a stream fails. */
 static dc_scaler dc__fit_scaler(dc_dataset *d, const char *who, bool standardize) {
-    dc__need_data(d, who);
-    int64_t features = dc__features(d);
+    int64_t features = dc__features(dc__need_data(d, who));
+    double n = 0;
     dc_scaler scaler = { 0 };
     dc_mark mark = dc_begin(d->ctx);
     dc__feature *f = dc_alloc(d->ctx, (size_t)features * sizeof *f);
     for (int64_t j = 0; j < features; j++) f[j].low = (double)INFINITY, f[j].high = -f[j].low;
     dc_loader *l = dc_batches(d, 1, false);
     for (dc_batch b; dc_next(l, &b);)
-        for (int64_t k = 0; k < d->x_size; k += features)
-            for (int64_t j = 0; j < features; j++) dc__survey(&f[j], (double)b.x->data[k + j]);
+        for (int64_t k = 0; k < d->x_size; k += features, n++)
+            for (int64_t j = 0; j < features; j++) {
+                double x = (double)b.x->data[k + j], e = x - f[j].mean;
+                f[j].mean += e / (n + 1);
+                f[j].squares += e * (x - f[j].mean);
+                if (x < f[j].low) f[j].low = x;
+                if (x > f[j].high) f[j].high = x;
+            }
     if (!d->ctx->error[0]) {
         dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)features * sizeof *shift);
         dc_real *scale = shift + features;
         for (int64_t j = 0; j < features; j++) {
             shift[j] = (dc_real)(standardize ? f[j].mean : f[j].low);
-            scale[j] = (dc_real)(standardize ? sqrt(f[j].squares / f[j].n) : f[j].high - f[j].low);
+            scale[j] = (dc_real)(standardize ? sqrt(f[j].squares / n) : f[j].high - f[j].low);
             if (scale[j] == 0) scale[j] = 1;
         }
         scaler = (dc_scaler){ features, shift, scale };
@@ -7466,11 +7460,11 @@ DC_API dc_dataset *dc_scaled(dc_dataset *d, dc_scaler scaler) {
         dc_fail(d->ctx, "dc_scaled: the scaler is for %lld features, the samples of shape %s have "
                 "%lld", (long long)scaler.features, DC__SHAPE_TEXT(d->x_shape), (long long)n);
     dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)n * sizeof *shift), *scale = shift + n;
-    bool again = d->scaler.features > 0;
+    const dc_scaler was = d->scaler;
     for (int64_t j = 0; j < n; j++) {
         if (scaler.scale[j] == 0)
             dc_fail(d->ctx, "dc_scaled: the scale of feature %lld is 0", (long long)j);
-        dc_real s = again ? d->scaler.shift[j] : 0, c = again ? d->scaler.scale[j] : 1;
+        dc_real s = was.features ? was.shift[j] : 0, c = was.features ? was.scale[j] : 1;
         shift[j] = s + c * scaler.shift[j], scale[j] = c * scaler.scale[j];
     }
     dc_dataset *scaled = dc__permanent_copy(d->ctx, d, sizeof *d);
@@ -7513,10 +7507,8 @@ static dc_dataset *dc__make(dc_context *ctx, const char *who, dc__pattern patter
         case DC__spirals:                  /* 1 1/2 turns, as many points on each part of an arm. */
             radius = DC__SQRT(u), angle = dc__pi * (3 * radius + 2 * c / (dc_real)classes);
         }
-        if (is_curve) {
-            d.x[i] = x, d.y[i] = y + noise * dc__normal_at(&chance, k);
-            continue;
-        }
+        if (is_curve) d.x[i] = x, d.y[i] = y + noise * dc__normal_at(&chance, k);
+        if (is_curve) continue;
         x += radius * dc__cos_plain(angle), y += radius * dc__sin_plain(angle);
         d.x[2 * i] = x + noise * dc__normal_at(&chance, 2 * k);
         d.x[2 * i + 1] = y + noise * dc__normal_at(&chance, 2 * k + 1), d.y[i] = c;
@@ -7731,9 +7723,9 @@ static bool dc__find_mnist(dc_context *ctx, const char *folder, const char *stem
 DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part) {
     char images[DC__PATH], labels[DC__PATH];
     bool train = part == DC_TRAIN;
-    if (!dc__find_mnist(ctx, folder, train ? "train-images" : "t10k-images", images)) return NULL;
-    if (!dc__find_mnist(ctx, folder, train ? "train-labels" : "t10k-labels", labels)) return NULL;
-    return dc__load_idx(ctx, images, labels, 10);
+    bool ok = dc__find_mnist(ctx, folder, train ? "train-images" : "t10k-images", images) &&
+              dc__find_mnist(ctx, folder, train ? "train-labels" : "t10k-labels", labels);
+    return ok ? dc__load_idx(ctx, images, labels, 10) : NULL;
 }
 
 /* --- CSV (RFC 4180) --- */
@@ -7809,15 +7801,7 @@ static bool dc__find_target(dc__csv *t, long long columns) {
                      t->path, label, dc__column_name(t, columns - 1, number));
 }
 
-/* Classes are numbered in order of appearance. */
-static int dc__class_number(dc__csv *t, const char *text) {
-    int k = 0;
-    while (k < t->names && strcmp(t->class_name[k], text)) k++;
-    if (k == t->names && k < DC__CLASS_NAMES) t->class_name[t->names++] = text;
-    return k;
-}
-
-/* The value of column c in the line at hand. */
+/* The value of column c in the line at hand. Classes are numbered in order of appearance. */
 static bool dc__read_value(dc__csv *t, long long c, long long line) {
     const char *text = t->text[c], *stop = text + strlen(text), *wrong = NULL;
     char number[24];
@@ -7827,8 +7811,11 @@ static bool dc__read_value(dc__csv *t, long long c, long long line) {
         v = (double)t->options.missing;
         if (is_target) wrong = "is missing, but it is the target";
     } else if (is_target && t->options.is_classes) {
-        v = dc__class_number(t, text);
-        if (v == DC__CLASS_NAMES) wrong = "is the 1001st text of its column; there may be 1000";
+        int k = 0;
+        while (k < t->names && strcmp(t->class_name[k], text)) k++;
+        if (k == DC__CLASS_NAMES) wrong = "is the 1001st text of its column; there may be 1000";
+        else if (k == t->names) t->class_name[t->names++] = text;
+        v = k;
     } else if (!dc__parse_number(text, stop, &v)) {
         wrong = is_target ? "is not a number; if the target is a class, set is_classes"
               : "is not a number; write a number for each text, or a column of 0 and 1";
@@ -7862,24 +7849,21 @@ static bool dc__read_table(dc__csv *t) {
     return t->rows > 0 || dc__error(t->ctx, "%s: there are no samples in it", t->path);
 }
 
-/* Class numbers that are whole, and the smallest of which is 0, stay as they are, without names. How
- * many classes there are; at least two. */
+/* Class numbers that are whole, and the smallest of which is 0, stay as they are, without names.
+ * Returns how many classes there are; at least two. */
 static int dc__settle_classes(dc__csv *t, dc_real *y) {
     double label[DC__CLASS_NAMES];
-    bool are_labels = true, has_zero = false;
-    int classes = 2;
-    for (int k = 0; k < t->names && are_labels; k++) {
+    int classes = 2, labels = 0, zeros = 0;
+    for (int k = 0; k < t->names; k++) {
         const char *name = t->class_name[k];
-        are_labels = dc__parse_number(name, name + strlen(name), &label[k]) &&
-                     dc__is_label((dc_real)label[k], DC__CLASS_NAMES);
-        has_zero |= are_labels && label[k] == 0;
+        bool is_label = dc__parse_number(name, name + strlen(name), &label[k]) &&
+                        dc__is_label((dc_real)label[k], DC__CLASS_NAMES);
+        labels += is_label, zeros += is_label && label[k] == 0;
+        if (is_label && label[k] >= classes) classes = (int)label[k] + 1;
     }
-    if (!are_labels || !has_zero) return t->names > classes ? t->names : classes;
+    if (labels < t->names || !zeros) return t->names > 2 ? t->names : 2;
+    for (int64_t r = 0; r < t->rows; r++) y[r] = (dc_real)label[(int)y[r]];
     t->names = 0;
-    for (int64_t r = 0; r < t->rows; r++) {
-        y[r] = (dc_real)label[(int)y[r]];
-        if (y[r] >= (dc_real)classes) classes = (int)y[r] + 1;
-    }
     return classes;
 }
 
