@@ -7071,7 +7071,7 @@ DC_API dc_optimizer *dc_optimizer_of(dc_model *model) { return model->optimizer;
 struct dc_dataset {
     dc_context     *ctx;
     int64_t         count;
-    const int64_t  *row;                   /* Sample i is row[i] of the storage. */
+    const int64_t  *row;                   /* Sample i is row[i] of the storage; NULL: i. */
     dc_shape        x_shape, y_shape;      /* Of one sample; */
     int64_t         x_size, y_size;        /* their elements. */
     int             classes;
@@ -7126,14 +7126,7 @@ static dc_dataset dc__described(dc_context *ctx, const char *who, int64_t count,
                          .y_size = dc__sample_size(ctx, who, count, y_shape), .classes = classes };
 }
 
-/* 0, 1, ...: the numbers of all samples, to be permuted and selected. */
-static int64_t *dc__numbered(int64_t count, int64_t *rows) {
-    for (int64_t i = 0; i < count; i++) rows[i] = i;
-    return rows;
-}
-
 static dc_dataset *dc__new_dataset(dc_dataset d) {
-    d.row = dc__numbered(d.count, dc__permanent(d.ctx, (size_t)d.count * sizeof *d.row));
     return dc__permanent_copy(d.ctx, &d, sizeof d);
 }
 
@@ -7219,9 +7212,21 @@ DC_API const char *dc_feature_name(const dc_dataset *d, int feature) {
 }
 
 /* --- sets from sets --- */
+static int64_t dc__storage_row(const dc_dataset *d, int64_t i) { return d->row ? d->row[i] : i; }
+
+/* start, start + 1, ...: numbers of samples, to be permuted and selected. */
+static int64_t *dc__numbered(int64_t start, int64_t count, int64_t *rows) {
+    for (int64_t i = 0; i < count; i++) rows[i] = start + i;
+    return rows;
+}
+
+static int64_t *dc__new_rows(const dc_dataset *d, int64_t start, int64_t count) {
+    return dc__numbered(start, count, dc__permanent(d->ctx, (size_t)count * sizeof(int64_t)));
+}
+
 /* The samples rows[0..count) of d. The array becomes part of the new set. */
 static dc_dataset *dc__selected(const dc_dataset *d, int64_t count, int64_t *rows) {
-    for (int64_t i = 0; i < count; i++) rows[i] = d->row[rows[i]];
+    for (int64_t i = 0; i < count; i++) rows[i] = dc__storage_row(d, rows[i]);
     dc_dataset *selected = dc__permanent_copy(d->ctx, d, sizeof *d);
     selected->count = count, selected->row = rows;
     return selected;
@@ -7232,9 +7237,7 @@ DC_API dc_dataset *dc_take(dc_dataset *d, int64_t start, int64_t stop) {
     if (start < 0 || start >= stop || stop > d->count)
         dc_fail(d->ctx, "dc_take: [%lld, %lld) must hold samples of the %lld that there are",
                 (long long)start, (long long)stop, (long long)d->count);
-    dc_dataset *part = dc__permanent_copy(d->ctx, d, sizeof *d);
-    part->row += start, part->count = stop - start;
-    return part;
+    return dc__selected(d, stop - start, dc__new_rows(d, start, stop - start));
 }
 
 DC_API dc_dataset *dc_pick(dc_dataset *d, int64_t count, const int64_t *rows) {
@@ -7252,8 +7255,8 @@ DC_API dc_dataset *dc_shuffled(dc_dataset *d, uint64_t seed) {
     dc__need_data(d, "dc_shuffled");
     dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 1, 0, 0);
     r.key[0] = (uint32_t)seed, r.key[1] = (uint32_t)(seed >> 32);
-    int64_t *rows = dc__permanent(d->ctx, (size_t)d->count * sizeof *rows);
-    dc__shuffle(&r, d->count, dc__numbered(d->count, rows));
+    int64_t *rows = dc__new_rows(d, 0, d->count);
+    dc__shuffle(&r, d->count, rows);
     return dc__selected(d, d->count, rows);
 }
 
@@ -7268,13 +7271,13 @@ static int64_t dc__split_rows(dc_dataset *d, const char *who, dc_real fraction, 
                 " 0 and 1, with a sample on either side", who, DC__NUMBER((double)fraction, 6),
                 (long long)d->count);
     dc__random r = dc__stream(d->ctx, DC__FOR_SPLIT, 0, 0, 0);
-    dc__shuffle(&r, d->count, dc__numbered(d->count, rows));
+    dc__shuffle(&r, d->count, dc__numbered(0, d->count, rows));
     return first;
 }
 
 DC_API void dc_split_data(dc_dataset *d, dc_real fraction, dc_dataset **first, dc_dataset **rest) {
     dc__need_data(d, "dc_split_data");
-    int64_t *rows = dc__permanent(d->ctx, (size_t)d->count * sizeof *rows);
+    int64_t *rows = dc__new_rows(d, 0, d->count);
     int64_t n = dc__split_rows(d, "dc_split_data", fraction, rows);
     if (first) *first = dc__selected(d, n, rows);
     if (rest) *rest = dc__selected(d, d->count - n, rows + n);
@@ -7292,7 +7295,7 @@ static void dc__from_bytes(int64_t n, const uint8_t *restrict x, dc_real *restri
 
 /* x and y of sample i. False (and dc_error) when a stream has none. */
 static bool dc__read_sample(const dc_dataset *d, int64_t i, dc_real *x, dc_real *y) {
-    int64_t row = d->row[i], n = d->x_size, m = d->y_size;
+    int64_t row = dc__storage_row(d, i), n = d->x_size, m = d->y_size;
     int64_t features = d->scaler.features;
     if (d->fetch) {
         if (!d->fetch(row, x, y, d->user))
@@ -7358,7 +7361,7 @@ static void dc__read_samples(void *loader, int64_t start, int64_t stop) {
     const int64_t *rows = l->rows + l->position;
     for (int64_t i = start; i < stop; i++) {
         if (d->x_bytes && i + AHEAD < stop) {
-            const uint8_t *next = d->x_bytes + d->row[rows[i + AHEAD]] * d->x_size;
+            const uint8_t *next = d->x_bytes + dc__storage_row(d, rows[i + AHEAD]) * d->x_size;
             for (int64_t k = 0; k < d->x_size; k += LINE) __builtin_prefetch(next + k);
         }
         dc__read_sample(d, rows[i], l->x->data + i * d->x_size, l->y->data + i * d->y_size);

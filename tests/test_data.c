@@ -814,7 +814,8 @@ TEST(data_csv_refuses)
     DATA_REFUSES_CSV("a\n1\n", NULL, "a single column; a feature and a target are needed, separated by ','");
     DATA_REFUSES_CSV("a;b\n1;2\n", NULL, "a single column");
     DATA_REFUSES_CSV("a,b\n1,2\nx,3\n", NULL,
-                     "line 3, column \"a\": \"x\" is not a number; write a number for each text, or a column of 0 and 1");
+                     "line 3, column \"a\": \"x\" is not a number; write a number for each text, or a column "
+                     "of 0 and 1");
     DATA_REFUSES_CSV("a,b\n?,2\n1e999,3\n", NULL, "line 3, column \"a\": \"1e999\" is more than a dc_real can hold");
     DATA_REFUSES_CSV("a,b\n1,2\n1,inf\n", NULL, "column \"b\": \"inf\" is more than a dc_real can hold");
     DATA_REFUSES_CSV("a,b\n1,2\n1,x\n", NULL, "line 3, column \"b\": \"x\" is not a number");
