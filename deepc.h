@@ -852,9 +852,7 @@ DC_API dc_dataset *dc_stream(dc_context *ctx, int64_t count, dc_shape x_shape, d
 DC_API dc_dataset *dc_take(dc_dataset *data, int64_t start, int64_t stop);  /* [start, stop) */
 DC_API dc_dataset *dc_pick(dc_dataset *data, int64_t count, const int64_t *rows);  /* These rows. */
 DC_API dc_dataset *dc_shuffled(dc_dataset *data, uint64_t seed);
-DC_API dc_dataset *dc_balanced(dc_dataset *data);  /* Rare classes repeated: all as common. */
-DC_API void dc_balanced_weights(dc_dataset *data, dc_real *weights); /* count / (classes count_c) */
-DC_API void dc_class_counts(dc_dataset *data, int64_t *counts);             /* counts[classes] */
+DC_API void dc_class_counts(dc_dataset *data, int64_t *counts);  /* counts[classes] */
 DC_API void dc_split_data(dc_dataset *data, dc_real part, dc_dataset **first, dc_dataset **rest);
     /* At random by the context's seed; first has that part. */
 
@@ -879,15 +877,14 @@ DC_API dc_batch   dc_all(dc_dataset *data);  /* The whole set. x is NULL when a 
 
 /* Files. NULL and dc_error on anything unexpected: missing, cut short, of the wrong kind, with
  * bad labels. MNIST (or Fashion-MNIST) is four IDX files, as they are or as .gz: x [28, 28, 1].
- * CSV is RFC 4180; a feature column that holds text is categorical: one 0/1 feature a value. */
+ * CSV is RFC 4180; features are numbers, only the classes of the target may be texts. */
 typedef enum dc_part { DC_TRAIN, DC_TEST } dc_part;
 typedef struct dc_csv_options {
     char        separator;       /* 0: comma. */
     bool        no_header;
     const char *label;  /* Name (or number from 0, as text) of the target column; NULL: the last. */
     bool        is_classes;      /* The target is a class; names are numbered as they appear. */
-    dc_real     missing;         /* What an empty field, ?, NA or NaN becomes ... */
-    bool        fill_with_mean;  /* ... unless the column's mean is asked for. */
+    dc_real     missing;         /* What an empty field, ?, NA or NaN becomes. */
 } dc_csv_options;
 DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part);
 DC_API dc_dataset *dc_load_idx(dc_context *ctx, const char *images, const char *labels);
@@ -906,8 +903,6 @@ DC_API dc_dataset *dc_make_circles(dc_context *ctx, int64_t count, dc_real noise
     /* Radius 1/2 in radius 1. */
 DC_API dc_dataset *dc_make_moons(dc_context *ctx, int64_t count, dc_real noise);
 DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_real noise);
-DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells);
-    /* cells x cells on [-1, 1)^2 */
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
 
 /* @images -------------------------------------------------------------------------------------- */
@@ -1170,8 +1165,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_shuffled(...)            DC__CALL(dc_shuffled, __VA_ARGS__)
 #define dc_split_data(...)          DC__CALL(dc_split_data, __VA_ARGS__)
 #define dc_class_counts(...)        DC__CALL(dc_class_counts, __VA_ARGS__)
-#define dc_balanced_weights(...)    DC__CALL(dc_balanced_weights, __VA_ARGS__)
-#define dc_balanced(...)            DC__CALL(dc_balanced, __VA_ARGS__)
 #define dc_standardizer(...)        DC__CALL(dc_standardizer, __VA_ARGS__)
 #define dc_normalizer(...)          DC__CALL(dc_normalizer, __VA_ARGS__)
 #define dc_scaled(...)              DC__CALL(dc_scaled, __VA_ARGS__)
@@ -1185,7 +1178,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_make_circles(...)        DC__CALL(dc_make_circles, __VA_ARGS__)
 #define dc_make_moons(...)          DC__CALL(dc_make_moons, __VA_ARGS__)
 #define dc_make_spirals(...)        DC__CALL(dc_make_spirals, __VA_ARGS__)
-#define dc_make_checkerboard(...)   DC__CALL(dc_make_checkerboard, __VA_ARGS__)
 #define dc_make_digits(...)         DC__CALL(dc_make_digits, __VA_ARGS__)
 #define dc_load_image_folder(...)   DC__CALL(dc_load_image_folder, __VA_ARGS__)
 #define dc_augment_op(...)          DC__CALL(dc_augment_op, __VA_ARGS__)
@@ -7514,10 +7506,10 @@ DC_API void dc_metrics(dc_model *model, int count, const dc_metric *metrics) {
 DC_API dc_optimizer *dc_optimizer_of(dc_model *model) { return model->optimizer; }
 
 /* @impl-data ----------------------------------------------------------------------------------- */
-/* Training visits the samples in another order every epoch, holds some back, repeats the rare ones.
- * None of this moves a sample: a data set is a storage that is never changed, shared by all sets
- * made from it, and a list that says which of its rows are the samples. Numbers are made as a
- * batch is put together, so that bytes stay bytes, and a stream's samples need not all exist. */
+/* Training visits the samples in another order every epoch, and holds some back. None of this moves
+ * a sample: a data set is a storage that is never changed, shared by all sets made from it, and a
+ * list that says which of its rows are the samples. Numbers are made as a batch is put together, so
+ * that bytes stay bytes, and a stream's samples need not all exist. */
 struct dc_dataset {
     dc_context     *ctx;
     int64_t         count;
@@ -7562,18 +7554,22 @@ static int64_t dc__sample_size(dc_context *ctx, const char *who, int64_t count, 
     return size;
 }
 
-static dc_dataset *dc__new_dataset(dc_context *ctx, const char *who, int64_t count,
-                                   dc_shape x_shape, dc_shape y_shape, int classes) {
+/* A set whose samples are the rows of a storage, which the caller adds before dc__new_dataset. */
+static dc_dataset dc__described(dc_context *ctx, const char *who, int64_t count, dc_shape x_shape,
+                                dc_shape y_shape, int classes) {
     dc__check_count(ctx, who, count);
     if (classes < 0 || classes > 1 << 24)          /* Every whole number up to 2^24 is a float. */
         dc_fail(ctx, "%s: %d classes; there may be 0 (y is a quantity) to 16777216", who, classes);
     if (classes && y_shape.rank)
         dc_fail(ctx, "%s: with classes, y is one class number a sample (DC_SCALAR), but its shape "
                 "is %s", who, DC__SHAPE_TEXT(y_shape));
-    dc_dataset d = { .ctx = ctx, .count = count, .x_shape = x_shape, .y_shape = y_shape,
-                     .x_size = dc__sample_size(ctx, who, count, x_shape),
-                     .y_size = dc__sample_size(ctx, who, count, y_shape), .classes = classes };
-    return dc__permanent_copy(ctx, &d, sizeof d);
+    return (dc_dataset){ .ctx = ctx, .count = count, .x_shape = x_shape, .y_shape = y_shape,
+                         .x_size = dc__sample_size(ctx, who, count, x_shape),
+                         .y_size = dc__sample_size(ctx, who, count, y_shape), .classes = classes };
+}
+
+static dc_dataset *dc__new_dataset(dc_dataset d) {
+    return dc__permanent_copy(d.ctx, &d, sizeof d);
 }
 
 static bool dc__is_label(dc_real y, int classes) {
@@ -7587,19 +7583,35 @@ static bool dc__check_label(dc_context *ctx, const char *where, int64_t i, dc_re
                      "%d", where, (long long)i, DC__NUMBER((double)y, 9), classes - 1);
 }
 
+/* Copies x and y, arrays of dc_real or of bytes; y NULL: x is its own target. NULL (and dc_error)
+ * when there is a wrong label or no memory. */
+static dc_dataset *dc__copied(dc_dataset d, const char *who, bool is_bytes, const void *x,
+                              const void *y) {
+    for (int64_t i = 0; i < d.count && d.classes; i++) {
+        dc_real label = is_bytes ? ((const uint8_t *)y)[i] : ((const dc_real *)y)[i];
+        if (!dc__check_label(d.ctx, who, i, label, d.classes)) return NULL;
+    }
+    size_t element = is_bytes ? 1 : sizeof(dc_real);
+    size_t x_size = (size_t)(d.count * d.x_size) * element;
+    size_t y_size = y ? (size_t)(d.count * d.y_size) * element : 0;
+    uint8_t *to = dc__take(&d.ctx->permanent, x_size + y_size);
+    if (!to) return dc__error(d.ctx, "%s: out of memory asking for %zu bytes", who,
+                              x_size + y_size), NULL;
+    void *kept_x = memcpy(to, x, x_size), *kept_y = y ? memcpy(to + x_size, y, y_size) : NULL;
+    if (is_bytes) d.x_bytes = kept_x, d.y_bytes = kept_y;
+    else d.x = kept_x, d.y = kept_y;
+    return dc__new_dataset(d);
+}
+
 DC_API dc_dataset *dc_from_arrays(dc_context *ctx, int64_t count, dc_shape x_shape,
                                   const dc_real *x, dc_shape y_shape, const dc_real *y,
                                   int classes) {
     if (!y && classes)
         dc_fail(ctx, "dc_from_arrays: y is NULL, so x is its own target, which has no classes");
-    dc_dataset *d = dc__new_dataset(ctx, "dc_from_arrays", count, x_shape, y ? y_shape : x_shape,
-                                    classes);
-    for (int64_t i = 0; i < count && classes; i++)
-        if (!dc__check_label(ctx, "dc_from_arrays", i, y[i], classes))
-            dc_fail(ctx, "%s", ctx->error);
-    d->x = dc__permanent_copy(ctx, x, (size_t)(count * d->x_size) * sizeof *x);
-    if (y) d->y = dc__permanent_copy(ctx, y, (size_t)(count * d->y_size) * sizeof *y);
-    return d;
+    dc_dataset d = dc__described(ctx, "dc_from_arrays", count, x_shape, y ? y_shape : x_shape,
+                                 classes);
+    dc_dataset *set = dc__copied(d, "dc_from_arrays", false, x, y);
+    return set ? set : (dc_fail(ctx, "%s", ctx->error), NULL);
 }
 
 DC_API dc_dataset *dc_from_bytes(dc_context *ctx, int64_t count, dc_shape x_shape, const uint8_t *x,
@@ -7607,22 +7619,18 @@ DC_API dc_dataset *dc_from_bytes(dc_context *ctx, int64_t count, dc_shape x_shap
     if (!labels != !classes)
         dc_fail(ctx, "dc_from_bytes: %d classes %s labels; 0 classes and no labels make x its own "
                 "target", classes, labels ? "but" : "without");
-    dc_dataset *d = dc__new_dataset(ctx, "dc_from_bytes", count, x_shape,
-                                    labels ? DC_SCALAR : x_shape, classes);
-    for (int64_t i = 0; i < count && labels; i++)
-        if (!dc__check_label(ctx, "dc_from_bytes", i, labels[i], classes))
-            dc_fail(ctx, "%s", ctx->error);
-    d->x_bytes = dc__permanent_copy(ctx, x, (size_t)(count * d->x_size));
-    if (labels) d->y_bytes = dc__permanent_copy(ctx, labels, (size_t)count);
-    return d;
+    dc_dataset d = dc__described(ctx, "dc_from_bytes", count, x_shape,
+                                 labels ? DC_SCALAR : x_shape, classes);
+    dc_dataset *set = dc__copied(d, "dc_from_bytes", true, x, labels);
+    return set ? set : (dc_fail(ctx, "%s", ctx->error), NULL);
 }
 
 DC_API dc_dataset *dc_stream(dc_context *ctx, int64_t count, dc_shape x_shape, dc_shape y_shape,
                              int classes, dc_fetch fetch, void *user) {
     if (!fetch) dc_fail(ctx, "dc_stream: needs a function that makes a sample, but fetch is NULL");
-    dc_dataset *d = dc__new_dataset(ctx, "dc_stream", count, x_shape, y_shape, classes);
-    d->fetch = fetch, d->user = user;
-    return d;
+    dc_dataset d = dc__described(ctx, "dc_stream", count, x_shape, y_shape, classes);
+    d.fetch = fetch, d.user = user;
+    return dc__new_dataset(d);
 }
 
 DC_API int64_t dc_count(const dc_dataset *d) { return dc__need_data(d, "dc_count")->count; }
@@ -7648,7 +7656,7 @@ DC_API const char *dc_feature_name(const dc_dataset *d, int feature) {
 /* --- sets from sets --- */
 static int64_t dc__storage_row(const dc_dataset *d, int64_t i) { return d->row ? d->row[i] : i; }
 
-/* start, start + 1, ...: count numbers of samples, to be permuted and selected. */
+/* start, start + 1, ...: numbers of samples, to be permuted and selected. */
 static int64_t *dc__numbered(int64_t start, int64_t count, int64_t *rows) {
     for (int64_t i = 0; i < count; i++) rows[i] = start + i;
     return rows;
@@ -7658,7 +7666,7 @@ static int64_t *dc__new_rows(const dc_dataset *d, int64_t start, int64_t count) 
     return dc__numbered(start, count, dc__permanent(d->ctx, (size_t)count * sizeof(int64_t)));
 }
 
-/* The samples rows[0..count) of d. The array, permanent, becomes part of the new set. */
+/* The samples rows[0..count) of d. The array becomes part of the new set. */
 static dc_dataset *dc__selected(const dc_dataset *d, int64_t count, int64_t *rows) {
     for (int64_t i = 0; i < count; i++) rows[i] = dc__storage_row(d, rows[i]);
     dc_dataset *selected = dc__permanent_copy(d->ctx, d, sizeof *d);
@@ -7806,19 +7814,15 @@ DC_API bool dc_next(dc_loader *l, dc_batch *batch) {
     const dc_dataset *d = l->data;
     if (l->position == 0) {
         dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 0, 0, l->epoch);
-        dc__numbered(0, l->count, l->rows);
+        for (int64_t i = 0; i < l->count; i++) l->rows[i] = l->part ? l->part[i] : i;
         if (l->shuffle) dc__shuffle(&r, l->count, l->rows);
-        for (int64_t i = 0; i < l->count && l->part; i++) l->rows[i] = l->part[l->rows[i]];
     }
     const int64_t *rows = l->rows + l->position;
-    int64_t left = l->count - l->position, n = left < l->batch_size ? left : l->batch_size, i = 0;
+    int64_t left = l->count - l->position, n = left < l->batch_size ? left : l->batch_size, i = n;
     dc_real *x = l->x->data, *y = l->y->data;
-    if (d->fetch) {
-        while (i < n && dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size)) i++;
-    } else {
-        dc__parallel(n, 1, DC__EACH / d->x_size + 1, dc__read_samples, l);
-        i = n;
-    }
+    if (!d->fetch) dc__parallel(n, 1, DC__EACH / d->x_size + 1, dc__read_samples, l);
+    else for (i = 0; i < n; i++)
+        if (!dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size)) break;
     if (i < n || n == 0) {                         /* A stream failed, or the epoch is over. */
         if (n == 0) d->ctx->error[0] = 0;
         l->position = 0, l->epoch++, l->failed = n > 0;
@@ -7837,91 +7841,48 @@ DC_API dc_batch dc_all(dc_dataset *data) {
     return all;
 }
 
-/* --- class balance --- */
-/* A buffer: how many samples each class has, and behind that the labels of all samples. NULL (and
- * dc_error) when a stream fails. */
-static int64_t *dc__count_labels(dc_dataset *d, const char *who) {
-    dc__need_data(d, who);
-    if (!d->classes) dc_fail(d->ctx, "%s: the set has no classes; its target is a quantity", who);
-    int64_t *counts = dc__buffer_new(d->ctx, (size_t)(d->classes + d->count) * sizeof *counts);
-    if (!counts) return NULL;
+/* --- what is in a set --- */
+DC_API void dc_class_counts(dc_dataset *d, int64_t *counts) {
+    dc__need_data(d, "dc_class_counts");
+    if (!d->classes)
+        dc_fail(d->ctx, "dc_class_counts: the set has no classes; its target is a quantity");
     memset(counts, 0, (size_t)d->classes * sizeof *counts);
     dc_mark mark = dc_begin(d->ctx);
     dc_loader *l = dc_batches(d, 1, false);
-    int64_t *label = counts + d->classes;
-    for (dc_batch b; dc_next(l, &b);) counts[*label++ = (int64_t)b.y->data[0]]++;
+    for (dc_batch b; dc_next(l, &b);) counts[(int64_t)b.y->data[0]]++;
     dc_end(d->ctx, mark);
-    if (!d->ctx->error[0]) return counts;
-    dc__buffer_free(counts);
-    return NULL;
+    if (d->ctx->error[0]) dc_fail(d->ctx, "dc_class_counts: %s", d->ctx->error);
 }
 
-DC_API void dc_class_counts(dc_dataset *d, int64_t *counts) {
-    int64_t *found = dc__count_labels(d, "dc_class_counts");
-    if (!found) dc_fail(d->ctx, "dc_class_counts: %s", d->ctx->error);
-    memcpy(counts, found, (size_t)d->classes * sizeof *counts);
-    dc__buffer_free(found);
-}
-
-/* A class without samples has weight 0. */
-DC_API void dc_balanced_weights(dc_dataset *d, dc_real *weights) {
-    int64_t *counts = dc__count_labels(d, "dc_balanced_weights");
-    if (!counts) dc_fail(d->ctx, "dc_balanced_weights: %s", d->ctx->error);
-    dc_real n = (dc_real)d->count, classes = (dc_real)d->classes;
-    for (int c = 0; c < d->classes; c++)
-        weights[c] = counts[c] ? n / (classes * (dc_real)counts[c]) : 0;
-    dc__buffer_free(counts);
-}
-
-/* The samples in their order, then the rare classes again and again, until each has as many as the
- * largest. A class without samples stays without. */
-DC_API dc_dataset *dc_balanced(dc_dataset *d) {
-    int64_t *counts = dc__count_labels(d, "dc_balanced"), most = 0, total = 0, n = 0;
-    if (!counts) return NULL;
-    const int64_t *label = counts + d->classes;
-    for (int c = 0; c < d->classes; c++) most = counts[c] > most ? counts[c] : most;
-    for (int c = 0; c < d->classes; c++) total += counts[c] ? most : 0;
-    dc__check_count(d->ctx, "dc_balanced", total);
-    int64_t *rows = dc__new_rows(d, 0, total);
-    for (n = d->count; n < total;)
-        for (int64_t i = 0; i < d->count; i++)
-            if (counts[label[i]] < most) counts[label[i]]++, rows[n++] = i;
-    dc__buffer_free(counts);
-    return dc__selected(d, total, rows);
-}
-
-/* --- scaling --- */
 typedef struct dc__feature {
-    double n, mean, squares, low, high;    /* squares: the sum of (x - mean)^2. */
+    double mean, squares, low, high;       /* squares: the sum of (x - mean)^2. */
 } dc__feature;
 
-/* Welford (1962): sum x^2 - n mean^2 would be the difference of two large numbers. */
-static void dc__survey(dc__feature *f, double x) {
-    double e = x - f->mean;
-    f->mean += e / ++f->n;
-    f->squares += e * (x - f->mean);
-    if (x < f->low) f->low = x;
-    if (x > f->high) f->high = x;
-}
-
-/* Zeros (and dc_error) when a stream fails. */
+/* The spread by Welford (1962): sum x^2 - n mean^2 would be the difference of two large numbers.
+ * Zeros (and dc_error) when a stream fails. */
 static dc_scaler dc__fit_scaler(dc_dataset *d, const char *who, bool standardize) {
-    dc__need_data(d, who);
-    int64_t features = dc__features(d);
+    int64_t features = dc__features(dc__need_data(d, who));
+    double n = 0;
     dc_scaler scaler = { 0 };
     dc_mark mark = dc_begin(d->ctx);
     dc__feature *f = dc_alloc(d->ctx, (size_t)features * sizeof *f);
     for (int64_t j = 0; j < features; j++) f[j].low = (double)INFINITY, f[j].high = -f[j].low;
     dc_loader *l = dc_batches(d, 1, false);
     for (dc_batch b; dc_next(l, &b);)
-        for (int64_t k = 0; k < d->x_size; k += features)
-            for (int64_t j = 0; j < features; j++) dc__survey(&f[j], (double)b.x->data[k + j]);
+        for (int64_t k = 0; k < d->x_size; k += features, n++)
+            for (int64_t j = 0; j < features; j++) {
+                double x = (double)b.x->data[k + j], e = x - f[j].mean;
+                f[j].mean += e / (n + 1);
+                f[j].squares += e * (x - f[j].mean);
+                if (x < f[j].low) f[j].low = x;
+                if (x > f[j].high) f[j].high = x;
+            }
     if (!d->ctx->error[0]) {
         dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)features * sizeof *shift);
         dc_real *scale = shift + features;
         for (int64_t j = 0; j < features; j++) {
             shift[j] = (dc_real)(standardize ? f[j].mean : f[j].low);
-            scale[j] = (dc_real)(standardize ? sqrt(f[j].squares / f[j].n) : f[j].high - f[j].low);
+            scale[j] = (dc_real)(standardize ? sqrt(f[j].squares / n) : f[j].high - f[j].low);
             if (scale[j] == 0) scale[j] = 1;
         }
         scaler = (dc_scaler){ features, shift, scale };
@@ -7944,11 +7905,11 @@ DC_API dc_dataset *dc_scaled(dc_dataset *d, dc_scaler scaler) {
         dc_fail(d->ctx, "dc_scaled: the scaler is for %lld features, the samples of shape %s have "
                 "%lld", (long long)scaler.features, DC__SHAPE_TEXT(d->x_shape), (long long)n);
     dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)n * sizeof *shift), *scale = shift + n;
-    bool again = d->scaler.features > 0;
+    const dc_scaler was = d->scaler;
     for (int64_t j = 0; j < n; j++) {
         if (scaler.scale[j] == 0)
             dc_fail(d->ctx, "dc_scaled: the scale of feature %lld is 0", (long long)j);
-        dc_real s = again ? d->scaler.shift[j] : 0, c = again ? d->scaler.scale[j] : 1;
+        dc_real s = was.features ? was.shift[j] : 0, c = was.features ? was.scale[j] : 1;
         shift[j] = s + c * scaler.shift[j], scale[j] = c * scaler.scale[j];
     }
     dc_dataset *scaled = dc__permanent_copy(d->ctx, d, sizeof *d);
@@ -7960,7 +7921,7 @@ DC_API dc_dataset *dc_scaled(dc_dataset *d, dc_scaler scaler) {
 static const dc_real dc__pi = DC__C(3.14159265358979323846);
 
 typedef enum dc__pattern {
-    DC__line, DC__sine, DC__checkerboard, DC__blobs, DC__circles, DC__moons, DC__spirals
+    DC__line, DC__sine, DC__blobs, DC__circles, DC__moons, DC__spirals
 } dc__pattern;
 
 /* Line and sine are quantities y of x [1]; the others are points (x, y) of class c. Most points lie
@@ -7971,24 +7932,19 @@ static dc_dataset *dc__make(dc_context *ctx, const char *who, dc__pattern patter
     bool is_curve = pattern <= DC__sine;
     if (!is_curve && classes < 1)
         dc_fail(ctx, "%s: %d classes; there must be at least 1", who, classes);
-    if (pattern == DC__checkerboard && !(a >= 1 && a <= 1024))
-        dc_fail(ctx, "%s: %.0f cells a side; there must be 1 to 1024", who, (double)a);
-    dc_dataset *d = dc__new_dataset(ctx, who, count, DC_SHAPE(is_curve ? 1 : 2),
-                                    is_curve ? DC_SHAPE(1) : DC_SCALAR, classes);
-    d->x = dc__permanent(ctx, (size_t)(count * d->x_size) * sizeof *d->x);
-    d->y = dc__permanent(ctx, (size_t)count * sizeof *d->y);
+    dc_dataset d = dc__described(ctx, who, count, DC_SHAPE(is_curve ? 1 : 2),
+                                 is_curve ? DC_SHAPE(1) : DC_SCALAR, classes);
+    d.x = dc__permanent(ctx, (size_t)(count * d.x_size) * sizeof *d.x);
+    d.y = dc__permanent(ctx, (size_t)count * sizeof *d.y);
     dc__random place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 0), chance = place;
     chance.step = 1;
     for (int64_t i = 0; i < count; i++) {
         uint64_t k = (uint64_t)i;
-        dc_real u = dc__uniform_at(&place, k), v, c = (dc_real)(is_curve ? 0 : i % classes);
+        dc_real u = dc__uniform_at(&place, k), c = (dc_real)(is_curve ? 0 : i % classes);
         dc_real x = 0, y = 0, radius = 0, angle = 2 * dc__pi * u;
         switch (pattern) {
         case DC__line:    x = u, y = a * u + b; break;
         case DC__sine:    x = dc__pi * (2 * u - 1), y = dc__sin_plain(x); break;
-        case DC__checkerboard:
-            u = dc__uniform_at(&place, 2 * k), v = dc__uniform_at(&place, 2 * k + 1);
-            x = 2 * u - 1, y = 2 * v - 1, c = (dc_real)(((int)(u * a) + (int)(v * a)) % 2); break;
         case DC__blobs:   radius = 2, angle = 2 * dc__pi * c / (dc_real)classes; break;
         case DC__circles: radius = 1 - c / 2; break;
         case DC__moons:                    /* Two half circles that reach into each other. */
@@ -7996,15 +7952,13 @@ static dc_dataset *dc__make(dc_context *ctx, const char *who, dc__pattern patter
         case DC__spirals:                  /* 1 1/2 turns, as many points on each part of an arm. */
             radius = DC__SQRT(u), angle = dc__pi * (3 * radius + 2 * c / (dc_real)classes);
         }
-        if (is_curve) {
-            d->x[i] = x, d->y[i] = y + noise * dc__normal_at(&chance, k);
-            continue;
-        }
+        if (is_curve) d.x[i] = x, d.y[i] = y + noise * dc__normal_at(&chance, k);
+        if (is_curve) continue;
         x += radius * dc__cos_plain(angle), y += radius * dc__sin_plain(angle);
-        d->x[2 * i] = x + noise * dc__normal_at(&chance, 2 * k);
-        d->x[2 * i + 1] = y + noise * dc__normal_at(&chance, 2 * k + 1), d->y[i] = c;
+        d.x[2 * i] = x + noise * dc__normal_at(&chance, 2 * k);
+        d.x[2 * i + 1] = y + noise * dc__normal_at(&chance, 2 * k + 1), d.y[i] = c;
     }
-    return d;
+    return dc__new_dataset(d);
 }
 
 #define DC__GENERATOR(NAME, CLASSES, NOISE, A, B, ...)                                             \
@@ -8013,7 +7967,6 @@ static dc_dataset *dc__make(dc_context *ctx, const char *who, dc__pattern patter
     }
 DC__GENERATOR(line, 0, noise, slope, intercept, dc_real slope, dc_real intercept, dc_real noise)
 DC__GENERATOR(sine, 0, noise, 0, 0, dc_real noise)
-DC__GENERATOR(checkerboard, 2, 0, (dc_real)cells, 0, int cells)
 DC__GENERATOR(blobs, classes, noise, 0, 0, int classes, dc_real noise)
 DC__GENERATOR(circles, 2, noise, 0, 0, dc_real noise)
 DC__GENERATOR(moons, 2, noise, 0, 0, dc_real noise)
@@ -8051,10 +8004,10 @@ static dc_real dc__ink(int digit, dc_real row, dc_real column) {
  * bytes, nearly normal. */
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
     enum { SIZE = 28 };
-    dc_dataset *d = dc__new_dataset(ctx, "dc_make_digits", count, DC_SHAPE(SIZE, SIZE, 1),
-                                    DC_SCALAR, 10);
-    d->x_bytes = dc__permanent(ctx, (size_t)(count * d->x_size));
-    d->y_bytes = dc__permanent(ctx, (size_t)count);
+    dc_dataset d = dc__described(ctx, "dc_make_digits", count, DC_SHAPE(SIZE, SIZE, 1), DC_SCALAR,
+                                 10);
+    d.x_bytes = dc__permanent(ctx, (size_t)(count * d.x_size));
+    d.y_bytes = dc__permanent(ctx, (size_t)count);
     dc__random place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 0), noise = place;
     noise.step = 1;
     for (int64_t i = 0; i < count; i++) {
@@ -8063,17 +8016,17 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
         dc_real turn = DC__C(0.52) * (u[0] - DC__C(0.5)), size = DC__C(2.4) + DC__C(0.8) * u[1];
         dc_real c = dc__cos_plain(turn) * (1 / size), s = dc__sin_plain(turn) * (1 / size);
         dc_real top = half + 6 * u[2] - 3, left = half + 6 * u[3] - 3;
-        d->y_bytes[i] = (uint8_t)(i % 10);
-        for (int64_t k = 0, at = i * d->x_size; k < d->x_size; k++, at++) {
+        d.y_bytes[i] = (uint8_t)(i % 10);
+        for (int64_t k = 0, at = i * d.x_size; k < d.x_size; k++, at++) {
             dc_real y = (dc_real)(k / SIZE) - top, x = (dc_real)(k % SIZE) - left;
-            dc_real ink = dc__ink(d->y_bytes[i], 3 + c * y - s * x, 2 + s * y + c * x);
+            dc_real ink = dc__ink(d.y_bytes[i], 3 + c * y - s * x, 2 + s * y + c * x);
             uint32_t b = dc__bits_at(&noise, (uint64_t)at);
             int sum = (int)((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24)) - 510;
             dc_real v = 255 * (DC__C(1.8) * ink - DC__C(0.3)) + DC__C(0.15) * (dc_real)sum;
-            d->x_bytes[at] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+            d.x_bytes[at] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
         }
     }
-    return d;
+    return dc__new_dataset(d);
 }
 
 /* @impl-readers -------------------------------------------------------------------------------- */
@@ -8081,13 +8034,6 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
  * other: sizes with lengths, counts with counts, check sums with contents, labels with classes. So
  * readers work in three steps: the file into a buffer, all checks, and then permanent memory. */
 DC__QUICK_TO_COMPILE
-
-/* Permanent memory for the content of a file. */
-static void *dc__keep(dc_context *ctx, const char *path, int64_t size) {
-    void *memory = dc__take(&ctx->permanent, (size_t)size);
-    if (!memory) dc__error(ctx, "%s: out of memory asking for %lld bytes", path, (long long)size);
-    return memory;
-}
 
 static uint32_t dc__big32(const uint8_t *b) {
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | (uint32_t)b[3];
@@ -8120,39 +8066,25 @@ static uint32_t dc__crc32(const uint8_t *b, size_t size) {
     return ~sum;
 }
 
-/* Where the compressed data begin, behind the optional fields; 0 when there is no such place. */
-static size_t dc__gzip_start(const uint8_t *b, size_t size) {
-    size_t at = 10;
-    if (size < 18 || b[2] != 8 || b[3] > 31) return 0;
-    if (b[3] & 4) at += 2 + (size_t)(b[10] | b[11] << 8);
-    int texts = !!(b[3] & 8) + !!(b[3] & 16);      /* Name and comment, each up to a zero byte. */
-    for (; texts > 0 && at < size; at++) texts -= !b[at];
-    if (b[3] & 2) at += 2;
-    return at + 8 < size ? at : 0;
-}
-
-/* The unpacked file as a buffer; NULL (and dc_error) when anything is wrong with it. stb_image
- * unpacks, but checks neither length nor sum; and since it looks a few bytes ahead, it gets the
- * trailer too. The format cannot pack more than 1032 : 1. */
+/* The unpacked file as a buffer; NULL (and dc_error) when anything is wrong with it. The header has
+ * ten bytes and perhaps a name, the trailer check sum and length. stb_image unpacks, but checks
+ * neither; and since it looks a few bytes ahead, it gets the trailer too. The format cannot pack
+ * more than 1032 : 1. */
 static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size) {
-    size_t start = dc__gzip_start(b, *size);
-    if (!start) return dc__error(ctx, "%s: the gzip header is damaged or cut short", path), NULL;
-    uint32_t length = dc__little32(b + *size - 4);
-    if (*size > INT32_MAX || length > INT32_MAX || length / 1032 > *size - start)
-        return dc__error(ctx, "%s: damaged, or above 2 GiB: %zu bytes of gzip are said to hold %lu",
-                         path, *size, (unsigned long)length), NULL;
-    uint8_t *out = dc__buffer_new(ctx, (size_t)length + 1);
-    if (!out) return NULL;
-    int got = stbi_zlib_decode_noheader_buffer((char *)out, (int)length, (const char *)b + start,
-                                               (int)(*size - start));
-    bool good = got == (int)length && dc__crc32(out, length) == dc__little32(b + *size - 8);
-    /* Of two members only one equal to the first would go unnoticed: the trailer is there twice. */
-    for (size_t i = start; good && i + 18 <= *size; i++)
-        good = b[i + 8] != 0x1F || b[i + 9] != 0x8B || memcmp(b + i, b + *size - 8, 8);
-    if (good) return *size = length, out;
+    enum { HEADER = 10, TRAILER = 8, HAS_NAME = 8 };
+    size_t at = HEADER, n = *size;
+    uint32_t length = n < HEADER + TRAILER ? UINT32_MAX : dc__little32(b + n - 4);
+    bool good = length <= INT32_MAX && n <= INT32_MAX && length / 1032 <= n;
+    if (good && b[3] == HAS_NAME) while (at < n && b[at++]);
+    good = good && b[2] == 8 && (b[3] == 0 || b[3] == HAS_NAME) && at + TRAILER < n;
+    uint8_t *out = good ? dc__buffer_new(ctx, (size_t)length + 1) : NULL;
+    if (good && !out) return NULL;
+    good = good && stbi_zlib_decode_noheader_buffer((char *)out, (int)length, (const char *)b + at,
+                                                    (int)(n - at)) == (int)length;
+    if (good && dc__crc32(out, length) == dc__little32(b + n - 8)) return *size = length, out;
     dc__buffer_free(out);
-    return dc__error(ctx, "%s: damaged (or more than one gzip member): length or check sum are "
-                     "wrong", path), NULL;
+    return dc__error(ctx, "%s: damaged, or not plain gzip (one member, up to 2 GiB); try gzip -d",
+                     path), NULL;
 }
 #else
 static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size) {
@@ -8162,58 +8094,55 @@ static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, 
 }
 #endif
 
+/* A whole file as a buffer, unpacked if it is gzip. NULL (and dc_error): it cannot be read. */
+static uint8_t *dc__read_bytes(dc_context *ctx, const char *path, size_t *size) {
+    uint8_t *b = (uint8_t *)dc__read_file(ctx, path, size);
+    if (!b || *size < 2 || b[0] != 0x1F || b[1] != 0x8B) return b;
+    uint8_t *unpacked = dc__gunzip(ctx, path, b, size);
+    dc__buffer_free(b);
+    return unpacked;
+}
+
 /* --- IDX, the format of MNIST --- */
-/* IDX: a magic number (00 00, the type, 08 for bytes, how many axes), the sizes, the bytes. Reads a
- * file of one axis, labels, or of three, images, into a buffer; returns where the bytes begin. */
-static const uint8_t *dc__read_idx(dc_context *ctx, const char *path, int axes, uint8_t **buffer,
-                                   long long dim[3]) {
+/* A magic number (00 00, the type, 08 for bytes, how many axes), the sizes, the bytes. Reads a file
+ * of one axis, labels, or of three, images, into a buffer; the sizes are dim, with 1 behind. */
+static uint8_t *dc__read_idx(dc_context *ctx, const char *path, int axes, long long dim[3]) {
     size_t size = 0, header = 4 + 4 * (size_t)axes;
-    uint8_t *b = (uint8_t *)dc__read_file(ctx, path, &size);
-    if (b && size >= 2 && b[0] == 0x1F && b[1] == 0x8B) {
-        uint8_t *unpacked = dc__gunzip(ctx, path, b, &size);
-        dc__buffer_free(b);
-        b = unpacked;
-    }
-    *buffer = b;
+    uint8_t *b = dc__read_bytes(ctx, path, &size);
     if (!b) return NULL;
-    if (size < header || dc__big32(b) != 0x800 + (uint32_t)axes)
-        return dc__error(ctx, "%s: not an IDX file of %s: it must begin with 0000080%d and %d "
-                         "sizes", path, axes == 1 ? "labels" : "images", axes, axes), NULL;
-    for (int i = 0; i < 3; i++) dim[i] = i < axes ? dc__big32(b + 4 + 4 * i) : 1;
-    uint64_t count = (uint64_t)dim[0], item = (uint64_t)dim[1] * (uint64_t)dim[2];
-    size_t left = size - header;
-    const char *wrong = !item || !count ? "empty" : count > left / item ? "cut short"
-                      : count * item != left ? "too long" : NULL;
-    if (!wrong) return b + header;
-    return dc__error(ctx, "%s: %s: the header promises %lld items of %lld x %lld bytes, and %zu "
-                     "bytes follow", path, wrong, dim[0], dim[1], dim[2], left), NULL;
+    if (size < header || dc__big32(b) != 0x800 + (uint32_t)axes) {
+        dc__error(ctx, "%s: not an IDX file of %s: it must begin with 0000080%d and %d sizes", path,
+                  axes == 1 ? "labels" : "images", axes, axes);
+    } else {
+        for (int i = 0; i < 3; i++) dim[i] = i < axes ? dc__big32(b + 4 + 4 * i) : 1;
+        uint64_t count = (uint64_t)dim[0], item = (uint64_t)dim[1] * (uint64_t)dim[2];
+        size_t left = size - header;
+        const char *wrong = !item || !count ? "empty" : count > left / item ? "cut short"
+                          : count * item != left ? "too long" : NULL;
+        if (!wrong) return b;
+        dc__error(ctx, "%s: %s: the header promises %lld items of %lld x %lld bytes, and %zu bytes "
+                  "follow", path, wrong, dim[0], dim[1], dim[2], left);
+    }
+    dc__buffer_free(b);
+    return NULL;
 }
 
 /* classes 0: as many as there are, but two. */
 static dc_dataset *dc__load_idx(dc_context *ctx, const char *images, const char *labels,
                                 int classes) {
-    uint8_t *x_buffer = NULL, *y_buffer = NULL, *kept = NULL;
-    long long dim[3], count;
-    int largest = 1;
-    const uint8_t *y = dc__read_idx(ctx, labels, 1, &y_buffer, dim);
-    count = y ? dim[0] : 0;
-    const uint8_t *x = y ? dc__read_idx(ctx, images, 3, &x_buffer, dim) : NULL;
-    bool ok = x && (count == dim[0] || dc__error(ctx, "%s: %lld labels for the %lld images of %s",
-                                                 labels, count, dim[0], images));
-    for (int64_t i = 0; i < count && ok; i++) {
-        ok = dc__check_label(ctx, labels, i, y[i], classes ? classes : 256);
-        if (y[i] > largest) largest = y[i];
-    }
-    size_t size = ok ? (size_t)(count * dim[1] * dim[2]) : 0;
-    if (ok) kept = dc__keep(ctx, images, (int64_t)size + count);
-    dc_dataset *d = !kept ? NULL : dc__new_dataset(ctx, "dc_load_idx", count,
-        DC_SHAPE(dim[1], dim[2], 1), DC_SCALAR, classes ? classes : largest + 1);
-    if (d) {
-        d->x_bytes = memcpy(kept, x, size);
-        d->y_bytes = memcpy(kept + size, y, (size_t)count);
-    }
-    dc__buffer_free(x_buffer);
-    dc__buffer_free(y_buffer);
+    long long dim[3], count[3];
+    int found = 2;
+    uint8_t *y = dc__read_idx(ctx, labels, 1, count);
+    uint8_t *x = y ? dc__read_idx(ctx, images, 3, dim) : NULL;
+    bool ok = x && (*count == *dim || dc__error(ctx, "%s: %lld labels for the %lld images of %s",
+                                                labels, *count, *dim, images));
+    for (int64_t i = 0; ok && i < *count; i++) if (y[8 + i] >= found) found = y[8 + i] + 1;
+    dc_dataset *d = NULL;
+    if (ok) d = dc__copied(dc__described(ctx, labels, *count, DC_SHAPE(dim[1], dim[2], 1),
+                                         DC_SCALAR, classes ? classes : found),
+                           labels, true, x + 16, y + 8);
+    dc__buffer_free(x);
+    dc__buffer_free(y);
     return d;
 }
 
@@ -8239,42 +8168,28 @@ static bool dc__find_mnist(dc_context *ctx, const char *folder, const char *stem
 DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part) {
     char images[DC__PATH], labels[DC__PATH];
     bool train = part == DC_TRAIN;
-    if (!dc__find_mnist(ctx, folder, train ? "train-images" : "t10k-images", images)) return NULL;
-    if (!dc__find_mnist(ctx, folder, train ? "train-labels" : "t10k-labels", labels)) return NULL;
-    return dc__load_idx(ctx, images, labels, 10);
+    bool ok = dc__find_mnist(ctx, folder, train ? "train-images" : "t10k-images", images) &&
+              dc__find_mnist(ctx, folder, train ? "train-labels" : "t10k-labels", labels);
+    return ok ? dc__load_idx(ctx, images, labels, 10) : NULL;
 }
 
 /* --- CSV (RFC 4180) --- */
-/* A table of texts, cut out of the file where it stands: each ends in a zero byte. Blanks around a
- * text do not count, nor do empty lines. Then it is read column by column: one whose first value is
- * a number must hold numbers; any other is categorical. */
-typedef struct dc__cell {
-    const char *text;
-    long long   line;
-    bool        is_missing, is_number;
-    double      value;                     /* The number, or that of the category; -1 for none. */
-} dc__cell;
-
-typedef struct dc__column {
-    const char *name;
-    char        number[24];                /* The name, where the file has none. */
-    int         categories;                /* 0: numbers. */
-    double      fill;                      /* What stands for a missing number. */
-} dc__column;
+/* The file is cut into texts where it stands: each ends in a zero byte. Blanks around a text do not
+ * count, nor do empty lines. */
+enum { DC__CLASS_NAMES = 1000 };           /* A column of more texts is a name or a remark. */
 
 typedef struct dc__csv {
     dc_context    *ctx;
     const char    *path;
     dc_csv_options options;
-    char          *bytes, *at;             /* The file, and how far it is read, */
+    char          *at;                     /* How far the file is read, */
     long long      line;                   /* up to this line. */
-    dc__cell      *cell, *data;            /* All cells; those behind the header [rows, columns]. */
-    long long      cells, rows, columns, target, features;
-    int            classes;
-    dc__column    *column;
+    const char   **name, **text;           /* The texts of the header; of the line at hand. */
+    long long      rows, columns, target;
+    dc_real       *x, *y;                  /* The numbers read so far. */
+    int            names;
+    const char    *class_name[DC__CLASS_NAMES];
 } dc__csv;
-
-enum { DC__MAX_CATEGORIES = 1000 };        /* A column of more texts is a name or a remark. */
 
 static bool dc__is_blank(const dc__csv *t, char c) {
     return (c == ' ' || c == '\t' || c == '\r') && c != t->options.separator;
@@ -8284,170 +8199,135 @@ static bool dc__ends_cell(const dc__csv *t, char c) {
     return !c || c == '\n' || c == t->options.separator;
 }
 
-/* Puts a zero byte behind the next text. It may overwrite what ended the cell, so that is noted. */
-static bool dc__read_cell(dc__csv *t, char *ended_by) {
+/* Puts a zero byte behind the next text. It may overwrite what ended the cell, so that is noted.
+ * NULL (and dc_error): a quote is not closed. */
+static const char *dc__read_cell(dc__csv *t, char *ended_by) {
+    long long line = t->line;
     char *p = t->at;
     while (dc__is_blank(t, *p)) p++;
-    char *text = p, *out = p;
-    dc__cell *cell = &t->cell[t->cells++];
-    *cell = (dc__cell){ .text = text, .line = t->line };
-    if (*p == '"') {
-        for (p++; *p != '"' || p[1] == '"'; *out++ = *p++) {
-            if (!*p) return dc__error(t->ctx, "%s: line %lld: a quote is opened and never closed",
-                                      t->path, cell->line);
-            if (*p == '"') p++;
-            t->line += *p == '\n';
-        }
-        for (p++; dc__is_blank(t, *p);) p++;
-        if (!dc__ends_cell(t, *p))
-            return dc__error(t->ctx, "%s: line %lld: text after a closing quote", t->path, t->line);
-    } else {
-        while (!dc__ends_cell(t, *p)) p++;
-        for (out = p; out > text && dc__is_blank(t, out[-1]);) out--;
+    bool is_quoted = *p == '"';
+    char *text = p += is_quoted, *out = text;
+    for (; is_quoted || !dc__ends_cell(t, *p); *out++ = *p++) {
+        if (!*p) return dc__error(t->ctx, "%s: line %lld: a quote is opened and never closed",
+                                  t->path, line), NULL;
+        if (is_quoted && *p == '"' && *++p != '"') break;        /* Two quotes stand for one. */
+        t->line += *p == '\n';
     }
+    while (is_quoted && dc__is_blank(t, *p)) p++;
+    if (!dc__ends_cell(t, *p))
+        return dc__error(t->ctx, "%s: line %lld: text after a closing quote", t->path, t->line),
+               NULL;
+    while (!is_quoted && out > text && dc__is_blank(t, out[-1])) out--;
     *ended_by = *p;
     t->at = *p ? p + 1 : p;
     *out = 0;
-    cell->is_missing = out == text || !strcmp(text, "?") || !strcmp(text, "NA") ||
-                       dc__is_word(text, out, "nan");
-    cell->is_number = !cell->is_missing && dc__parse_number(text, out, &cell->value);
-    return true;
+    return text;
 }
 
-static bool dc__read_cells(dc__csv *t) {
-    size_t size = 0, most = 1;
-    t->bytes = t->at = dc__read_file(t->ctx, t->path, &size);
-    if (!t->bytes) return false;
-    if (memchr(t->bytes, 0, size))
-        return dc__error(t->ctx, "%s: not a text file: it has a zero byte", t->path);
-    if (!strncmp(t->at, "\xEF\xBB\xBF", 3)) t->at += 3;          /* A byte order mark. */
-    for (size_t i = 0; i < size; i++) most += dc__ends_cell(t, t->bytes[i]);
-    t->cell = dc__buffer_new(t->ctx, most * sizeof *t->cell);
-    if (!t->cell) return false;
-    for (t->line = 1; *t->at; t->line++) {
-        const dc__cell *first = &t->cell[t->cells];
-        char ended_by = t->options.separator;
-        while (ended_by == t->options.separator)
-            if (!dc__read_cell(t, &ended_by)) return false;
-        long long found = &t->cell[t->cells] - first;
-        if (found == 1 && !*first->text) t->cells--;             /* An empty line. */
-        else if (t->rows++ == 0) t->columns = found;
-        else if (found != t->columns)
-            return dc__error(t->ctx, "%s: line %lld has %lld fields, but line %lld has %lld",
-                             t->path, first->line, found, t->cell[0].line, t->columns);
-    }
-    return true;
+/* In the first line, or else its number. */
+static const char *dc__column_name(const dc__csv *t, long long c, char number[24]) {
+    snprintf(number, 24, "%lld", c);
+    return t->options.no_header ? number : t->name[c];
 }
 
-/* Names the columns, and finds the one that is to be the target. */
-static bool dc__find_columns(dc__csv *t) {
+/* The first line tells the columns. */
+static bool dc__find_target(dc__csv *t, long long columns) {
     const char *label = t->options.label;
-    bool is_named = !t->options.no_header;
-    t->rows -= is_named;
-    if (t->rows < 1) return dc__error(t->ctx, "%s: there are no samples in it", t->path);
-    if (t->columns < 2)
+    char number[24];
+    if (columns < 2)
         return dc__error(t->ctx, "%s: a single column; a feature and a target are needed, "
                          "separated by '%c'", t->path, t->options.separator);
-    t->data = t->cell + is_named * t->columns;
-    t->column = dc__buffer_new(t->ctx, (size_t)t->columns * sizeof *t->column);
-    t->target = label ? -1 : t->columns - 1;
-    for (long long c = t->columns; t->column && c-- > 0;) {     /* The first of equals wins. */
-        dc__column *column = &t->column[c];
-        *column = (dc__column){ .name = is_named ? t->cell[c].text : column->number };
-        snprintf(column->number, sizeof column->number, "%lld", c);
-        bool is_label = label && (!strcmp(column->name, label) || !strcmp(column->number, label));
-        if (is_label) t->target = c;
-    }
-    if (t->column && t->target < 0)
-        dc__error(t->ctx, "%s: no column \"%.40s\" for the target; the last is \"%.40s\"", t->path,
-                  label, t->column[t->columns - 1].name);
-    return t->column && t->target >= 0;
+    t->columns = columns;
+    t->target = label ? -1 : columns - 1;
+    for (long long c = columns; label && c-- > 0;)               /* The first of equals wins. */
+        if (!strcmp(dc__column_name(t, c, number), label) || !strcmp(number, label)) t->target = c;
+    return t->target >= 0 ||
+           dc__error(t->ctx, "%s: no column \"%.40s\" for the target; the last is \"%.40s\"",
+                     t->path, label, dc__column_name(t, columns - 1, number));
 }
 
-/* Does column c hold categories? Class numbers that are whole, and the smallest of which is 0, stay
- * as they are; other classes are numbered in order of appearance. */
-static bool dc__is_categorical(const dc__csv *t, int64_t c) {
-    bool has_zero = false, is_target = c == t->target;
-    if (is_target && !t->options.is_classes) return false;
-    for (int64_t r = 0; r < t->rows; r++) {
-        const dc__cell *cell = &t->data[r * t->columns + c];
-        bool is_label = cell->is_number && dc__is_label((dc_real)cell->value, DC__MAX_CATEGORIES);
-        if (!is_target && !cell->is_missing) return !cell->is_number;
-        if (is_target && !is_label) return true;
-        has_zero |= cell->value == 0;
+/* The value of column c in the line at hand. Classes are numbered in order of appearance. */
+static bool dc__read_value(dc__csv *t, long long c, long long line) {
+    const char *text = t->text[c], *stop = text + strlen(text), *wrong = NULL;
+    char number[24];
+    double v = 0;
+    bool is_target = c == t->target;
+    if (!*text || !strcmp(text, "?") || !strcmp(text, "NA") || dc__is_word(text, stop, "nan")) {
+        v = (double)t->options.missing;
+        if (is_target) wrong = "is missing, but it is the target";
+    } else if (is_target && t->options.is_classes) {
+        int k = 0;
+        while (k < t->names && strcmp(t->class_name[k], text)) k++;
+        if (k == DC__CLASS_NAMES) wrong = "is the 1001st text of its column; there may be 1000";
+        else if (k == t->names) t->class_name[t->names++] = text;
+        v = k;
+    } else if (!dc__parse_number(text, stop, &v)) {
+        wrong = is_target ? "is not a number; if the target is a class, set is_classes"
+              : "is not a number; write a number for each text, or a column of 0 and 1";
+    } else if (!isfinite((dc_real)v)) {
+        wrong = "is more than a dc_real can hold";
     }
-    return is_target && !has_zero;
+    *(is_target ? t->y++ : t->x++) = (dc_real)v;
+    return !wrong || dc__error(t->ctx, "%s: line %lld, column \"%.40s\": \"%.40s\" %s", t->path,
+                               line, dc__column_name(t, c, number), text, wrong);
 }
 
-static bool dc__refuse(const dc__csv *t, const dc__cell *cell, const char *why) {
-    return dc__error(t->ctx, "%s: line %lld, column \"%.40s\": \"%.40s\" %s", t->path, cell->line,
-                     t->column[(cell - t->data) % t->columns].name, cell->text, why);
+static bool dc__read_table(dc__csv *t) {
+    if (!strncmp(t->at, "\xEF\xBB\xBF", 3)) t->at += 3;          /* A byte order mark. */
+    long long first = 0;
+    for (t->line = 1; *t->at; t->line++) {
+        long long found = 0, line = t->line;
+        for (char end = t->options.separator; end == t->options.separator; found++)
+            if (!(t->text[found] = dc__read_cell(t, &end))) return false;
+        if (found == 1 && !*t->text[0]) continue;                /* An empty line. */
+        bool is_header = !first && !t->options.no_header;
+        if (!first && !dc__find_target(t, found)) return false;
+        if (!first) first = line;
+        if (found != t->columns)
+            return dc__error(t->ctx, "%s: line %lld has %lld fields, but line %lld has %lld",
+                             t->path, line, found, first, t->columns);
+        if (is_header) t->text += found;
+        for (long long c = 0; c < found && !is_header; c++)
+            if (!dc__read_value(t, c, line)) return false;
+        t->rows += !is_header;
+    }
+    return t->rows > 0 || dc__error(t->ctx, "%s: there are no samples in it", t->path);
 }
 
-/* Gives the cells of column c their values. */
-static bool dc__read_column(dc__csv *t, int64_t c) {
-    dc__column *column = &t->column[c];
-    const char *category[DC__MAX_CATEGORIES];
-    bool is_categorical = dc__is_categorical(t, c), is_target = c == t->target;
-    double sum = 0, numbers = 0;
-    for (int64_t r = 0; r < t->rows; r++) {
-        dc__cell *cell = &t->data[r * t->columns + c];
-        if (cell->is_missing) {
-            if (is_target) return dc__refuse(t, cell, "is missing, but it is the target");
-            cell->value = -1;
-        } else if (is_categorical) {
-            int i = 0;
-            while (i < column->categories && strcmp(category[i], cell->text)) i++;
-            if (i == DC__MAX_CATEGORIES)
-                return dc__refuse(t, cell, "is the 1001st text of its column; there may be 1000");
-            if (i == column->categories) category[column->categories++] = cell->text;
-            cell->value = i;
-        } else if (!cell->is_number) {
-            return dc__refuse(t, cell, is_target
-                ? "is not a number; if the target is a class, set is_classes"
-                : "is not a number, as those before it are");
-        } else if (!isfinite((dc_real)cell->value)) {
-            return dc__refuse(t, cell, "is more than a dc_real can hold");
-        } else {
-            sum += cell->value, numbers++;
-        }
-        if (is_target && t->classes && cell->value >= t->classes) t->classes = (int)cell->value + 1;
+/* Class numbers that are whole, and the smallest of which is 0, stay as they are, without names.
+ * Returns how many classes there are; at least two. */
+static int dc__settle_classes(dc__csv *t, dc_real *y) {
+    double label[DC__CLASS_NAMES];
+    int classes = 2, labels = 0, zeros = 0;
+    for (int k = 0; k < t->names; k++) {
+        const char *name = t->class_name[k];
+        bool is_label = dc__parse_number(name, name + strlen(name), &label[k]) &&
+                        dc__is_label((dc_real)label[k], DC__CLASS_NAMES);
+        labels += is_label, zeros += is_label && label[k] == 0;
+        if (is_label && label[k] >= classes) classes = (int)label[k] + 1;
     }
-    bool has_mean = t->options.fill_with_mean && numbers > 0;
-    column->fill = has_mean ? sum / numbers : (double)t->options.missing;
-    if (!is_target) t->features += is_categorical ? column->categories : 1;
-    return true;
+    if (labels < t->names || !zeros) return t->names > 2 ? t->names : 2;
+    for (int64_t r = 0; r < t->rows; r++) y[r] = (dc_real)label[(int)y[r]];
+    t->names = 0;
+    return classes;
 }
 
-/* The table as numbers, with the names of features, "age" or "colour=red", and of classes. A
- * category is named where its number appears first, which is in order. */
-static dc_dataset *dc__build_csv(dc__csv *t) {
-    dc_real *x = dc__keep(t->ctx, t->path, t->rows * (t->features + 1) * (int64_t)sizeof *x);
-    if (!x) return NULL;
-    dc_dataset *d = dc__new_dataset(t->ctx, "dc_load_csv", t->rows, DC_SHAPE(t->features),
-                                    t->classes ? DC_SCALAR : DC_SHAPE(1), t->classes);
-    d->x = x, d->y = x + t->rows * t->features;
-    size_t names = (size_t)(t->features + t->classes) * sizeof *d->class_name;
-    d->feature_name = dc__permanent_zeros(t->ctx, names);
-    d->class_name = d->feature_name + t->features;
-    for (int64_t c = 0, at = 0; c < t->columns; c++) {
-        const dc__column *column = &t->column[c];
-        bool is_target = c == t->target, is_number = is_target || !column->categories;
-        const char **name = is_target ? d->class_name : d->feature_name + at;
-        for (int64_t r = 0, named = 0; r < t->rows; r++) {
-            const dc__cell *cell = &t->data[r * t->columns + c];
-            dc_real *to = is_target ? &d->y[r] : &x[r * t->features + at];
-            if (is_number) *to = (dc_real)(cell->is_missing ? column->fill : cell->value);
-            else for (int k = 0; k < column->categories; k++) to[k] = cell->value == k;
-            if (named == column->categories || cell->value != (double)named) continue;
-            size_t stem = strlen(column->name) + 1, size = stem + strlen(cell->text) + 1;
-            char *both = dc__permanent(t->ctx, size);
-            snprintf(both, size, "%s=%s", column->name, cell->text);
-            name[named++] = is_target ? both + stem : both;
-        }
-        if (!is_target && is_number) *name = dc__permanent_text(t->ctx, column->name);
-        if (!is_target) at += is_number ? 1 : column->categories;
-    }
+static dc_dataset *dc__build_csv(dc__csv *t, const dc_real *x, dc_real *y) {
+    int classes = t->options.is_classes ? dc__settle_classes(t, y) : 0;
+    int64_t features = t->columns - 1;
+    dc_dataset *d = dc__copied(dc__described(t->ctx, t->path, t->rows, DC_SHAPE(features),
+                                             classes ? DC_SCALAR : DC_SHAPE(1), classes),
+                               t->path, false, x, y);
+    if (!d) return NULL;
+    size_t names = (size_t)(features + classes);
+    d->feature_name = dc__permanent_zeros(t->ctx, names * sizeof *d->feature_name);
+    d->class_name = d->feature_name + features;
+    char number[24];
+    for (long long c = 0, f = 0; c < t->columns; c++)
+        if (c != t->target)
+            d->feature_name[f++] = dc__permanent_text(t->ctx, dc__column_name(t, c, number));
+    for (int k = 0; k < t->names; k++)
+        d->class_name[k] = dc__permanent_text(t->ctx, t->class_name[k]);
     return d;
 }
 
@@ -8455,15 +8335,22 @@ DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_o
     dc__csv t = { .ctx = ctx, .path = path };
     if (options) t.options = *options;
     if (!t.options.separator) t.options.separator = ',';
-    if (t.options.is_classes) t.classes = 2;               /* At least two. */
     if (strchr("\"\r\n", t.options.separator))
         dc_fail(ctx, "dc_load_csv: a quote or the end of a line cannot be the separator");
-    bool ok = dc__read_cells(&t) && dc__find_columns(&t);
-    for (int64_t c = 0; c < t.columns && ok; c++) ok = dc__read_column(&t, c);
-    dc_dataset *d = ok ? dc__build_csv(&t) : NULL;
-    dc__buffer_free(t.bytes);
-    dc__buffer_free(t.cell);
-    dc__buffer_free(t.column);
+    size_t size = 0, cells = 1;
+    char *bytes = t.at = dc__read_file(ctx, path, &size);
+    bool ok = bytes && (!memchr(bytes, 0, size) ||
+                        dc__error(ctx, "%s: not a text file: it has a zero byte", path));
+    for (size_t i = 0; i < size && ok; i++) cells += dc__ends_cell(&t, bytes[i]);
+    const char **texts = ok ? dc__buffer_new(ctx, cells * sizeof *texts) : NULL;
+    dc_real *x = texts ? dc__buffer_new(ctx, cells * sizeof *x) : NULL;
+    dc_real *y = x ? dc__buffer_new(ctx, cells * sizeof *y) : NULL;
+    t.name = t.text = texts, t.x = x, t.y = y;
+    dc_dataset *d = y && dc__read_table(&t) ? dc__build_csv(&t, x, y) : NULL;
+    dc__buffer_free(bytes);
+    dc__buffer_free(texts);
+    dc__buffer_free(x);
+    dc__buffer_free(y);
     return d;
 }
 

@@ -124,7 +124,7 @@ static void generators(dc_context *ctx)
         dc_make_line(ctx, 50, 2, 1, (dc_real)0.1), dc_make_sine(ctx, 50, (dc_real)0.1), dc_make_xor(ctx),
         dc_make_blobs(ctx, 50, 3, (dc_real)0.3), dc_make_circles(ctx, 50, (dc_real)0.1),
         dc_make_moons(ctx, 50, (dc_real)0.1), dc_make_spirals(ctx, 50, 2, (dc_real)0.1),
-        dc_make_checkerboard(ctx, 50, 4), dc_make_digits(ctx, 50) };
+        dc_make_digits(ctx, 50) };
     for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
         dc_batch batch;
         dc_next(dc_batches(set[i], 50, true), &batch);
