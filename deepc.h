@@ -8463,37 +8463,56 @@ static int64_t dc__names_in(dc_context *ctx, const char *folder, bool folders,
     return found;
 }
 
-/* One image as bytes of that size. */
-static bool dc__load_sample(dc_dataset *d, const char *path, uint8_t *to) {
-    int high = 0, wide = 0, channels = (int)d->x_shape.dim[2];
-    dc_mark mark = dc_begin(d->ctx);
-    dc_tensor *x = dc_load_image(d->ctx, path, channels);
-    if (x) {
-        high = (int)x->shape.dim[0], wide = (int)x->shape.dim[1];
-        x = dc_resize(dc_reshape(x, DC_SHAPE(1, high, wide, channels)), d->x_shape.dim[0],
-                      d->x_shape.dim[1], DC_AREA);
-        for (int64_t i = 0; i < x->size; i++) to[i] = (uint8_t)(x->data[i] * 255 + DC__C(0.5));
-    }
-    dc_end(d->ctx, mark);
+/* One image as bytes of that shape. */
+static bool dc__load_sample(dc_context *ctx, const char *path, dc_shape shape, uint8_t *to) {
+    dc_mark mark = dc_begin(ctx);
+    dc_tensor *x = dc_load_image(ctx, path, (int)shape.dim[2]);
+    if (x) x = dc_resize(dc_unsqueeze(x, 0), shape.dim[0], shape.dim[1], DC_AREA);
+    for (int64_t i = 0; x && i < x->size; i++) to[i] = (uint8_t)(x->data[i] * 255 + DC__C(0.5));
+    dc_end(ctx, mark);
     return x != NULL;
 }
 
-/* Fills d with the images of one class, from sample `at`; how many, or -1. With d NULL: counts. */
-static int64_t dc__load_class(dc_context *ctx, dc_dataset *d, const char *folder, const char *name,
-                              int64_t at, int cls) {
+/* Reads at most `room` images of one class; how many there are, or -1. No room: it only counts. */
+static int64_t dc__load_class(dc_context *ctx, const char *folder, const char *name, dc_shape shape,
+                              int64_t room, uint8_t *to) {
     char path[DC__PATH], file[2 * DC__PATH];
     const char **names;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     int64_t count = dc__names_in(ctx, path, false, &names);
     if (count == 0) return dc__error(ctx, "%s: no images in this folder", path), -1;
-    for (int64_t i = 0; d && i < count; i++) {
+    for (int64_t i = 0; i < count && i < room; i++) {
         snprintf(file, sizeof file, "%s/%s", path, names[i]);
-        if (at + i >= d->count) return dc__error(ctx, "%s: files came while it was read", path), -1;
-        uint8_t *to = (uint8_t *)(uintptr_t)d->x_bytes + (at + i) * d->x_size;
-        if (!dc__load_sample(d, file, to)) return -1;
-        ((uint8_t *)(uintptr_t)d->y_bytes)[at + i] = (uint8_t)cls;
+        if (!dc__load_sample(ctx, file, shape, to)) return -1;
+        to += shape.dim[0] * shape.dim[1] * shape.dim[2];
     }
     return count;
+}
+
+static dc_dataset *dc__load_classes(dc_context *ctx, const char *folder, dc_shape shape) {
+    const char **names;
+    int64_t classes = dc__names_in(ctx, folder, true, &names), count = 0, each[256];
+    int64_t size = shape.dim[0] * shape.dim[1] * shape.dim[2];
+    if (classes < 0) return NULL;
+    if (classes == 0 || classes > 256)
+        return dc__error(ctx, "%s: %lld folders, one for each class; there may be 1 to 256", folder,
+                         (long long)classes), NULL;
+    for (int64_t i = 0; i < classes; i++, count += each[i - 1])
+        if ((each[i] = dc__load_class(ctx, folder, names[i], shape, 0, NULL)) < 0) return NULL;
+    uint8_t *x = dc__buffer_new(ctx, (size_t)(count * (size + 1)));
+    uint8_t *y = x ? x + count * size : NULL;
+    bool ok = x != NULL;
+    for (int64_t i = 0, at = 0; i < classes && ok; at += each[i++]) {
+        ok = dc__load_class(ctx, folder, names[i], shape, each[i], x + at * size) == each[i];
+        memset(y + at, (int)i, (size_t)each[i]);
+    }
+    dc_dataset *d = !ok ? NULL : dc__copied(
+        dc__described(ctx, folder, count, shape, DC_SCALAR, (int)classes), folder, true, x, y);
+    dc__buffer_free(x);
+    if (d) d->class_name = dc__permanent(ctx, (size_t)classes * sizeof *d->class_name);
+    for (int64_t i = 0; d && i < classes; i++)
+        d->class_name[i] = dc__permanent_text(ctx, names[i]);
+    return d;
 }
 #endif
 
@@ -8504,34 +8523,11 @@ DC_API dc_dataset *dc_load_image_folder(dc_context *ctx, const char *folder, int
                 (long long)width, channels);
 #ifdef DC__POSIX
     dc_mark mark = dc_begin(ctx);
-    const char **names;
-    int64_t classes = dc__names_in(ctx, folder, true, &names), count = 0, got = 0;
-    if (classes == 0 || classes > 256)
-        dc__error(ctx, "%s: %lld folders, one for each class; there may be 1 to 256", folder,
-                  (long long)classes), got = -1;
-    for (int64_t i = 0; i < classes && got >= 0; i++)
-        got = dc__load_class(ctx, NULL, folder, names[i], 0, 0), count += got;
-    dc_dataset *d = NULL;
-    uint8_t *kept = classes < 0 || got < 0 ? NULL
-                  : dc__keep(ctx, folder, count * (height * width * channels + 1));
-    if (kept) {
-        d = dc__new_dataset(ctx, "dc_load_image_folder", count, DC_SHAPE(height, width, channels),
-                            DC_SCALAR, (int)classes);
-        d->x_bytes = kept, d->y_bytes = kept + count * d->x_size;
-        d->class_name = dc__permanent(ctx, (size_t)classes * sizeof *d->class_name);
-        for (int64_t i = 0; i < classes; i++) d->class_name[i] = dc__permanent_text(ctx, names[i]);
-    }
-    int64_t at = 0;
-    for (int64_t i = 0; d && i < classes; i++, at += got) {
-        got = dc__load_class(ctx, d, folder, names[i], at, (int)i);
-        if (got < 0) d = NULL;
-    }
-    if (d) d->count = at;
+    dc_dataset *d = dc__load_classes(ctx, folder, DC_SHAPE(height, width, channels));
     dc_end(ctx, mark);
     return d;
 #else
-    dc__error(ctx, "%s: this system's folders cannot be read", folder);
-    return NULL;
+    return dc__error(ctx, "%s: this system's folders cannot be read", folder), NULL;
 #endif
 }
 
@@ -8539,32 +8535,32 @@ DC_API dc_dataset *dc_load_image_folder(dc_context *ctx, const char *folder, int
  * green, blue. */
 static dc_dataset *dc__load_cifar(dc_context *ctx, const char *folder, int files,
                                   const char *const *name, int labels, int classes) {
-    enum { PLANE = 32 * 32 };
-    int64_t record = labels + 3 * PLANE, count = 0;
-    char *bytes[5] = { NULL }, path[DC__PATH];
-    size_t size[5] = { 0 };
+    enum { PLANE = 32 * 32, SAMPLE = 3 * PLANE };
+    uint8_t *bytes[5] = { NULL };
+    size_t size[5], record = (size_t)labels + SAMPLE, count = 0, n = 0;
+    char path[DC__PATH];
     bool ok = true;
     for (int f = 0; f < files && ok; f++) {
         snprintf(path, sizeof path, "%s/%s", folder, name[f]);
-        bytes[f] = dc__read_file(ctx, path, &size[f]);
-        ok = bytes[f] && ((size[f] && size[f] % (size_t)record == 0) ||
-                          dc__error(ctx, "%s: %zu bytes are no whole number of images of %lld",
-                                    path, size[f], (long long)record));
-        count += (int64_t)size[f] / record;
+        bytes[f] = dc__read_bytes(ctx, path, &size[f]);
+        ok = bytes[f] && ((size[f] && size[f] % record == 0) ||
+                          dc__error(ctx, "%s: %zu bytes are no whole number of images of %zu", path,
+                                    size[f], record));
+        count += ok ? size[f] / record : 0;
     }
-    uint8_t *kept = ok ? dc__keep(ctx, folder, count * (3 * PLANE + 1)) : NULL, *to = kept;
-    dc_dataset *d = !kept ? NULL : dc__new_dataset(ctx, "dc_load_cifar", count, DC_SHAPE(32, 32, 3),
-                                                   DC_SCALAR, classes);
-    uint8_t *label = d ? kept + count * 3 * PLANE : NULL;
-    if (d) d->x_bytes = kept, d->y_bytes = label;
-    for (int f = 0; f < files && d; f++)
-        for (int64_t i = 0; i < (int64_t)size[f] / record && d; i++) {
-            const uint8_t *from = (const uint8_t *)bytes[f] + i * record + labels;
-            *label = from[-1];
-            if (!dc__check_label(ctx, name[f], i, *label++, classes)) d = NULL;
-            for (int k = 0; k < 3 * PLANE; k++) *to++ = from[k % 3 * PLANE + k / 3];
+    uint8_t *x = ok ? dc__buffer_new(ctx, count * (SAMPLE + 1)) : NULL;
+    uint8_t *y = x ? x + count * SAMPLE : NULL;
+    for (int f = 0; f < files; f++) {
+        for (size_t i = 0; x && i < size[f] / record; i++, n++) {
+            const uint8_t *from = bytes[f] + i * record + labels;
+            y[n] = from[-1];
+            for (size_t k = 0; k < SAMPLE; k++) x[n * SAMPLE + k] = from[k % 3 * PLANE + k / 3];
         }
-    for (int f = 0; f < files; f++) dc__buffer_free(bytes[f]);
+        dc__buffer_free(bytes[f]);
+    }
+    dc_dataset *d = !x ? NULL : dc__copied(dc__described(ctx, folder, (int64_t)count,
+        DC_SHAPE(32, 32, 3), DC_SCALAR, classes), folder, true, x, y);
+    dc__buffer_free(x);
     return d;
 }
 
