@@ -8821,28 +8821,27 @@ static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape)
     return true;
 }
 
-static void dc__add_escaped_json(dc__text *t, const char *text) {
+/* A text between quotes; the key of an object's next member, behind a comma unless it is the first;
+ * and a whole member, "key": "text". */
+static void dc__add_quoted(dc__text *t, const char *text) {
+    dc__text_add(t, "\"");
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') dc__text_add(t, "\\%c", *text);
         else if (*text > 0 && *text < ' ') dc__text_add(t, "\\u%04x", (unsigned)*text);
         else dc__text_add(t, "%c", *text);
     }
+    dc__text_add(t, "\"");
 }
 
-/* The key of an object's next member, with a comma before it unless it is the first. */
 static void dc__add_key(dc__text *t, const char *key) {
-    bool is_first = t->used && t->data[t->used - 1] == '{';
-    dc__text_add(t, is_first ? "\"" : ", \"");
-    dc__add_escaped_json(t, key);
-    dc__text_add(t, "\": ");
+    if (t->used && t->data[t->used - 1] != '{') dc__text_add(t, ", ");
+    dc__add_quoted(t, key);
+    dc__text_add(t, ": ");
 }
 
-/* "key": "text" */
 static void dc__add_string(dc__text *t, const char *key, const char *text) {
     dc__add_key(t, key);
-    dc__text_add(t, "\"");
-    dc__add_escaped_json(t, text);
-    dc__text_add(t, "\"");
+    dc__add_quoted(t, text);
 }
 
 /* So many digits that the number comes back; JSON has no infinity, but 1e999 is read as one. */
@@ -8941,10 +8940,8 @@ static bool dc__open_archive(dc_context *ctx, const char *path, dc__archive *a) 
     *a = (dc__archive){ .ctx = ctx, .path = path, .file = dc__read_file(ctx, path, &size) };
     if (!a->file) return false;
     uint64_t length = size > 8 ? dc__get_bits(a->file, 8) : 0;
-    if (!length || a->file[8] != '{') return dc__error(ctx, "not a safetensors file");
-    if (length > size - 8)
-        return dc__error(ctx, "cut short: the header has %llu bytes, and only %zu are there",
-                         (unsigned long long)length, size - 8);
+    if (!length || length > size - 8 || a->file[8] != '{')
+        return dc__error(ctx, "not a safetensors file, or cut short within its header");
     a->data = a->file + 8 + length, a->data_size = size - 8 - (size_t)length;
     a->header = dc__read_header(ctx, a->file, 8, (size_t)length);
     return a->header != NULL;
@@ -9124,17 +9121,16 @@ static bool dc__read_field(const dc__json *v, const dc__field *f, void *at) {
     uint64_t count = 0;
     bool ok = true;
     if (f->type == DC__SHAPE_FIELD) return dc__read_shape(v, true, at);
-    if (f->type == DC__BOOL_FIELD)
-        return *(bool *)at = dc__is_bare(v, "true"), *(bool *)at || dc__is_bare(v, "false");
-    if (f->type == DC__NUMBER_FIELD) {
-        ok = dc__read_number(v, &number);
-        if (f->size == 4) *(float *)at = (float)number;
-        else *(double *)at = number;
-        return ok;
+    if (f->type == DC__BOOL_FIELD) {
+        *(bool *)at = dc__is_bare(v, "true");
+        return dc__is_bare(v, "true") || dc__is_bare(v, "false");
     }
-    if (!f->names) ok = dc__read_count(v, f->most, &count);
+    if (f->type == DC__NUMBER_FIELD) ok = dc__read_number(v, &number);
+    else if (!f->names) ok = dc__read_count(v, f->most, &count);
     else while (ok && strcmp(f->names[count * f->step], v->text)) ok = count++ < f->most;
-    if (f->size == 4) *(uint32_t *)at = (uint32_t)count;
+    if (f->type == DC__NUMBER_FIELD && f->size == 4) *(float *)at = (float)number;
+    else if (f->type == DC__NUMBER_FIELD) *(double *)at = number;
+    else if (f->size == 4) *(uint32_t *)at = (uint32_t)count;
     else *(uint64_t *)at = count;
     return ok;
 }
@@ -9166,7 +9162,7 @@ static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count) {
         }
         dc__text_add(t, "}");
     }
-    dc__text_add(t, count ? "]" : "[]");
+    dc__text_add(t, "]");
 }
 
 static void dc__add_compilation(dc__text *t, const dc_loss *loss, const dc_optimizer_spec *spec) {
@@ -9188,8 +9184,10 @@ DC_API bool dc_save(dc_model *model, const char *path) {
     dc__text about = { .ctx = model->ctx };
     dc_mark m = dc_begin(model->ctx);
     dc__text_add(&about, "{\"input\": %s", DC__SHAPE_TEXT(model->input));
-    if (model->chain_count) dc__add_key(&about, "layers");
-    if (model->chain_count) dc__add_layers(&about, model->chain, model->chain_count);
+    if (model->chain_count) {
+        dc__add_key(&about, "layers");
+        dc__add_layers(&about, model->chain, model->chain_count);
+    }
     if (model->is_compiled) dc__add_compilation(&about, &model->loss, &model->optimizer_spec);
     dc__text_add(&about, "}");
     bool ok = dc__write_archive(path, "architecture", &about, dc__all_of(model));
@@ -9414,37 +9412,29 @@ DC_API bool dc_save_npy(dc_tensor *x, const char *path) {
     return dc__write_tensors(path, &head, dc_make_tensors(1, &x));
 }
 
-/* What the dictionary says about the elements. */
-static bool dc__read_dictionary(dc_context *ctx, const dc__json *header, dc__array *x) {
+static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *x) {
     static const char types[] = "<f4 <f8 |b1 |i1 <i2 <i4 <i8 |u1 <u2 <u4 <u8";
+    bool is_npy = size > 12 && !memcmp(file, "\x93NUMPY", 6) && file[6] >= 1 && file[6] <= 3;
+    size_t start = is_npy && file[6] == 1 ? 10 : 12, rest = is_npy ? size - start : 0;
+    size_t length = is_npy ? (size_t)dc__get_bits(file + 8, start - 8) : 0;
+    if (!length || length > rest)
+        return dc__error(ctx, "not a .npy file of version 1 to 3, or cut short within its header");
+    x->data = file + start + length, rest -= length;
+    dc__json *header = dc__read_header(ctx, file, start, length);
+    if (!header) return false;
     const char *type = dc__text_member(header, "descr");
-    const dc__json *shape = dc__member(header, "shape");
     bool is_c_order = dc__is_bare(dc__member(header, "fortran_order"), "false");
+    bool has_shape = dc__read_shape(dc__member(header, "shape"), false, &x->shape);
+    dc__buffer_free(header);
     if (!is_c_order || !type || strlen(type) != 3 || !strchr("<|", *type) || !strstr(types, type))
         return dc__error(ctx, "elements of type %.40s%s; deepc reads %s in C order", type ? type :
                          "(structured)", is_c_order ? "" : " in Fortran order", types);
-    if (shape && shape->type == '[' && shape->count > DC_MAX_RANK)
-        return dc__error(ctx, "%zu axes; deepc has at most %d", shape->count, DC_MAX_RANK);
+    if (!has_shape) return dc__error(ctx, "its shape is none of up to %d sizes", DC_MAX_RANK);
     x->kind = type[1], x->width = (size_t)(type[2] - '0');
-    return dc__read_shape(shape, false, &x->shape) ||
-           dc__error(ctx, "the header makes no sense");
-}
-
-static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *x) {
-    if (size < 12 || memcmp(file, "\x93NUMPY", 6) || file[6] < 1 || file[6] > 3 || file[7])
-        return dc__error(ctx, "not a .npy file of version 1, 2 or 3");
-    size_t start = file[6] == 1 ? 10 : 12, length = (size_t)dc__get_bits(file + 8, start - 8);
-    if (length > size - start) return dc__error(ctx, "cut short within the header");
-    x->data = file + start + length;
-    dc__json *header = dc__read_header(ctx, file, start, length);
-    bool ok = header && dc__read_dictionary(ctx, header, x);
-    dc__buffer_free(header);
-    if (!ok) return false;
-    size_t wanted = (size_t)dc__count(ctx, x->shape) * x->width, there = size - start - length;
-    return wanted == there ||
+    size = (size_t)dc__count(ctx, x->shape) * x->width;
+    return size == rest ||
            dc__error(ctx, "%s: %s has %zu bytes of elements, and %zu are there",
-                     wanted > there ? "cut short" : "too long", DC__SHAPE_TEXT(x->shape), wanted,
-                     there);
+                     size > rest ? "cut short" : "too long", DC__SHAPE_TEXT(x->shape), size, rest);
 }
 
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path) {
