@@ -8784,10 +8784,10 @@ static const dc__json *dc__member(const dc__json *object, const char *key) {
     return NULL;
 }
 
-/* A member that is a string, else NULL. */
+/* A member that is a string; "(none)" where there is none. */
 static const char *dc__text_member(const dc__json *object, const char *key) {
     const dc__json *v = dc__member(object, key);
-    return v && v->type == '"' ? v->text : NULL;
+    return v && v->type == '"' ? v->text : "(none)";
 }
 
 static bool dc__is_bare(const dc__json *v, const char *word) {
@@ -8953,10 +8953,9 @@ static bool dc__read_about(dc__archive *a, const char *subject) {
     const dc__json *text = dc__member(metadata, subject);
     const char *format = dc__text_member(metadata, "format");
     const char *version = dc__text_member(metadata, "version");
-    if (!format || strcmp(format, "deepc") || !version || !text)
-        return dc__error(a->ctx, "holds tensors, but not what deepc notes about the %s", subject);
-    if (strcmp(version, "1"))
-        return dc__error(a->ctx, "is of version %.20s, and this deepc reads version 1", version);
+    if (strcmp(format, "deepc") || strcmp(version, "1") || !text)
+        return dc__error(a->ctx, "holds no %s from deepc (format 1), but from %.20s (format %.20s)",
+                         subject, format, version);
     a->about = dc__read_json(a->ctx, subject, text->text, text->count);
     return a->about != NULL;
 }
@@ -8970,10 +8969,10 @@ static bool dc__find_array(const dc__archive *a, const dc_tensor *t, dc__array *
         return dc__error(a->ctx, "tensor %.80s %s of the model is not in the file", t->name,
                          DC__SHAPE_TEXT(t->shape));
     *x = (dc__array){ .kind = 'f' };
-    x->width = !type ? 0 : !strcmp(type, "F32") ? 4 : !strcmp(type, "F64") ? 8 : 0;
+    x->width = !strcmp(type, "F32") ? 4 : !strcmp(type, "F64") ? 8 : 0;
     if (!x->width)
         return dc__error(a->ctx, "tensor %.80s has elements of type %.20s, not F32 or F64", t->name,
-                         type ? type : "(none)");
+                         type);
     if (!dc__read_shape(dc__member(v, "shape"), false, &x->shape) ||
         !dc__same_shape(x->shape, t->shape))
         return dc__error(a->ctx, "tensor %.80s is %s in the file and %s in the model", t->name,
@@ -9203,7 +9202,6 @@ static bool dc__read_layers(dc_context *ctx, const dc__json *list, dc_layer_list
     for (const dc__json *v = list + 1; v < list + list->span; v += v->span, spec++) {
         const char *kind = dc__text_member(v, "kind"), *name = dc__text_member(v, "name");
         const dc__json *inside = dc__member(v, "inside");
-        if (!kind || !name || !*name) return dc__error(ctx, "a layer without kind or name");
         *spec = (dc_layer_spec){ .kind = dc__kind_named(ctx, kind), .init = DC_ZEROS,
                                  .name = dc__permanent_text(ctx, name) };
         if (!spec->kind)
@@ -9223,7 +9221,7 @@ static bool dc__read_compilation(dc_model *model, const dc__json *about) {
     const dc__json *l = dc__member(about, "loss"), *o = dc__member(about, "optimizer");
     const dc__json *weights = dc__member(l, "class_weights");
     const char *loss_name = dc__text_member(l, "name"), *name = dc__text_member(o, "name");
-    dc_loss loss = loss_name && name ? dc_loss_named(loss_name) : (dc_loss){ 0 };
+    dc_loss loss = dc_loss_named(loss_name);
     if (!loss.compute) return true;
     dc_optimizer_spec spec = { .name = dc__permanent_text(model->ctx, name) };
     if (!dc__read_fields(model->ctx, "the loss", l, dc__loss_fields, &loss.options) ||
@@ -9351,25 +9349,24 @@ DC_API bool dc_save_training(dc_model *model, const char *path) {
 static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context *random) {
     const dc__json *list = dc__member(a->about, "parameters"), *v = list ? list + 1 : NULL;
     const char *name = dc__text_member(a->about, "optimizer");
-    if (!name || strcmp(name, o->spec.name))
+    if (strcmp(name, o->spec.name))
         return dc__error(a->ctx, "is the state of optimizer %.40s; the model is compiled with %s",
-                         name ? name : "(none)", o->spec.name);
+                         name, o->spec.name);
     if (!list || list->type != '[' || list->count != (size_t)o->count)
         return dc__error(a->ctx, "the optimizer does not step as many parameters as the model's");
     bool ok = dc__read_fields(a->ctx, "the training", a->about, dc__progress_fields, o) &&
               dc__read_fields(a->ctx, "the random numbers", dc__member(a->about, "random"),
                               dc__random_fields, random);
-    bool is_sane = o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0;
     for (dc__slot *s = o->slot; ok && s < o->slot + o->count; s++, v += v->span) {
         name = dc__text_member(v, "name");
-        if (!name || strcmp(name, s->param->name))
-            return dc__error(a->ctx, "the optimizer steps %.80s where the model's steps %.80s",
-                             name ? name : "(none)", s->param->name);
+        if (strcmp(name, s->param->name))
+            return dc__error(a->ctx, "the optimizer steps %.80s where the model's steps %.80s", name,
+                             s->param->name);
         ok = dc__read_fields(a->ctx, name, v, dc__slot_fields, s);
-        is_sane = is_sane && s->power1 >= 0 && s->power1 <= 1 && s->power2 >= 0 && s->power2 <= 1;
     }
-    return ok && (is_sane || dc__error(a->ctx, "the rate, what lowers it, or a power of beta makes "
-                                       "no sense"));
+    if (ok && !(o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0))
+        return dc__error(a->ctx, "the rate or what lowers it makes no sense");
+    return ok;
 }
 
 /* The numbers are read into copies first, which shows whether they make sense. */
@@ -9426,9 +9423,9 @@ static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *
     bool is_c_order = dc__is_bare(dc__member(header, "fortran_order"), "false");
     bool has_shape = dc__read_shape(dc__member(header, "shape"), false, &x->shape);
     dc__buffer_free(header);
-    if (!is_c_order || !type || strlen(type) != 3 || !strchr("<|", *type) || !strstr(types, type))
-        return dc__error(ctx, "elements of type %.40s%s; deepc reads %s in C order", type ? type :
-                         "(structured)", is_c_order ? "" : " in Fortran order", types);
+    if (!is_c_order || strlen(type) != 3 || !strchr("<|", *type) || !strstr(types, type))
+        return dc__error(ctx, "elements of type %.40s%s; deepc reads %s in C order", type,
+                         is_c_order ? "" : " in Fortran order", types);
     if (!has_shape) return dc__error(ctx, "its shape is none of up to %d sizes", DC_MAX_RANK);
     x->kind = type[1], x->width = (size_t)(type[2] - '0');
     size = (size_t)dc__count(ctx, x->shape) * x->width;

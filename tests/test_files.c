@@ -217,7 +217,7 @@ TEST(files_npy_refused)
     CHECK_TEXT(dc_error(ctx), "elements of type <f4 in Fortran order; deepc reads <f4 <f8 |b1 |i1 <i2 <i4 <i8 |u1 <u2 "
                               "<u4 <u8 in C order");
     CHECK(!dc_load_npy(ctx, files_golden("bad_structured.npy")));
-    CHECK_TEXT(dc_error(ctx), "elements of type (structured)");
+    CHECK_TEXT(dc_error(ctx), "elements of type (none)");
     CHECK(!dc_load_npy(ctx, files_golden("bad_complex.npy")));
     CHECK_TEXT(dc_error(ctx), "elements of type <c8");
     CHECK(!dc_load_npy(ctx, files_golden("bad_text.npy")));
@@ -467,7 +467,7 @@ TEST(files_types_of_elements)
     CHECK(!dc__load_tensors(&a, DC_TENSORS(f4)) && !dc__close_archive(&a, false));
     CHECK_TEXT(dc_error(ctx), "tensor bfloat16 has elements of type BF16, not F32 or F64");
     CHECK(!dc_load(ctx, files_golden("types.safetensors")));
-    CHECK_TEXT(dc_error(ctx), "types.safetensors: holds tensors, but not what deepc notes");
+    CHECK_TEXT(dc_error(ctx), "types.safetensors: holds no architecture from deepc (format 1), but from (none)");
     dc_free(ctx);
 }
 
@@ -677,7 +677,7 @@ static bool files_loads(dc_context *ctx, const char *architecture)
 
 static const char *const files_bad[][2] = {
     { "", "damaged" }, { "[]", "C function" }, { "{}", "C function" }, { "{\"layers\":3}", "list of layers" },
-    { "{\"layers\":[]}", "list of layers" }, { "{\"layers\":[1]}", "without kind or name" },
+    { "{\"layers\":[]}", "list of layers" }, { "{\"layers\":[1]}", "layer (none) is of a kind \"(none)\"" },
     { "{\"layers\":[" FILES_DENSE "]}", "the first layer must be dc_input" },
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\"}]}", "units" },
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":-1}]}",
@@ -699,7 +699,7 @@ static const char *const files_bad[][2] = {
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"without_bias\":true}]}",
       "dense_1.bias is not in the model" },
     { "{\"layers\":[" FILES_INPUT "," FILES_DENSE "," FILES_DENSE "]}", "two layers are named 'dense_1'" },
-    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"\",\"units\":1}]}", "without kind or name" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"\",\"units\":1}]}", "tensor .weight [1, 1] of the model is not in the file" },
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"gru\",\"name\":\"gru_1\"}]}", "dc_register_layer" },
     { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1152921504606846976]}," FILES_DENSE "]}",
       "shape of i" },
@@ -713,7 +713,7 @@ static const char *const files_bad[][2] = {
     { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\"}," FILES_DENSE "]}", "cannot be built" },
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":3}]}", "list of layers" },
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":[]}]}", "list of layers" },
-    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":[[]]}]}", "without kind or name" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":[[]]}]}", "of a kind \"(none)\"" },
     { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"reduction\":\"max\"}"
       ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "reduction" },
     { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":4}"
@@ -751,9 +751,9 @@ TEST(files_of_another_version)
     dc_context *ctx = dc_new(1);
     CHECK(!dc_load(ctx, files_make("new.safetensors",
         "{\"__metadata__\":{\"format\":\"deepc\",\"version\":\"2\",\"architecture\":\"{}\"}}", 0)));
-    CHECK_TEXT(dc_error(ctx), "is of version 2, and this deepc reads version 1");
+    CHECK_TEXT(dc_error(ctx), "holds no architecture from deepc (format 1), but from deepc (format 2)");
     CHECK(!dc_load(ctx, files_make("pt.safetensors", "{\"__metadata__\":{\"format\":\"pt\"}}", 0)));
-    CHECK_TEXT(dc_error(ctx), "not what deepc notes about the architecture");
+    CHECK_TEXT(dc_error(ctx), "holds no architecture from deepc");
     CHECK(!dc_load(ctx, files_make("odd.safetensors", "{\"__metadata__\":[]}", 0)));
     dc_free(ctx);
 }
@@ -860,9 +860,9 @@ TEST(files_training_state)
 
     CHECK(dc_save(m, model));
     CHECK(!dc_load_training(n, model));
-    CHECK_TEXT(dc_error(other), "not what deepc notes about the training");
+    CHECK_TEXT(dc_error(other), "holds no training from deepc");
     CHECK(!dc_load(other, path));
-    CHECK_TEXT(dc_error(other), "not what deepc notes about the architecture");
+    CHECK_TEXT(dc_error(other), "holds no architecture from deepc");
     dc_compile(n, n->loss, dc_sgd(1));
     CHECK(!dc_load_training(n, path));
     CHECK_TEXT(dc_error(other), "is the state of optimizer adam; the model is compiled with sgd");
