@@ -867,8 +867,8 @@ DC_API bool dc_load_weights(dc_model *model, const char *path); /* All names and
 DC_API bool dc_save_training(dc_model *model, const char *path); /* The optimiser's state. */
 DC_API bool dc_load_training(dc_model *model, const char *path); /* To continue there. */
 
-/* NumPy's .npy. Reads versions 1 to 3 of bool, integers, float32 and float64, little-endian and in C
- * order (what numpy.ascontiguousarray makes); writes 1.0 with dc_real's elements. */
+/* NumPy's .npy. Writes version 1.0; reads 1 to 3 of bool, integers, float32 and float64 that are
+ * little-endian and in C order, which numpy.ascontiguousarray(x, "<f4") sees to. */
 DC_API bool       dc_save_npy(dc_tensor *x, const char *path);
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path);
 
@@ -8906,8 +8906,8 @@ static void dc__blame(dc_context *ctx, const char *path) {
     if (strncmp(reason, path, strlen(path))) dc__error(ctx, "%.250s: %s", path, reason);
 }
 
-/* Makes JSON of a header of so many bytes, of which the bytes before it, now read, are the first
- * to be overwritten: there must be room for a zero behind it. */
+/* Reads a header as JSON. It is moved to the beginning of the file, over bytes that have been read,
+ * to have room for a zero behind it. */
 static dc__json *dc__read_header(dc_context *ctx, char *file, size_t start, size_t length) {
     memmove(file, file + start, length);
     file[length] = 0;
@@ -9216,7 +9216,7 @@ static bool dc__read_layers(dc_context *ctx, const dc__json *list, dc_layer_list
     return true;
 }
 
-/* Compiles a model as it was; not at all when it was not, or when the loss was the program's own. */
+/* Compiles a model as it was: not at all when it was not, or the loss was the program's own. */
 static bool dc__read_compilation(dc_model *model, const dc__json *about) {
     const dc__json *l = dc__member(about, "loss"), *o = dc__member(about, "optimizer");
     const dc__json *weights = dc__member(l, "class_weights");
@@ -9238,8 +9238,8 @@ static bool dc__read_compilation(dc_model *model, const dc__json *about) {
     return true;
 }
 
-/* Makes the model of the file in its context. NULL and dc_error when it cannot be; what the layers or
- * the optimiser have against it stops at dc_fail, which is right only if it cannot happen. */
+/* Makes the model of the file in its context. NULL and dc_error when it cannot be; what the layers
+ * or the optimiser have against it stops at dc_fail, which is right only if it cannot happen. */
 static dc_model *dc__rebuild(const dc__archive *a) {
     const dc__json *list = dc__member(a->about, "layers");
     dc_layer_list layers;
@@ -9360,8 +9360,8 @@ static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context 
     for (dc__slot *s = o->slot; ok && s < o->slot + o->count; s++, v += v->span) {
         name = dc__text_member(v, "name");
         if (strcmp(name, s->param->name))
-            return dc__error(a->ctx, "the optimizer steps %.80s where the model's steps %.80s", name,
-                             s->param->name);
+            return dc__error(a->ctx, "the optimizer steps %.80s where the model's steps %.80s",
+                             name, s->param->name);
         ok = dc__read_fields(a->ctx, name, v, dc__slot_fields, s);
     }
     if (ok && !(o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0))
