@@ -931,8 +931,8 @@ DC_API bool dc_load_weights(dc_model *model, const char *path); /* All names and
 DC_API bool dc_save_training(dc_model *model, const char *path); /* The optimiser's state. */
 DC_API bool dc_load_training(dc_model *model, const char *path); /* To continue there. */
 
-/* NumPy's .npy. Writes version 1.0; reads 1 to 3, float32, float64 and integers of either byte
- * order, C or Fortran order. */
+/* NumPy's .npy. Writes version 1.0; reads 1 to 3 of bool, integers, float32 and float64 that are
+ * little-endian and in C order, which numpy.ascontiguousarray(x, "<f4") sees to. */
 DC_API bool       dc_save_npy(dc_tensor *x, const char *path);
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path);
 
@@ -9238,127 +9238,92 @@ DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_option
  * and only then does anything change. A model is even built twice: the first time in a context of
  * its own, where a description that makes no sense can fail, and use up memory, without harm. */
 
-/* --- JSON, RFC 8259 --- */
+/* --- JSON --- */
 /* A text becomes one list of values in the order of their appearance; what is inside an object or
- * array follows it. In an object, keys and values take turns. */
+ * array follows it. In an object, keys and values take turns. This reads all of RFC 8259, and also
+ * the Python dictionary of an .npy file: with single quotes, round brackets and a last comma. A
+ * bare word such as 1e-5 or true is looked at only where somebody wants a number or a bool. */
 typedef struct dc__json {
-    char   type;                           /* { [ " t f n, or 0 for a number. */
-    char  *text;                           /* A string, decoded, ending in a zero; or a number. */
+    char   type;                           /* { [ " or 0 for a bare word. */
+    char  *text;                           /* A string, decoded, ending in a zero; or a word. */
     size_t count;                          /* Members of an object or array; bytes of a text. */
     size_t span;                           /* Values in the list that belong to it, and itself. */
 } dc__json;
 
 enum { DC__JSON_DEPTH = 256,
-       DC__MOST_JSON = 100000000,          /* Bytes, as in the reference implementation. */
-       DC__MOST_VALUES = 1 << 17 };        /* Names of layers are compared each with each. */
+       DC__MOST_VALUES = 1 << 19 };        /* Names of layers are compared each with each. */
 
 /* The text, which ends in a zero, from where it is read; and where the next value goes. */
 typedef struct dc__json_reader { char *at; dc__json *next; } dc__json_reader;
 
-/* Steps over one character of a set; over all digits; over white space and then one of a set. */
-static bool dc__take_one(dc__json_reader *r, const char *set) {
-    return *r->at && strchr(set, *r->at) ? r->at++, true : false;
-}
-
-static bool dc__take_digits(dc__json_reader *r) {
-    return dc__take_one(r, "0123456789") ? r->at += strspn(r->at, "0123456789"), true : false;
-}
-
-static bool dc__take_token(dc__json_reader *r, const char *set) {
+/* Steps over white space, and then over this character if it comes next. */
+static bool dc__take_token(dc__json_reader *r, char c) {
     r->at += strspn(r->at, " \t\r\n");
-    return dc__take_one(r, set);
+    return *r->at == c ? r->at++, true : false;
 }
 
-/* The four digits behind \u; -1 when there are none. */
-static int32_t dc__take_hex(dc__json_reader *r) {
-    char digits[5] = { 0 };
-    if (strspn(r->at, "0123456789abcdefABCDEF") < 4) return -1;
-    memcpy(digits, r->at, 4);
-    r->at += 4;
-    return (int32_t)strtol(digits, NULL, 16);
-}
-
-/* What stands behind \u, written as UTF-8. Beyond 0xFFFF it is a pair: high and low surrogate. */
-static char *dc__take_unicode(dc__json_reader *r, char *out) {
-    static const int mark[] = { 0, 0xC0, 0xE0, 0xF0 };
-    int32_t code = dc__take_hex(r), low = 0xDC00;
-    if (code >= 0xD800 && code < 0xDC00) {
-        low = dc__take_one(r, "\\") && dc__take_one(r, "u") ? dc__take_hex(r) : 0;
-        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-    }
-    bool is_half = low < 0xDC00 || low > 0xDFFF || (code >= 0xDC00 && code <= 0xDFFF);
-    if (code <= 0 || is_half) return NULL;               /* 0 would end the text. */
-    int more = (code >= 0x80) + (code >= 0x800) + (code >= 0x10000);
-    *out++ = (char)(mark[more] | code >> 6 * more);
-    while (more--) *out++ = (char)(0x80 | (code >> 6 * more & 0x3F));
-    return out;
-}
-
-/* A string is decoded where it stands: nothing is longer than its escape. */
+/* A string is decoded where it stands: nothing is longer than its escape. Behind \u are four digits
+ * of UTF-16, which is written as UTF-8; no pair is made of what is beyond 0xFFFF. */
 static bool dc__take_string(dc__json_reader *r, dc__json *v) {
-    static const char escape[] = "\"\\/bfnrt", meaning[] = "\"\\/\b\f\n\r\t";
-    char *out = v->text = ++r->at;
-    while (out && !dc__take_one(r, "\"")) {
-        if (*r->at >= 0 && *r->at < ' ') return false;   /* Also where the text ends. */
-        if (!dc__take_one(r, "\\")) *out++ = *r->at++;
-        else if (dc__take_one(r, "u")) out = dc__take_unicode(r, out);
-        else if (dc__take_one(r, escape)) *out++ = meaning[strchr(escape, r->at[-1]) - escape];
-        else return false;
+    static const char escape[] = "bfnrt", meaning[] = "\b\f\n\r\t";
+    static const int mark[] = { 0, 0xC0, 0xE0 };
+    char quote = *r->at++, *out = v->text = r->at, digits[5] = { 0 };
+    while (*r->at && *r->at != quote) {
+        bool is_escaped = *r->at == '\\' && r->at[1];
+        r->at += is_escaped;
+        const char *found = is_escaped ? strchr(escape, *r->at) : NULL;
+        char c = *r->at++;
+        if (is_escaped && c == 'u' && strspn(r->at, "0123456789abcdefABCDEF") >= 4) {
+            int code = (int)strtol(memcpy(digits, r->at, 4), NULL, 16);
+            int more = (code >= 0x80) + (code >= 0x800);
+            *out++ = (char)(mark[more] | code >> 6 * more);
+            while (more--) *out++ = (char)(0x80 | (code >> 6 * more & 0x3F));
+            r->at += 4;
+        } else {
+            *out++ = found ? meaning[found - escape] : c;
+        }
     }
-    if (out) *out = 0, v->count = (size_t)(out - v->text);
-    return out != NULL;
-}
-
-static bool dc__take_number(dc__json_reader *r, dc__json *v) {
-    dc__take_one(r, "-");
-    bool ok = (dc__take_one(r, "0") || dc__take_digits(r)) &&
-              (!dc__take_one(r, ".") || dc__take_digits(r)) &&
-              (!dc__take_one(r, "eE") || (dc__take_one(r, "+-"), dc__take_digits(r)));
-    v->type = '0';
-    v->count = (size_t)(r->at - v->text);
+    bool ok = *r->at == quote;
+    r->at += ok, *out = 0, v->count = (size_t)(out - v->text);
     return ok;
 }
 
 static bool dc__take_value(dc__json_reader *r, int depth) {
     r->at += strspn(r->at, " \t\r\n");
     dc__json *v = r->next++;
-    *v = (dc__json){ .type = *r->at, .text = r->at };
-    bool is_object = v->type == '{', ok = depth < DC__JSON_DEPTH;
-    const char *end = is_object ? "}" : "]";
-    const char *word = v->type == 't' ? "true" : v->type == 'f' ? "false" : "null";
+    char first = *r->at, end = first == '{' ? '}' : first == '[' ? ']' : ')';
+    *v = (dc__json){ .type = first == '(' ? '[' : first == '\'' ? '"' : first, .text = r->at };
+    bool ok = depth < DC__JSON_DEPTH, more = true;
     if (v->type == '"') ok = dc__take_string(r, v);
-    else if (v->type == *word) ok = !strncmp(r->at, word, strlen(word)), r->at += ok * strlen(word);
-    else if (!is_object && v->type != '[') ok = dc__take_number(r, v);
-    else if (r->at++, !dc__take_token(r, end)) {
-        do {
+    else if (v->type == '{' || v->type == '[') {
+        for (r->at++; ok && !dc__take_token(r, end); v->count++) {
             const dc__json *key = r->next;
-            ok = ok && dc__take_value(r, depth + 1);
-            if (is_object && ok)
-                ok = key->type == '"' && dc__take_token(r, ":") && dc__take_value(r, depth + 1);
-            v->count++;
-        } while (ok && dc__take_token(r, ","));
-        ok = ok && dc__take_token(r, end);
+            ok = more && dc__take_value(r, depth + 1);
+            if (v->type == '{' && ok)
+                ok = key->type == '"' && dc__take_token(r, ':') && dc__take_value(r, depth + 1);
+            more = ok && dc__take_token(r, ',');
+        }
+    } else {
+        v->type = 0, v->count = strcspn(r->at, " \t\r\n,:{}[]()\"'");
+        r->at += v->count, ok = v->count > 0;
     }
     v->span = (size_t)(r->next - v);
     return ok;
 }
 
-/* The values of [start, stop) and behind them the text itself, as one buffer; or NULL and dc_error.
- * Every value but the first follows one of [ { , : which says how much room is enough. */
-static dc__json *dc__read_json(dc_context *ctx, const char *what, const char *start,
-                               const char *stop) {
-    size_t most = 1, size = (size_t)(stop - start);
-    for (const char *p = start; p < stop; p++) most += memchr("[{,:", *p, 4) != NULL;
-    dc__json *value = dc__buffer_new(ctx, size > DC__MOST_JSON ? SIZE_MAX
-                                                               : most * sizeof *value + size + 1);
+/* The values of a text, which ends in a zero, as a buffer; or NULL and dc_error. Their strings stay
+ * in the text. Every value but the first follows one of { [ ( , : which says how much room is
+ * enough. */
+static dc__json *dc__read_json(dc_context *ctx, const char *what, char *text, size_t size) {
+    size_t most = 1;
+    for (size_t i = 0; i < size; i++) most += memchr("{[(,:", text[i], 5) != NULL;
+    if (most > DC__MOST_VALUES) return dc__error(ctx, "%s is too large", what), (dc__json *)NULL;
+    dc__json *value = dc__buffer_new(ctx, most * sizeof *value);
     if (!value) return NULL;
-    char *text = memcpy(value + most, start, size);
-    text[size] = 0;
     dc__json_reader r = { .at = text, .next = value };
-    if (dc__take_value(&r, 0)) {
-        r.at += strspn(r.at, " \t\r\n");
-        if (r.at == text + size) return value;
-    }
+    bool ok = dc__take_value(&r, 0);
+    r.at += strspn(r.at, " \t\r\n");
+    if (ok && r.at == text + size) return value;
     dc__buffer_free(value);
     dc__error(ctx, "%s is damaged at its byte %zu", what, (size_t)(r.at - text));
     return NULL;
@@ -9372,22 +9337,26 @@ static const dc__json *dc__member(const dc__json *object, const char *key) {
     return NULL;
 }
 
-/* A member that is a string, else NULL. */
+/* A member that is a string; "(none)" where there is none. */
 static const char *dc__text_member(const dc__json *object, const char *key) {
     const dc__json *v = dc__member(object, key);
-    return v && v->type == '"' ? v->text : NULL;
+    return v && v->type == '"' ? v->text : "(none)";
+}
+
+static bool dc__is_bare(const dc__json *v, const char *word) {
+    return v && !v->type && dc__is_word(v->text, v->text + v->count, word);
 }
 
 /* A whole number from 0 to most. */
 static bool dc__read_count(const dc__json *v, uint64_t most, uint64_t *count) {
-    bool is_whole = v && v->type == '0' && strspn(v->text, "0123456789") == v->count;
+    bool is_whole = v && !v->type && strspn(v->text, "0123456789") == v->count;
     errno = 0;
     *count = is_whole ? strtoull(v->text, NULL, 10) : 0;
     return is_whole && !errno && *count <= most;
 }
 
 static bool dc__read_number(const dc__json *v, double *number) {
-    return v->type == '0' && dc__parse_number(v->text, v->text + v->count, number);
+    return !v->type && dc__parse_number(v->text, v->text + v->count, number);
 }
 
 /* An array of sizes whose elements can be addressed; -1 where it may be left open. */
@@ -9397,7 +9366,7 @@ static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape)
     if (!v || v->type != '[' || v->count > DC_MAX_RANK) return false;
     for (shape->rank = 0; shape->rank < (int)v->count; shape->rank++) {
         const dc__json *dim = v + 1 + shape->rank;
-        bool is_open = may_be_open && dim->count == 2 && !memcmp(dim->text, "-1", 2);
+        bool is_open = may_be_open && dc__is_bare(dim, "-1");
         if (!dc__read_count(dim, most, &size) && !is_open) return false;
         shape->dim[shape->rank] = is_open ? -1 : (int64_t)size;
         if (size > 1) most /= size;
@@ -9405,28 +9374,27 @@ static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape)
     return true;
 }
 
-static void dc__add_escaped_json(dc__text *t, const char *text) {
+/* A text between quotes; the key of an object's next member, behind a comma unless it is the first;
+ * and a whole member, "key": "text". */
+static void dc__add_quoted(dc__text *t, const char *text) {
+    dc__text_add(t, "\"");
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') dc__text_add(t, "\\%c", *text);
         else if (*text > 0 && *text < ' ') dc__text_add(t, "\\u%04x", (unsigned)*text);
         else dc__text_add(t, "%c", *text);
     }
+    dc__text_add(t, "\"");
 }
 
-/* The key of an object's next member, with a comma before it unless it is the first. */
 static void dc__add_key(dc__text *t, const char *key) {
-    bool is_first = t->used && t->data[t->used - 1] == '{';
-    dc__text_add(t, is_first ? "\"" : ", \"");
-    dc__add_escaped_json(t, key);
-    dc__text_add(t, "\": ");
+    if (t->used && t->data[t->used - 1] != '{') dc__text_add(t, ", ");
+    dc__add_quoted(t, key);
+    dc__text_add(t, ": ");
 }
 
-/* "key": "text" */
 static void dc__add_string(dc__text *t, const char *key, const char *text) {
     dc__add_key(t, key);
-    dc__text_add(t, "\"");
-    dc__add_escaped_json(t, text);
-    dc__text_add(t, "\"");
+    dc__add_quoted(t, text);
 }
 
 /* So many digits that the number comes back; JSON has no infinity, but 1e999 is read as one. */
@@ -9435,73 +9403,50 @@ static void dc__add_number(dc__text *t, double value) {
 }
 
 /* --- elements as bytes --- */
-/* 'f' float, 'i' and 'u' integers, 'b' bool; in Fortran's order the first index runs fastest. */
-typedef struct dc__format { char kind; int size; bool big_endian, is_fortran; } dc__format;
-
-typedef union dc__bits4 { uint32_t bits; float  value; } dc__bits4;
-typedef union dc__bits8 { uint64_t bits; double value; } dc__bits8;
-
-static uint64_t dc__get_bits(const void *bytes, size_t size, bool big_endian) {
-    const unsigned char *p = bytes;
+/* The lowest byte first, on any machine. */
+static uint64_t dc__get_bits(const char *bytes, size_t size) {
     uint64_t bits = 0;
-    for (size_t i = 0; i < size; i++) bits |= (uint64_t)p[big_endian ? size - 1 - i : i] << 8 * i;
+    while (size--) bits = bits << 8 | (unsigned char)bytes[size];
     return bits;
 }
 
-/* The lowest byte first, on any machine. */
-static void dc__put_bits(void *bytes, uint64_t bits, size_t size) {
-    for (size_t i = 0; i < size; i++) ((unsigned char *)bytes)[i] = (unsigned char)(bits >> 8 * i);
-}
-
-static dc_real dc__element(const unsigned char *p, dc__format f) {
-    uint64_t bits = dc__get_bits(p, (size_t)f.size, f.big_endian);
-    int unused = 64 - 8 * f.size;
-    if (f.kind == 'u') return (dc_real)bits;
-    if (f.kind == 'b') return bits != 0;
-    if (f.kind == 'i') return (dc_real)((int64_t)(bits << unused) >> unused);
-    if (f.size == 8) return (dc_real)(dc__bits8){ .bits = bits }.value;
-    return (dc__bits4){ .bits = (uint32_t)bits }.value;
-}
-
-static void dc__put_element(void *p, dc_real x) {
-    dc__put_bits(p, sizeof x == 8 ? (dc__bits8){ .value = (double)x }.bits
-                                  : (dc__bits4){ .value = (float)x }.bits, sizeof x);
+static void dc__put_bits(char *bytes, uint64_t bits, size_t size) {
+    for (size_t i = 0; i < size; i++) bytes[i] = (char)(bits >> 8 * i);
 }
 
 /* An array in a file. */
-typedef struct dc__entry {
-    const char *name;
-    dc__format  format;
+typedef struct dc__array {
+    char        kind;                      /* 'f' float, 'i' and 'u' integer, 'b' bool. */
+    size_t      width;                     /* Bytes of an element. */
     dc_shape    shape;
-    size_t      start, size;               /* In bytes, from where the data begin. */
-    dc_tensor  *tensor;                    /* Whose elements it holds. */
-} dc__entry;
+    const char *data;
+} dc__array;
 
-/* Where element i, counted in row-major order, is stored. */
-static int64_t dc__stored_at(const dc__entry *e, int64_t i) {
-    int64_t index[DC_MAX_RANK], at = 0;
-    if (!e->format.is_fortran) return i;
-    for (int k = e->shape.rank - 1; k >= 0; i /= e->shape.dim[k--]) index[k] = i % e->shape.dim[k];
-    for (int k = e->shape.rank - 1; k >= 0; k--) at = at * e->shape.dim[k] + index[k];
-    return at;
+static dc_real dc__element(const dc__array *a, int64_t i) {
+    uint64_t bits = dc__get_bits(a->data + (size_t)i * a->width, a->width);
+    size_t unused = 64 - 8 * a->width;
+    if (a->kind == 'u') return (dc_real)bits;
+    if (a->kind == 'b') return bits != 0;
+    if (a->kind == 'i') return (dc_real)((int64_t)(bits << unused) >> unused);
+    return a->width == 8 ? (dc_real)dc__from_bits64(bits) : dc__from_bits((uint32_t)bits);
 }
 
-static void dc__load_elements(const dc__entry *e, const void *data) {
-    const unsigned char *start = (const unsigned char *)data + e->start;
-    for (int64_t i = 0; i < e->tensor->size; i++)
-        e->tensor->data[i] = dc__element(start + dc__stored_at(e, i) * e->format.size, e->format);
-    e->tensor->version++;
+static void dc__load_elements(dc_tensor *t, const dc__array *a) {
+    for (int64_t i = 0; i < t->size; i++) t->data[i] = dc__element(a, i);
+    t->version++;
 }
 
 /* Writes a header, which it frees, and behind it the elements of all tensors. */
 static bool dc__write_tensors(const char *path, dc__text *head, dc_tensors list) {
-    size_t size = head->used;
-    for (int i = 0; i < list.count; i++) size += (size_t)list.tensor[i]->size * sizeof(dc_real);
+    size_t size = head->used, width = sizeof(dc_real);
+    for (int i = 0; i < list.count; i++) size += (size_t)list.tensor[i]->size * width;
     char *bytes = head->failed ? NULL : dc__buffer_resize(head->ctx, head->data, size);
     if (bytes) head->data = bytes, bytes += head->used;
     for (int i = 0; bytes && i < list.count; i++)
-        for (int64_t k = 0; k < list.tensor[i]->size; k++, bytes += sizeof(dc_real))
-            dc__put_element(bytes, list.tensor[i]->data[k]);
+        for (int64_t k = 0; k < list.tensor[i]->size; k++, bytes += width) {
+            dc_real x = list.tensor[i]->data[k];
+            dc__put_bits(bytes, width == 8 ? dc__bits64((double)x) : dc__bits((float)x), width);
+        }
     bool ok = bytes && dc__write_file(head->ctx, path, head->data, size);
     dc__text_free(head);
     return ok;
@@ -9514,129 +9459,106 @@ static void dc__blame(dc_context *ctx, const char *path) {
     if (strncmp(reason, path, strlen(path))) dc__error(ctx, "%.250s: %s", path, reason);
 }
 
+/* Reads a header as JSON. It is moved to the beginning of the file, over bytes that have been read,
+ * to have room for a zero behind it. */
+static dc__json *dc__read_header(dc_context *ctx, char *file, size_t start, size_t length) {
+    memmove(file, file + start, length);
+    file[length] = 0;
+    return dc__read_json(ctx, "the header", file, length);
+}
+
 /* --- safetensors --- */
 /* A file of named tensors. What deepc says about the model stands in its metadata as JSON in a
  * string. */
 typedef struct dc__archive {
     dc_context *ctx;
-    const char *path;
+    const char *path, *data;               /* Data: behind the header. */
     char       *file;
-    const unsigned char *data;             /* Behind the header. */
-    size_t      file_size, entries;
+    size_t      data_size;
     dc__json   *header, *about;            /* What deepc noted. */
-    dc__entry  *entry;                     /* In the order of the data. */
 } dc__archive;
 
 /* Returns ok, and when it is false completes dc_error. */
 static bool dc__close_archive(dc__archive *a, bool ok) {
-    void *const buffer[] = { a->file, a->header, a->about, a->entry };
-    for (int i = 0; i < 4; i++) dc__buffer_free(buffer[i]);
+    dc__buffer_free(a->file);
+    dc__buffer_free(a->header);
+    dc__buffer_free(a->about);
     if (!ok) dc__blame(a->ctx, a->path);
     return ok;
 }
 
-static bool dc__read_entry(dc_context *ctx, const dc__json *key, size_t size, dc__entry *e) {
-    const dc__json *range = dc__member(key + 1, "data_offsets");
-    const char *type = dc__text_member(key + 1, "dtype");
-    uint64_t start, stop;
-    *e = (dc__entry){ .name = key->text, .format = { .kind = 'f' } };
-    e->format.size = !type ? 0 : !strcmp(type, "F32") ? 4 : !strcmp(type, "F64") ? 8 : 0;
-    if (!e->format.size)
-        return dc__error(ctx, "tensor %.80s has elements of type %.20s, not F32 or F64", e->name,
-                         type ? type : "(none)");
-    if (!dc__read_shape(dc__member(key + 1, "shape"), false, &e->shape))
-        return dc__error(ctx, "tensor %.80s has no shape of up to %d sizes", e->name, DC_MAX_RANK);
-    if (!range || range->type != '[' || range->count != 2 ||
-        !dc__read_count(range + 1, size, &start) || !dc__read_count(range + 2, size, &stop) ||
-        start > stop)
-        return dc__error(ctx, "the data of tensor %.80s do not lie in the file", e->name);
-    e->start = (size_t)start, e->size = (size_t)(dc__count(ctx, e->shape) * e->format.size);
-    return e->size == stop - start ||
-           dc__error(ctx, "tensor %.80s %s has %zu bytes instead of %zu", e->name,
-                     DC__SHAPE_TEXT(e->shape), (size_t)(stop - start), e->size);
-}
-
-static int dc__compare_entries(const void *left, const void *right) {
-    const dc__entry *a = left, *b = right;
-    return a->start != b->start ? (a->start > b->start) - (a->start < b->start)
-                                : (a->size > b->size) - (a->size < b->size);
-}
-
-/* All members of the header but the metadata; together they must cover the data without hole or
- * overlap. */
-static bool dc__read_entries(dc__archive *a, size_t data_size) {
-    const dc__json *key = a->header + 1;
-    size_t end = 0;
-    a->entry = dc__buffer_new(a->ctx, a->header->count * sizeof *a->entry);
-    if (!a->entry) return false;
-    for (size_t i = 0; i < a->header->count; i++, key += 1 + key[1].span)
-        if (strcmp(key->text, "__metadata__") &&
-            !dc__read_entry(a->ctx, key, data_size, &a->entry[a->entries++])) return false;
-    qsort(a->entry, a->entries, sizeof *a->entry, dc__compare_entries);
-    for (const dc__entry *e = a->entry; e < a->entry + a->entries; end += e++->size)
-        if (e->start != end)
-            return dc__error(a->ctx, "there is a hole or an overlap before the data of tensor "
-                             "%.80s", e->name);
-    return end == data_size ||
-           dc__error(a->ctx, "%zu bytes behind the last tensor belong to none", data_size - end);
-}
-
 /* Also when this fails, the archive must be closed. */
 static bool dc__open_archive(dc_context *ctx, const char *path, dc__archive *a) {
-    *a = (dc__archive){ .ctx = ctx, .path = path };
-    a->file = dc__read_file(ctx, path, &a->file_size);
+    size_t size;
+    *a = (dc__archive){ .ctx = ctx, .path = path, .file = dc__read_file(ctx, path, &size) };
     if (!a->file) return false;
-    uint64_t length = a->file_size > 8 ? dc__get_bits(a->file, 8, false) : 0;
-    if (!length || length > DC__MOST_JSON || a->file[8] != '{')
-        return dc__error(ctx, "not a safetensors file");
-    if (length > a->file_size - 8)
-        return dc__error(ctx, "cut short: the header has %llu bytes, and only %zu are there",
-                         (unsigned long long)length, a->file_size - 8);
-    const char *start = a->file + 8, *stop = start + length;
-    a->data = (const unsigned char *)stop;
-    a->header = dc__read_json(ctx, "the header", start, stop);
-    return a->header && dc__read_entries(a, a->file_size - 8 - (size_t)length);
+    uint64_t length = size > 8 ? dc__get_bits(a->file, 8) : 0;
+    if (!length || length > size - 8 || a->file[8] != '{')
+        return dc__error(ctx, "not a safetensors file, or cut short within its header");
+    a->data = a->file + 8 + length, a->data_size = size - 8 - (size_t)length;
+    a->header = dc__read_header(ctx, a->file, 8, (size_t)length);
+    return a->header != NULL;
 }
 
 /* What dc_save (subject "architecture") or dc_save_training ("training") noted in the metadata. */
 static bool dc__read_about(dc__archive *a, const char *subject) {
     const dc__json *metadata = dc__member(a->header, "__metadata__");
+    const dc__json *text = dc__member(metadata, subject);
     const char *format = dc__text_member(metadata, "format");
     const char *version = dc__text_member(metadata, "version");
-    const char *text = dc__text_member(metadata, subject);
-    if (!format || strcmp(format, "deepc") || !version || !text)
-        return dc__error(a->ctx, "holds tensors, but not what deepc notes about the %s", subject);
-    if (strcmp(version, "1"))
-        return dc__error(a->ctx, "is of version %.20s, and this deepc reads version 1", version);
-    a->about = dc__read_json(a->ctx, subject, text, text + strlen(text));
-    return a->about && (a->about->span <= DC__MOST_VALUES ||
-                        dc__error(a->ctx, "the %s is too large", subject));
+    if (strcmp(format, "deepc") || strcmp(version, "1") || !text)
+        return dc__error(a->ctx, "holds no %s from deepc (format 1), but from %.20s (format %.20s)",
+                         subject, format, version);
+    a->about = dc__read_json(a->ctx, subject, text->text, text->count);
+    return a->about != NULL;
 }
 
-static dc__entry *dc__find_entry(const dc__archive *a, const char *name) {
-    for (dc__entry *e = a->entry; e < a->entry + a->entries; e++)
-        if (!strcmp(e->name, name)) return e;
-    return NULL;
+/* Where a tensor's elements stand in the file, if they do. */
+static bool dc__find_array(const dc__archive *a, const dc_tensor *t, dc__array *x) {
+    const dc__json *v = dc__member(a->header, t->name), *range = dc__member(v, "data_offsets");
+    const char *type = dc__text_member(v, "dtype");
+    uint64_t start, stop;
+    if (!v)
+        return dc__error(a->ctx, "tensor %.80s %s of the model is not in the file", t->name,
+                         DC__SHAPE_TEXT(t->shape));
+    *x = (dc__array){ .kind = 'f' };
+    x->width = !strcmp(type, "F32") ? 4 : !strcmp(type, "F64") ? 8 : 0;
+    if (!x->width)
+        return dc__error(a->ctx, "tensor %.80s has elements of type %.20s, not F32 or F64", t->name,
+                         type);
+    if (!dc__read_shape(dc__member(v, "shape"), false, &x->shape) ||
+        !dc__same_shape(x->shape, t->shape))
+        return dc__error(a->ctx, "tensor %.80s is %s in the file and %s in the model", t->name,
+                         DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(t->shape));
+    if (!range || range->type != '[' || range->count != 2 ||
+        !dc__read_count(range + 2, a->data_size, &stop) ||
+        !dc__read_count(range + 1, stop, &start) || stop - start != (size_t)t->size * x->width)
+        return dc__error(a->ctx, "the data_offsets of tensor %.80s fit neither its shape nor the "
+                         "file", t->name);
+    x->data = a->data + start;
+    return true;
 }
 
 /* Reads all tensors, or none: one that is missing, different or too many is an error. */
-static bool dc__load_tensors(dc_context *ctx, const dc__archive *a, dc_tensors list) {
+static bool dc__load_tensors(const dc__archive *a, dc_tensors list) {
+    const dc__json *key = a->header + 1;
+    size_t size = 0;
+    dc__array x;
     for (int i = 0; i < list.count; i++) {
-        dc_tensor *t = list.tensor[i];
-        dc__entry *e = dc__find_entry(a, t->name);
-        if (!e)
-            return dc__error(ctx, "tensor %.80s %s of the model is not in the file", t->name,
-                             DC__SHAPE_TEXT(t->shape));
-        if (!dc__same_shape(e->shape, t->shape))
-            return dc__error(ctx, "tensor %.80s is %s in the file and %s in the model", t->name,
-                             DC__SHAPE_TEXT(e->shape), DC__SHAPE_TEXT(t->shape));
-        e->tensor = t;
+        if (!dc__find_array(a, list.tensor[i], &x)) return false;
+        size += (size_t)list.tensor[i]->size * x.width;
     }
-    for (size_t i = 0; i < a->entries; i++)
-        if (!a->entry[i].tensor)
-            return dc__error(ctx, "tensor %.80s %s is not in the model, or twice in the file",
-                             a->entry[i].name, DC__SHAPE_TEXT(a->entry[i].shape));
-    for (size_t i = 0; i < a->entries; i++) dc__load_elements(&a->entry[i], a->data);
+    for (size_t i = 0; i < a->header->count; i++, key += 1 + key[1].span) {
+        int k = 0;
+        while (k < list.count && strcmp(list.tensor[k]->name, key->text)) k++;
+        if (k == list.count && strcmp(key->text, "__metadata__"))
+            return dc__error(a->ctx, "tensor %.80s is not in the model", key->text);
+    }
+    if (size != a->data_size)
+        return dc__error(a->ctx, "its tensors have %zu bytes, and there are %zu", size,
+                         a->data_size);
+    for (int i = 0; i < list.count; i++)
+        if (dc__find_array(a, list.tensor[i], &x)) dc__load_elements(list.tensor[i], &x);
     return true;
 }
 
@@ -9666,25 +9588,24 @@ static bool dc__write_archive(const char *path, const char *subject, dc__text *a
 /* A row a field. Zero is the default here too: it is not written, and what is not there is zero. */
 typedef struct dc__field {
     const char *name;
-    enum { DC__NUMBER_FIELD,               /* float or double, by size; */
-           DC__BOOL_FIELD,
-           DC__COUNT_FIELD,                /* int or int64_t, not negative; */
-           DC__BITS_FIELD,                 /* uint32_t or uint64_t; */
-           DC__NAME_FIELD,                 /* an enum, as the name in its row of the table; */
-           DC__SHAPE_FIELD } type;
+    enum { DC__NUMBER_FIELD, DC__BOOL_FIELD, DC__COUNT_FIELD, DC__SHAPE_FIELD } type;
     size_t      at, size;                  /* In the struct. */
-    const void *table;                     /* Its rows begin with the name. */
-    size_t      rows, row_size;
+    uint64_t    most;                      /* Of a count: an int, or an enum that has names, */
+    const char *const *names;              /* each so many pointers behind the one before it. */
+    size_t      step;
 } dc__field;
 
+/* Whole numbers that will be counted up stay far from the largest; the unsigned ones may wrap. */
 #define DC__FIELD(STRUCT, MEMBER)                                                                  \
     { .name = #MEMBER, .at = offsetof(STRUCT, MEMBER), .size = sizeof ((STRUCT *)0)->MEMBER,       \
       .type = _Generic(((STRUCT *)0)->MEMBER, float: DC__NUMBER_FIELD, double: DC__NUMBER_FIELD,   \
-                       dc_shape: DC__SHAPE_FIELD, uint32_t: DC__BITS_FIELD, bool: DC__BOOL_FIELD,  \
-                       uint64_t: DC__BITS_FIELD, default: DC__COUNT_FIELD) }
+                       dc_shape: DC__SHAPE_FIELD, bool: DC__BOOL_FIELD, default: DC__COUNT_FIELD), \
+      .most = _Generic(((STRUCT *)0)->MEMBER, int64_t: INT64_MAX / 2, uint32_t: UINT32_MAX,        \
+                       uint64_t: UINT64_MAX, default: INT32_MAX / 2) }
 #define DC__NAMED(STRUCT, MEMBER, TABLE)                                                           \
-    { #MEMBER, DC__NAME_FIELD, offsetof(STRUCT, MEMBER), sizeof ((STRUCT *)0)->MEMBER,             \
-      TABLE, sizeof TABLE / sizeof *TABLE, sizeof *TABLE }
+    { #MEMBER, DC__COUNT_FIELD, offsetof(STRUCT, MEMBER), sizeof ((STRUCT *)0)->MEMBER,            \
+      sizeof TABLE / sizeof *TABLE - 1, (const char *const *)(const void *)TABLE,                  \
+      sizeof *TABLE / sizeof(char *) }
 
 static const char *const dc__schedule_names[] = {
     "constant", "step_decay", "exponential_decay", "polynomial_decay", "cosine_decay", "one_cycle",
@@ -9706,10 +9627,10 @@ static const dc__field dc__layer_fields[] = {
     DC__ROW(shift), DC__ROW(rotate), DC__ROW(shear), DC__ROW(scale), DC__ROW(flip_x),
     DC__ROW(flip_y), DC__ROW(elastic), DC__ROW(brightness), DC__ROW(contrast), DC__ROW(noise),
     DC__ROW(erase),
-    DC__FIELD(dc_layer_spec, units),   DC__FIELD(dc_layer_spec, shape),
-    DC__FIELD(dc_layer_spec, rate),    DC__FIELD(dc_layer_spec, without_bias),
-    DC__FIELD(dc_layer_spec, epsilon), DC__FIELD(dc_layer_spec, momentum),
-    DC__NAMED(dc_layer_spec, activation, dc__activations), { 0 } };
+#undef DC__ROW
+#define DC__ROW(MEMBER) DC__FIELD(dc_layer_spec, MEMBER)
+    DC__ROW(units), DC__ROW(shape), DC__ROW(rate), DC__ROW(without_bias), DC__ROW(epsilon),
+    DC__ROW(momentum), DC__NAMED(dc_layer_spec, activation, dc__activations), { 0 } };
 #undef DC__ROW
 
 static const dc__field dc__loss_fields[] = {
@@ -9725,12 +9646,13 @@ static const dc__field dc__optimizer_fields[] = {
     DC__ROW(schedule.warmup), DC__ROW(schedule.patience),
     DC__NAMED(dc_optimizer_spec, schedule.kind, dc__schedule_names), { 0 } };
 #undef DC__ROW
+
 /* Where training stands: as a whole, for each parameter, and for what is random. */
+#define DC__ROW(MEMBER) DC__FIELD(dc_optimizer, MEMBER)
 static const dc__field dc__progress_fields[] = {
-    DC__FIELD(dc_optimizer, t),            DC__FIELD(dc_optimizer, calls),
-    DC__FIELD(dc_optimizer, plateau_best), DC__FIELD(dc_optimizer, plateau_bad),
-    DC__FIELD(dc_optimizer, spec.rate),    DC__FIELD(dc_optimizer, plateau_factor),
-    DC__FIELD(dc_optimizer, epochs), { 0 } };
+    DC__ROW(t), DC__ROW(calls), DC__ROW(plateau_best), DC__ROW(plateau_bad), DC__ROW(spec.rate),
+    DC__ROW(plateau_factor), DC__ROW(epochs), { 0 } };
+#undef DC__ROW
 
 static const dc__field dc__slot_fields[] = {
     DC__FIELD(dc__slot, t), DC__FIELD(dc__slot, power1), DC__FIELD(dc__slot, power2), { 0 } };
@@ -9738,10 +9660,6 @@ static const dc__field dc__slot_fields[] = {
 static const dc__field dc__random_fields[] = {
     DC__FIELD(dc_context, seed), DC__FIELD(dc_context, steps), DC__FIELD(dc_context, calls),
     DC__FIELD(dc_context, creations), { 0 } };
-
-static const char *dc__name_of(const dc__field *f, uint64_t value) {
-    return *(const char *const *)(const void *)((const char *)f->table + value * f->row_size);
-}
 
 /* Adds members to an object. */
 static void dc__add_fields(dc__text *t, const dc__field *f, const void *from) {
@@ -9758,33 +9676,27 @@ static void dc__add_fields(dc__text *t, const dc__field *f, const void *from) {
             dc__text_add(t, "%s", DC__SHAPE_TEXT(*(const dc_shape *)at));
         else {
             uint64_t count = is_short ? *(const uint32_t *)at : *(const uint64_t *)at;
-            if (f->type == DC__NAME_FIELD) dc__text_add(t, "\"%s\"", dc__name_of(f, count));
+            if (f->names) dc__text_add(t, "\"%s\"", f->names[count * f->step]);
             else dc__text_add(t, "%llu", (unsigned long long)count);
         }
     }
 }
 
-/* Whole numbers that will be counted up stay far from the largest. */
 static bool dc__read_field(const dc__json *v, const dc__field *f, void *at) {
     double number = 0;
-    uint64_t count = 0, most = f->size == 4 ? UINT32_MAX : UINT64_MAX;
+    uint64_t count = 0;
     bool ok = true;
-    memset(at, 0, f->size);
-    if (!v) return true;
     if (f->type == DC__SHAPE_FIELD) return dc__read_shape(v, true, at);
-    if (f->type == DC__BOOL_FIELD) return *(bool *)at = v->type == 't', strchr("tf", v->type);
-    if (f->type == DC__NUMBER_FIELD) {
-        ok = dc__read_number(v, &number);
-        if (f->size == 4) return *(float *)at = (float)number, ok;
-        return *(double *)at = number, ok;
+    if (f->type == DC__BOOL_FIELD) {
+        *(bool *)at = dc__is_bare(v, "true");
+        return dc__is_bare(v, "true") || dc__is_bare(v, "false");
     }
-    if (f->type == DC__NAME_FIELD) {
-        while (count < f->rows && strcmp(dc__name_of(f, count), v->text)) count++;
-        ok = v->type == '"' && count < f->rows;
-    } else {
-        ok = dc__read_count(v, f->type == DC__BITS_FIELD ? most : most >> 2, &count);
-    }
-    if (f->size == 4) *(uint32_t *)at = (uint32_t)count;
+    if (f->type == DC__NUMBER_FIELD) ok = dc__read_number(v, &number);
+    else if (!f->names) ok = dc__read_count(v, f->most, &count);
+    else while (ok && strcmp(f->names[count * f->step], v->text)) ok = count++ < f->most;
+    if (f->type == DC__NUMBER_FIELD && f->size == 4) *(float *)at = (float)number;
+    else if (f->type == DC__NUMBER_FIELD) *(double *)at = number;
+    else if (f->size == 4) *(uint32_t *)at = (uint32_t)count;
     else *(uint64_t *)at = count;
     return ok;
 }
@@ -9792,9 +9704,12 @@ static bool dc__read_field(const dc__json *v, const dc__field *f, void *at) {
 /* who: what the object describes, for the message. */
 static bool dc__read_fields(dc_context *ctx, const char *who, const dc__json *object,
                             const dc__field *f, void *to) {
-    for (; f->name; f++)
-        if (!dc__read_field(dc__member(object, f->name), f, (char *)to + f->at))
+    for (; f->name; f++) {
+        const dc__json *v = dc__member(object, f->name);
+        void *at = memset((char *)to + f->at, 0, f->size);
+        if (v && !dc__read_field(v, f, at))
             return dc__error(ctx, "the %s of %.80s makes no sense", f->name, who);
+    }
     return true;
 }
 
@@ -9813,7 +9728,7 @@ static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count) {
         }
         dc__text_add(t, "}");
     }
-    dc__text_add(t, count ? "]" : "[]");
+    dc__text_add(t, "]");
 }
 
 static void dc__add_compilation(dc__text *t, const dc_loss *loss, const dc_optimizer_spec *spec) {
@@ -9835,8 +9750,10 @@ DC_API bool dc_save(dc_model *model, const char *path) {
     dc__text about = { .ctx = model->ctx };
     dc_mark m = dc_begin(model->ctx);
     dc__text_add(&about, "{\"input\": %s", DC__SHAPE_TEXT(model->input));
-    if (model->chain_count) dc__add_key(&about, "layers");
-    if (model->chain_count) dc__add_layers(&about, model->chain, model->chain_count);
+    if (model->chain_count) {
+        dc__add_key(&about, "layers");
+        dc__add_layers(&about, model->chain, model->chain_count);
+    }
     if (model->is_compiled) dc__add_compilation(&about, &model->loss, &model->optimizer_spec);
     dc__text_add(&about, "}");
     bool ok = dc__write_archive(path, "architecture", &about, dc__all_of(model));
@@ -9852,7 +9769,6 @@ static bool dc__read_layers(dc_context *ctx, const dc__json *list, dc_layer_list
     for (const dc__json *v = list + 1; v < list + list->span; v += v->span, spec++) {
         const char *kind = dc__text_member(v, "kind"), *name = dc__text_member(v, "name");
         const dc__json *inside = dc__member(v, "inside");
-        if (!kind || !name || !*name) return dc__error(ctx, "a layer without kind or name");
         *spec = (dc_layer_spec){ .kind = dc__kind_named(ctx, kind), .init = DC_ZEROS,
                                  .name = dc__permanent_text(ctx, name) };
         if (!spec->kind)
@@ -9867,54 +9783,43 @@ static bool dc__read_layers(dc_context *ctx, const dc__json *list, dc_layer_list
     return true;
 }
 
-/* How the model was compiled. The loss computes nothing when it was not, or when the loss was the
- * program's own. */
-static bool dc__read_compilation(dc_context *ctx, const dc__json *about, dc_loss *loss,
-                                 dc_optimizer_spec *spec) {
+/* Compiles a model as it was: not at all when it was not, or the loss was the program's own. */
+static bool dc__read_compilation(dc_model *model, const dc__json *about) {
     const dc__json *l = dc__member(about, "loss"), *o = dc__member(about, "optimizer");
     const dc__json *weights = dc__member(l, "class_weights");
     const char *loss_name = dc__text_member(l, "name"), *name = dc__text_member(o, "name");
-    *loss = loss_name && name ? dc_loss_named(loss_name) : (dc_loss){ 0 };
-    if (!loss->compute) return true;
-    *spec = (dc_optimizer_spec){ .name = dc__permanent_text(ctx, name) };
-    bool ok = !weights || weights->type == '[';
-    if (weights && ok) {
-        dc_tensor *w = dc__empty_permanent(ctx, DC_SHAPE((int64_t)weights->count));
+    dc_loss loss = dc_loss_named(loss_name);
+    if (!loss.compute) return true;
+    dc_optimizer_spec spec = { .name = dc__permanent_text(model->ctx, name) };
+    if (!dc__read_fields(model->ctx, "the loss", l, dc__loss_fields, &loss.options) ||
+        !dc__read_fields(model->ctx, "the optimizer", o, dc__optimizer_fields, &spec)) return false;
+    if (weights) {
+        dc_tensor *w = dc__empty_permanent(model->ctx, DC_SHAPE((int64_t)weights->count));
         double x = 0;
-        for (int64_t i = 0; ok && i < w->size; w->data[i++] = (dc_real)x)
-            ok = dc__read_number(++weights, &x);
-        loss->options.class_weights = w;
+        for (int64_t i = 0; i < w->size; w->data[i++] = (dc_real)x)
+            if (weights->type != '[' || !dc__read_number(&weights[i + 1], &x))
+                return dc__error(model->ctx, "the class_weights are not all numbers");
+        loss.options.class_weights = w;
     }
-    if (!ok) return dc__error(ctx, "the class_weights are not all numbers");
-    return dc__read_fields(ctx, "the loss", l, dc__loss_fields, &loss->options) &&
-           dc__read_fields(ctx, "the optimizer", o, dc__optimizer_fields, spec);
+    dc_compile(model, loss, spec);
+    return true;
 }
 
-/* Makes the model of the file in ctx. NULL and dc_error when it cannot be; what the layers or the
- * optimiser have against it stops at dc_fail, which is right only if it cannot happen. */
-static dc_model *dc__rebuild(dc_context *ctx, const dc__archive *a) {
+/* Makes the model of the file in its context. NULL and dc_error when it cannot be; what the layers
+ * or the optimiser have against it stops at dc_fail, which is right only if it cannot happen. */
+static dc_model *dc__rebuild(const dc__archive *a) {
     const dc__json *list = dc__member(a->about, "layers");
     dc_layer_list layers;
-    dc_loss loss;
-    dc_optimizer_spec spec;
     if (!list)
-        return dc__error(ctx, "the model is a C function; build it in code (dc_functional) and "
+        return dc__error(a->ctx, "the model is a C function; build it in code (dc_functional) and "
                          "use dc_load_weights"), (dc_model *)NULL;
-    if (!dc__read_layers(ctx, list, &layers) ||
-        !dc__read_compilation(ctx, a->about, &loss, &spec)) return NULL;
-    dc_model *model = dc_sequential(ctx, layers);
-    if (loss.compute) dc_compile(model, loss, spec);
-    return model;
+    if (!dc__read_layers(a->ctx, list, &layers)) return NULL;
+    dc_model *model = dc_sequential(a->ctx, layers);
+    bool ok = dc__read_compilation(model, a->about) && dc__load_tensors(a, dc__all_of(model));
+    return ok ? model : NULL;
 }
 
-static bool dc__load_weights(const dc__archive *a, dc_model *model) {
-    dc_mark m = dc_begin(model->ctx);
-    bool ok = dc__load_tensors(model->ctx, a, dc__all_of(model));
-    dc_end(model->ctx, m);
-    return ok;
-}
-
-typedef struct dc__rehearsal { jmp_buf stop; dc_context *ctx; const char *file; } dc__rehearsal;
+typedef struct dc__rehearsal { jmp_buf stop; dc_context *ctx; } dc__rehearsal;
 
 static void dc__rehearsal_failed(const char *message, void *user) {
     dc__rehearsal *r = user;
@@ -9923,38 +9828,39 @@ static void dc__rehearsal_failed(const char *message, void *user) {
 }
 
 /* Builds the model in a context that is thrown away. */
-static bool dc__rehearse(const dc__archive *a) {
-    dc__rehearsal r = { .file = dc__here.file };
+static bool dc__rehearse(dc__archive a) {
+    dc__rehearsal r = { .ctx = a.ctx };
     dc_options options = { .on_error = dc__rehearsal_failed, .user = &r };
-    dc_context *scratch = r.ctx = dc_new_with(0, &options);
+    dc_context *scratch = dc_new_with(0, &options);
+    const char *file = dc__here.file;
     volatile bool ok = false;
-    if (!scratch) return dc__error(a->ctx, "out of memory");
-    scratch->kernels = a->ctx->kernels;
-    scratch->kind = a->ctx->kind, scratch->kinds = a->ctx->kinds;
-    scratch->permanent.limit = scratch->step.limit = ((size_t)1 << 30) + 64 * a->file_size;
+    if (!scratch) return dc__error(a.ctx, "out of memory");
+    scratch->kernels = a.ctx->kernels;
+    scratch->kind = a.ctx->kind, scratch->kinds = a.ctx->kinds;
+    scratch->permanent.limit = scratch->step.limit = ((size_t)1 << 30) + 64 * a.data_size;
+    a.ctx = scratch;
     dc__here.file = NULL;                  /* A message is about the file, not the program. */
     if (!setjmp(r.stop)) {
-        dc_model *model = dc__rebuild(scratch, a);
-        ok = model && dc__load_weights(a, model);
+        ok = dc__rebuild(&a) != NULL;
+        if (!ok) dc__error(r.ctx, "%s", scratch->error);
     }
-    dc__here.file = r.file;
-    if (!ok) dc__error(a->ctx, "%s", dc_error(r.ctx));
-    dc_free(r.ctx);
+    dc__here.file = file;
+    dc_free(scratch);
     return ok;
 }
 
 DC_API bool dc_load_weights(dc_model *model, const char *path) {
     dc__archive a;
-    return dc__close_archive(&a, dc__open_archive(model->ctx, path, &a) &&
-                                 dc__load_weights(&a, model));
+    bool ok = dc__open_archive(model->ctx, path, &a) && dc__load_tensors(&a, dc__all_of(model));
+    return dc__close_archive(&a, ok);
 }
 
 DC_API dc_model *dc_load(dc_context *ctx, const char *path) {
     dc__archive a;
     dc_model *model = NULL;
-    bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "architecture") &&
-              dc__rehearse(&a) && (model = dc__rebuild(ctx, &a)) && dc__load_weights(&a, model);
-    return dc__close_archive(&a, ok) ? model : NULL;
+    if (dc__open_archive(ctx, path, &a) && dc__read_about(&a, "architecture") && dc__rehearse(a))
+        model = dc__rebuild(&a);
+    return dc__close_archive(&a, model != NULL) ? model : NULL;
 }
 
 /* --- training --- */
@@ -9970,7 +9876,7 @@ static dc_tensors dc__state_of(const dc_optimizer *o, const dc__archive *a) {
         char *name = dc__temporary(o->ctx, room);
         snprintf(name, room, "%s.%s", s->param->name, part[i % 4]);
         dc_real *data = is_gradient ? s->param->grad : s->state[i % 4];
-        bool is_waiting = a ? dc__find_entry(a, name) != NULL : s->param->pass != 0;
+        bool is_waiting = a ? dc__member(a->header, name) != NULL : s->param->pass != 0;
         if (!data || (is_gradient && !is_waiting)) continue;
         dc_tensor *t = *end++ = dc__new_tensor(o->ctx);
         t->name = name, t->data = data, t->base = s->param;
@@ -10006,33 +9912,28 @@ DC_API bool dc_save_training(dc_model *model, const char *path) {
     return ok;
 }
 
-/* Reads the numbers into o and random; into o's slots only if they are to be kept. */
-static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context *random,
-                              bool keep) {
-    dc_context *ctx = o->ctx;
-    const char *name = dc__text_member(a->about, "optimizer");
+/* Reads the numbers into o, its slots, and random. */
+static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context *random) {
     const dc__json *list = dc__member(a->about, "parameters"), *v = list ? list + 1 : NULL;
-    if (!name || strcmp(name, o->spec.name))
-        return dc__error(ctx, "is the state of optimizer %.40s; the model is compiled with %s",
-                         name ? name : "(none)", o->spec.name);
+    const char *name = dc__text_member(a->about, "optimizer");
+    if (strcmp(name, o->spec.name))
+        return dc__error(a->ctx, "is the state of optimizer %.40s; the model is compiled with %s",
+                         name, o->spec.name);
     if (!list || list->type != '[' || list->count != (size_t)o->count)
-        return dc__error(ctx, "the optimizer does not step as many parameters as the model's");
-    for (int i = 0; i < o->count; i++, v += v->span) {
-        dc__slot s = o->slot[i];
+        return dc__error(a->ctx, "the optimizer does not step as many parameters as the model's");
+    bool ok = dc__read_fields(a->ctx, "the training", a->about, dc__progress_fields, o) &&
+              dc__read_fields(a->ctx, "the random numbers", dc__member(a->about, "random"),
+                              dc__random_fields, random);
+    for (dc__slot *s = o->slot; ok && s < o->slot + o->count; s++, v += v->span) {
         name = dc__text_member(v, "name");
-        if (!name || strcmp(name, s.param->name))
-            return dc__error(ctx, "the optimizer steps %.80s where the model's steps %.80s",
-                             name ? name : "(none)", s.param->name);
-        if (!dc__read_fields(ctx, name, v, dc__slot_fields, &s)) return false;
-        if (!(s.power1 >= 0 && s.power1 <= 1 && s.power2 >= 0 && s.power2 <= 1))
-            return dc__error(ctx, "%.80s: the powers of beta must be from 0 to 1", name);
-        if (keep) o->slot[i] = s;
+        if (strcmp(name, s->param->name))
+            return dc__error(a->ctx, "the optimizer steps %.80s where the model's steps %.80s",
+                             name, s->param->name);
+        ok = dc__read_fields(a->ctx, name, v, dc__slot_fields, s);
     }
-    return dc__read_fields(ctx, "the training", a->about, dc__progress_fields, o) &&
-           dc__read_fields(ctx, "the random numbers", dc__member(a->about, "random"),
-                           dc__random_fields, random) &&
-           ((o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0) ||
-            dc__error(ctx, "the rate or what lowers it makes no sense"));
+    if (ok && !(o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0))
+        return dc__error(a->ctx, "the rate or what lowers it makes no sense");
+    return ok;
 }
 
 /* The numbers are read into copies first, which shows whether they make sense. */
@@ -10041,11 +9942,13 @@ DC_API bool dc_load_training(dc_model *model, const char *path) {
     dc_context *ctx = o->ctx, random = *ctx;
     dc__archive a;
     dc_mark m = dc_begin(ctx);
+    size_t size = (size_t)o->count * sizeof *o->slot;
     dc_tensors list = { 0 };
+    trial.slot = memcpy(dc__temporary(ctx, size), o->slot, size);
     bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "training") &&
-              dc__read_progress(&a, &trial, &random, false);
+              dc__read_progress(&a, &trial, &random);
     if (ok) list = dc__state_of(o, &a);
-    ok = ok && dc__load_tensors(ctx, &a, list) && dc__read_progress(&a, o, ctx, true);
+    ok = ok && dc__load_tensors(&a, list) && dc__read_progress(&a, o, ctx);
     if (ok && !ctx->pass) ctx->pass = 1;
     for (int i = 0; ok && i < o->count; i++) dc_zero_grad(o->slot[i].param);
     for (int i = 0; ok && i < list.count; i++) {         /* A gradient counts when a pass has */
@@ -10073,71 +9976,44 @@ DC_API bool dc_save_npy(dc_tensor *x, const char *path) {
     return dc__write_tensors(path, &head, dc_make_tensors(1, &x));
 }
 
-/* A few characters make JSON of that dictionary. */
-static void dc__python_to_json(char *p, char *stop) {
-    static const char python[] = "'()TF", json[] = "\"[]tf";
-    char *comma = NULL;                    /* One that nothing has followed yet. */
-    for (; p < stop; p++) {
-        const char *found = memchr(python, *p, sizeof python - 1);
-        if (found) *p = json[found - python];
-        if (comma && (*p == ']' || *p == '}')) *comma = ' ';
-        if (*p != ' ') comma = *p == ',' ? p : NULL;
-    }
-}
-
-static bool dc__read_dictionary(dc_context *ctx, const dc__json *header, dc__entry *x) {
-    static const char types[] = "f4 f8 b1 i1 i2 i4 i8 u1 u2 u4 u8";
+static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *x) {
+    static const char types[] = "<f4 <f8 |b1 |i1 <i2 <i4 <i8 |u1 <u2 <u4 <u8";
+    bool is_npy = size > 12 && !memcmp(file, "\x93NUMPY", 6) && file[6] >= 1 && file[6] <= 3;
+    size_t start = is_npy && file[6] == 1 ? 10 : 12, rest = is_npy ? size - start : 0;
+    size_t length = is_npy ? (size_t)dc__get_bits(file + 8, start - 8) : 0;
+    if (!length || length > rest)
+        return dc__error(ctx, "not a .npy file of version 1 to 3, or cut short within its header");
+    x->data = file + start + length, rest -= length;
+    dc__json *header = dc__read_header(ctx, file, start, length);
+    if (!header) return false;
     const char *type = dc__text_member(header, "descr");
-    const dc__json *shape = dc__member(header, "shape");
-    const dc__json *order = dc__member(header, "fortran_order");
-    *x = (dc__entry){ .size = 0 };
-    if (type && strlen(type) == 3 && strchr("<>|", *type) && strstr(types, type + 1))
-        x->format = (dc__format){ type[1], type[2] - '0', *type == '>',
-                                  order && order->type == 't' };
-    if (!x->format.size || (*type == '|' && x->format.size > 1))
-        return dc__error(ctx, "elements of type %.40s; f4, f8, i1 to i8, u1 to u8 and b1 can be "
-                         "read", type ? type : "(structured)");
-    if (shape && shape->type == '[' && shape->count > DC_MAX_RANK)
-        return dc__error(ctx, "%zu axes; deepc has at most %d", shape->count, DC_MAX_RANK);
-    return (order && strchr("tf", order->type) && dc__read_shape(shape, false, &x->shape)) ||
-           dc__error(ctx, "the header makes no sense");
-}
-
-static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__entry *x) {
-    if (size < 12 || memcmp(file, "\x93NUMPY", 6) || file[6] < 1 || file[6] > 3 || file[7])
-        return dc__error(ctx, "not a .npy file of version 1, 2 or 3");
-    size_t start = file[6] == 1 ? 10 : 12;
-    size_t length = (size_t)dc__get_bits(file + 8, start - 8, false);
-    if (length > size - start) return dc__error(ctx, "cut short within the header");
-    char *stop = file + start + length;
-    dc__python_to_json(file + start, stop);
-    dc__json *header = dc__read_json(ctx, "the header", file + start, stop);
-    bool ok = header && dc__read_dictionary(ctx, header, x);
+    bool is_c_order = dc__is_bare(dc__member(header, "fortran_order"), "false");
+    bool has_shape = dc__read_shape(dc__member(header, "shape"), false, &x->shape);
     dc__buffer_free(header);
-    if (!ok) return false;
-    x->start = start + length, x->size = (size_t)(dc__count(ctx, x->shape) * x->format.size);
-    const char *how = x->size > size - x->start ? "cut short" : "too long";
-    return x->size == size - x->start ||
-           dc__error(ctx, "%s: %s has %zu bytes of elements, and %zu are there", how,
-                     DC__SHAPE_TEXT(x->shape), x->size, size - x->start);
+    if (!is_c_order || strlen(type) != 3 || !strchr("<|", *type) || !strstr(types, type))
+        return dc__error(ctx, "elements of type %.40s%s; deepc reads %s in C order", type,
+                         is_c_order ? "" : " in Fortran order", types);
+    if (!has_shape) return dc__error(ctx, "its shape is none of up to %d sizes", DC_MAX_RANK);
+    x->kind = type[1], x->width = (size_t)(type[2] - '0');
+    size = (size_t)dc__count(ctx, x->shape) * x->width;
+    return size == rest ||
+           dc__error(ctx, "%s: %s has %zu bytes of elements, and %zu are there",
+                     size > rest ? "cut short" : "too long", DC__SHAPE_TEXT(x->shape), size, rest);
 }
 
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path) {
     size_t size;
-    dc__entry x;
+    dc__array x;
+    dc_tensor *t = NULL;
     char *file = dc__read_file(ctx, path, &size);
-    bool ok = file && dc__read_array(ctx, file, size, &x);
-    if (ok) {
-        dc_tensor *t = x.tensor = dc__new_tensor(ctx);
-        dc__set_shape(t, x.shape);
-        size = (size_t)t->size * sizeof(dc_real);
-        t->data = dc__take(ctx->depth ? &ctx->step : &ctx->permanent, size);
-        ok = t->data || dc__error(ctx, "out of memory asking for %zu bytes", size);
+    if (file && dc__read_array(ctx, file, size, &x)) {
+        t = dc__empty(ctx, x.shape);
+        dc__load_elements(t, &x);
+    } else {
+        dc__blame(ctx, path);
     }
-    if (ok) dc__load_elements(&x, file);
-    else dc__blame(ctx, path);
     dc__buffer_free(file);
-    return ok ? x.tensor : NULL;
+    return t;
 }
 
 /* @impl-pictures ------------------------------------------------------------------------------- */
