@@ -1,7 +1,7 @@
 /* 05_mnist_dropout - the network of every first tutorial, on the full MNIST; `make mnist` runs it.
  *
- * You will see the network, a line (on a terminal: a bar) an epoch, small curves of the losses,
- * three test images with what the network says about them, and the first one that it gets wrong. It
+ * You will see the network, a line (on a terminal: a bar) an epoch, the curves of the loss, three
+ * test images with what the network says about them, and the first one that it gets wrong. It
  * writes build/mnist.safetensors and build/mnist_predictions.npy, which 07_load_and_predict reads,
  * and build/mnist_loss.svg.
  *

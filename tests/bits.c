@@ -82,8 +82,7 @@ static void a_training(dc_context *ctx, dc_dataset *data, dc_optimizer_spec opti
         dc_with_init(dc_dense(33, DC_GELU), DC_HE_NORMAL),
         dc_batch_norm(),
         dc_residual(DC_LAYERS(dc_dense(33, DC_RELU), dc_dropout((dc_real)0.2))),
-        dc_dense(9, DC_TANH),
-        dc_with_init(dc_dense(17, DC_SILU), DC_ORTHOGONAL),
+        DC_BRANCHES(DC_LAYERS(dc_dense(9, DC_TANH)), DC_LAYERS(dc_with_init(dc_dense(8, DC_SILU), DC_ORTHOGONAL))),
         dc_layer_norm(),
         dc_dense(dc_classes(data), DC_LINEAR)));
     dc_loss loss = DC_CROSS_ENTROPY;
@@ -124,7 +123,7 @@ static void generators(dc_context *ctx)
         dc_make_line(ctx, 50, 2, 1, (dc_real)0.1), dc_make_sine(ctx, 50, (dc_real)0.1), dc_make_xor(ctx),
         dc_make_blobs(ctx, 50, 3, (dc_real)0.3), dc_make_circles(ctx, 50, (dc_real)0.1),
         dc_make_moons(ctx, 50, (dc_real)0.1), dc_make_spirals(ctx, 50, 2, (dc_real)0.1),
-        dc_make_digits(ctx, 50) };
+        dc_make_checkerboard(ctx, 50, 4), dc_make_digits(ctx, 50) };
     for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
         dc_batch batch;
         dc_next(dc_batches(set[i], 50, true), &batch);
@@ -148,7 +147,7 @@ int main(void)
     regression(ctx);
     dc_optimizer_spec spec[] = {
         dc_sgd(0.1), dc_momentum(0.05, 0.9), dc_nesterov(0.05, 0.9), dc_rmsprop(1e-3), dc_adagrad(1e-2),
-        dc_adam(1e-3), dc_adamw(1e-3), dc_lion(1e-4) };
+        dc_adadelta(1), dc_adam(1e-3), dc_adamw(1e-3), dc_nadam(1e-3), dc_lion(1e-4) };
     dc_dataset *spirals = dc_make_spirals(ctx, 240, 3, (dc_real)0.05);
     for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) a_training(ctx, spirals, spec[i], spec[i].name);
     a_training(ctx, dc_make_digits(ctx, 200), dc_adam(1e-3), "digits");

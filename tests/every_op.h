@@ -73,7 +73,8 @@ static dc_loss_options every_op_options(dc_tensor **x, const double *a)
 }
 
 #define EVERY_LOSS(X) \
-    X(mse) X(mae) X(huber) X(bce_with_logits) X(bce) X(cross_entropy) X(soft_cross_entropy) X(nll)
+    X(mse) X(mae) X(huber) X(bce_with_logits) X(bce) X(cross_entropy) X(soft_cross_entropy) X(nll) X(kl_div) \
+    X(hinge) X(cosine_loss)
 
 /* All that are not rows of a table, in the order of deepc.h. */
 #define EVERY_OTHER_OP(X) \
@@ -141,9 +142,8 @@ static dc_loss_options every_op_options(dc_tensor **x, const double *a)
     EVERY_OP_FUNCTION(NAME, dc_##NAME(x[0], x[1])) \
     static dc_tensor *every_op_call_##NAME##_with(dc_tensor **x, const double *a) \
     { \
-        dc_loss loss = dc_loss_named(#NAME); \
-        loss.options = every_op_options(x, a); \
-        return dc_loss_value(loss, x[0], x[1]); \
+        dc_loss_options options = every_op_options(x, a); \
+        return dc_##NAME##_with(x[0], x[1], &options); \
     }
 DC_UNARY_OPS(EVERY_OP_UNARY)
 DC_BINARY_OPS(EVERY_OP_BINARY)

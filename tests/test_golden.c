@@ -18,8 +18,8 @@ typedef struct golden_case {
 /* Compositions and others that need none: compared with what they are made of elsewhere. */
 static const char *const golden_not_needed[] = {
     "one_hot", "dropout_op",                   /* Hand values; the mask is deepc's own. */
-    "mse", "mae", "huber", "bce_with_logits", "bce", "cross_entropy", "soft_cross_entropy",
-    "nll",                                     /* ..._with, the record with its options, covers them. */
+    "mse", "mae", "huber", "bce_with_logits", "bce", "cross_entropy", "soft_cross_entropy", "nll", "kl_div", "hinge",
+    "cosine_loss",                             /* ..._with, with NULL. */
 };
 
 static int64_t golden_size(dc_shape s)
@@ -45,7 +45,7 @@ static double golden_tolerance(const char *op)
         { "pow", 2 }, { "pow_scalar", 2 }, { "prod", 2 }, { "prod_over", 2 },
         { "sin", 2 }, { "cos", 2 },
         { "layer_norm_op", 3 }, { "batch_norm_op", 3 },    /* Divided by a small standard deviation. */
-        { "std", 2 }, { "std_over", 2 },
+        { "std", 2 }, { "std_over", 2 }, { "cosine_loss_with", 2 },
     };
     double factor = 1;
     for (size_t i = 0; i < sizeof wider / sizeof *wider; i++)

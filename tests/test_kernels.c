@@ -37,7 +37,7 @@ typedef struct kernels_row {
     X(accumulate,    LINE,   k->accumulate(s->n, p[0], p[1])) \
     X(axpy,          LINE,   k->axpy(s->n, s->a, p[0], p[1])) \
     X(choose,        LINE,   k->choose(s->n, p[0], p[1], p[2], p[3])) \
-    X(gemm,          GEMM,   dc__gemm(k, s->m, s->n, s->k, (dc__matrix){ p[0], s->a_row, s->a_column }, \
+    X(gemm,          GEMM,   k->gemm(s->m, s->n, s->k, (dc__matrix){ p[0], s->a_row, s->a_column }, \
                                      (dc__matrix){ p[1], s->b_row, s->b_column }, p[2], s->c_row, s->flag)) \
     X(move,          WALK,   k->move(&s->walk, p[0], p[1], s->flag)) \
     X(sum_forward,   MIDDLE, k->sum.forward(&s->middle, p[0], p[1])) \
@@ -59,8 +59,9 @@ typedef struct kernels_row {
     X(log_softmax,   ROWS,   k->log_softmax(s->outer, s->n, p[0], p[1])) \
     X(log_softmax_backward, ROWS, k->log_softmax_backward(s->outer, s->n, p[0], p[1], p[2])) \
     X(logsumexp,     ROWS,   k->logsumexp(s->outer, s->n, p[0], p[1])) \
-    X(normalize,     MIDDLE, k->normalize(&s->middle, p[0], p[1], p[2], p[3], p[4], 1e-5f)) \
-    X(normalize_backward, MIDDLE, k->normalize_backward(&s->middle, p[0], p[1], p[2], p[3], p[4], p[5])) \
+    X(layer_norm,    ROWS,   k->layer_norm(s->outer, s->n, p[0], p[1], p[2], 1e-5f)) \
+    X(layer_norm_backward, ROWS, k->layer_norm_backward(s->outer, s->n, p[0], p[1], p[2], p[3])) \
+    X(batch_norm_backward, ROWS, k->batch_norm_backward(s->outer, s->n, p[0], p[1], p[2], p[3], p[4], p[5])) \
     X(dropout,       LINE,   k->dropout(64 * s->k, s->n, &s->random, s->b, p[0], p[1], p[2])) \
     X(dropout_backward, LINE, k->dropout_backward(s->n, p[0], p[1], p[2])) \
     X(finish,        FINISH, k->finish(s->outer, s->n, s->c_row, s->flag ? p[0] : NULL, s->f, p[1])) \
@@ -68,7 +69,7 @@ typedef struct kernels_row {
                                                   s->flag ? p[3] : NULL))
 
 /* A step has two states or none. */
-#define KERNELS_STEPS(X) X(sgd) X(rmsprop) X(adam) X(lion)
+#define KERNELS_STEPS(X) X(sgd) X(rmsprop) X(adadelta) X(adam) X(nadam) X(lion)
 
 #define KERNELS_FUNCTION(NAME, ...) \
     static void kernels_call_##NAME(const dc__kernels *k, float *const *p, const kernels_sizes *s) { __VA_ARGS__; }
@@ -208,7 +209,7 @@ static kernels_sizes kernels_draw(kernels_kind kind, int pattern)
     for (int i = 0; i < 2; i++) s.random.key[i] = kernels_bits();
     s.random.owner = kernels_bits();
     s.step = (dc__step){ .scale = kernels_below(2) ? 1 : 0.3f, .limit = kernels_below(2) ? INFINITY : 0.5f,
-        .l2 = kernels_below(2) ? 0 : 0.01f, .keep = kernels_below(2) ? 1 : 0.99f, .rate = 0.1f,
+        .l2 = kernels_below(2) ? 0 : 0.01f, .keep = kernels_below(2) ? 1 : 0.99f, .rate = 0.1f, .rate_of_g = 0.05f,
         .beta1 = 0.9f, .rest1 = 0.1f, .beta2 = 0.99f, .rest2 = 0.01f, .unbias = 1.5f, .epsilon = 1e-8f,
         .nesterov = kernels_below(2) };
     switch (kind) {
@@ -387,9 +388,9 @@ TEST(kernels_a_row_of_a_product_stands_alone)
     for (int i = 0; i < K * N; i++) b[i] = kernels_number(0);
     for (int t = 0; t < 3; t++) {
         if (!tables[t]) continue;
-        dc__gemm(tables[t], M, N, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, N, 1 }, all, N, false);
+        tables[t]->gemm(M, N, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, N, 1 }, all, N, false);
         for (int row = 0; row < M; row++) {
-            dc__gemm(tables[t], 1, N, K, (dc__matrix){ a + row * K, K, 1 }, (dc__matrix){ b, N, 1 }, one, N, false);
+            tables[t]->gemm(1, N, K, (dc__matrix){ a + row * K, K, 1 }, (dc__matrix){ b, N, 1 }, one, N, false);
             CHECK(memcmp(one, all + row * N, N * sizeof(float)) == 0);
         }
     }
@@ -411,10 +412,10 @@ TEST(kernels_products_follow_the_contract)
     }
     for (int t = 0; t < 3; t++) {
         if (!tables[t]) continue;
-        dc__gemm(tables[t], 1, 1, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, false);
+        tables[t]->gemm(1, 1, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, false);
         CHECK_BITS(out, total);
         out = 2;
-        dc__gemm(tables[t], 1, 1, 10, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, true);
+        tables[t]->gemm(1, 1, 10, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, true);
         float chain = 0;
         for (int i = 0; i < 10; i++) chain = fmaf(a[i], b[i], chain);
         CHECK_BITS(out, 2 + chain);

@@ -74,7 +74,8 @@ TEST(models_every_activation_is_its_op)
         { DC_SELU, dc_selu(x) },                { DC_GELU, dc_gelu(x) },
         { DC_GELU_TANH, dc_gelu_tanh(x) },      { DC_SILU, dc_silu(x) },
         { DC_MISH, dc_mish(x) },                { DC_SOFTPLUS, dc_softplus(x) },
-        { DC_TANH, dc_tanh(x) },
+        { DC_SOFTSIGN, dc_softsign(x) },        { DC_HARDSIGMOID, dc_hardsigmoid(x) },
+        { DC_HARDSWISH, dc_hardswish(x) },      { DC_TANH, dc_tanh(x) },
         { DC_SIGMOID, dc_sigmoid(x) },          { DC_SOFTMAX, dc_softmax(x) },
     };
     CHECK(MODELS_COUNT(cases) == DC_SOFTMAX + 1);
@@ -279,27 +280,22 @@ TEST(models_residual)
     MODELS_SET(m, "dense_2.weight", 10, 100);
     MODELS_IS(dc_forward(m, x), DC_SHAPE(2, 2), 31, 302, -4, 0);
     MODELS_IS(dc_forward(nothing, x), DC_SHAPE(2, 2), 2, 4, -8, 0);
-    CHECK(models_layer(m, "residual_1")->spec.list.count == 2 && dc_param_count(m) == 3 + 4);
+    CHECK(models_layer(m, "residual_1")->children == 2 && dc_param_count(m) == 3 + 4);
     dc_free(ctx);
 }
 
-/* [f(x), x, g(x)] */
-static dc_tensor *models_three_ways(dc_model *model, dc_tensor *x, void *user)
-{
-    (void)user;
-    dc_tensor *f = dc_call(dc_use(model, "dense_1", dc_dense(1, DC_LINEAR)), x);
-    dc_tensor *g = dc_call(dc_use(model, "dense_2", dc_dense(1, DC_LINEAR)), dc_relu(x));
-    return dc_concat(DC_TENSORS(f, x, g), -1);
-}
-
-TEST(models_of_branches_are_functions)
+TEST(models_branches)
 {
     dc_context *ctx = dc_new(1);
-    dc_model *m = dc_functional(ctx, DC_SHAPE(2), models_three_ways, NULL);
+    dc_model *m = dc_sequential(ctx, DC_LAYERS(dc_input(2), DC_BRANCHES(
+        DC_LAYERS(dc_dense(1, DC_LINEAR)),
+        dc_make_layers(0, NULL),
+        DC_LAYERS(dc_activation_layer(DC_RELU), dc_dense(1, DC_LINEAR)))));
     MODELS_SET(m, "dense_1.weight", 1, 1);
     MODELS_SET(m, "dense_2.weight", 10, 100);
     MODELS_IS(dc_forward(m, MODELS_FROM(DC_SHAPE(2, 2), 1, 2, -4, 1)), DC_SHAPE(2, 4),
               3, 1, 2, 210, -3, -4, 1, 100);
+    CHECK(models_layer(m, "branches_1")->children == 3);
     dc_free(ctx);
 }
 
@@ -308,24 +304,24 @@ TEST(models_nested_lists)
     dc_context *ctx = dc_new(1);
     dc_model *m = dc_sequential(ctx, DC_LAYERS(dc_input(2),
         dc_residual(DC_LAYERS(
-            dc_dense(1, DC_LINEAR),
-            dc_residual(DC_LAYERS(dc_dense(2, DC_LINEAR), dc_dense(1, DC_LINEAR))),
-            dc_dense(2, DC_LINEAR))),
+            DC_BRANCHES(DC_LAYERS(dc_dense(1, DC_LINEAR)),
+                        DC_LAYERS(dc_residual(DC_LAYERS(dc_dense(2, DC_LINEAR))),
+                                  dc_dense(1, DC_LINEAR))))),
         dc_dense(1, DC_LINEAR)));
     static const char *const order[] = {
-        "input_1", "residual_1", "dense_1", "residual_2", "dense_2", "dense_3", "dense_4", "dense_5",
+        "input_1", "residual_1", "branches_1", "dense_1", "residual_2", "dense_2", "dense_3",
+        "dense_4",
     };
     int n = 0;
     for (dc_layer *l = m->first; l; l = l->next, n++)
         if (CHECK(n < MODELS_COUNT(order))) CHECK_TEXT(l->name, order[n]);
-    CHECK(n == MODELS_COUNT(order));
+    CHECK(n == MODELS_COUNT(order) && m->layers == n);
     MODELS_SET(m, "dense_1.weight", 1, 0);
-    MODELS_SET(m, "dense_2.weight", 1, 2);
-    MODELS_SET(m, "dense_3.weight", 3, 1);
-    MODELS_SET(m, "dense_4.weight", 1, 2);
-    MODELS_SET(m, "dense_5.weight", 1, 1);
-    /* x = (3, 5): 3; inside (3, 6) and 3 3 + 6 = 15, with 3 it is 18; (18, 36), with x (21, 41); their sum */
-    MODELS_IS(dc_forward(m, MODELS_FROM(DC_SHAPE(1, 2), 3, 5)), DC_SHAPE(1, 1), 62);
+    MODELS_SET(m, "dense_2.weight", 0, 1, 1, 0);
+    MODELS_SET(m, "dense_3.weight", 1, 2);
+    MODELS_SET(m, "dense_4.weight", 1, 1);
+    /* x = (3, 5): branches (3, (3 + 5) + 2 (5 + 3)) = (3, 24); with x (6, 29); their sum 35 */
+    MODELS_IS(dc_forward(m, MODELS_FROM(DC_SHAPE(1, 2), 3, 5)), DC_SHAPE(1, 1), 35);
     dc_free(ctx);
 }
 
@@ -334,17 +330,19 @@ TEST(models_lists_are_copied)
 {
     dc_context *ctx = dc_new(1);
     dc_layer_spec *spec = malloc(3 * sizeof *spec);
+    dc_layer_list *lists = malloc(sizeof *lists);
     char *name = malloc(8);
     strcpy(name, "inside");
     spec[2] = dc_with_name(dc_dense(2, DC_LINEAR), name);
-    spec[0] = dc_input(2), spec[1] = dc_residual(dc_make_layers(1, spec + 2));
+    lists[0] = dc_make_layers(1, spec + 2);
+    spec[0] = dc_input(2), spec[1] = dc_branches(1, lists);
     dc_model *m = dc_sequential(ctx, dc_make_layers(2, spec));
-    free(spec), free(name);
+    free(spec), free(lists), free(name);
     MODELS_SET(m, "inside.weight", 1, 2, 3, 4);
-    MODELS_IS(dc_forward(m, MODELS_FROM(DC_SHAPE(1, 2), 1, 1)), DC_SHAPE(1, 2), 5, 7);
-    dc_layer *residual = models_layer(m, "residual_1");
-    CHECK(residual->spec.list.count == 1);
-    CHECK_TEXT(residual->spec.list.spec[0].name, "inside");
+    MODELS_IS(dc_forward(m, MODELS_FROM(DC_SHAPE(1, 2), 1, 1)), DC_SHAPE(1, 2), 4, 6);
+    dc_layer *branches = models_layer(m, "branches_1");
+    CHECK(branches->spec.lists[0].count == 1);
+    CHECK_TEXT(branches->spec.lists[0].spec[0].name, "inside");
     dc_free(ctx);
 }
 
@@ -514,12 +512,13 @@ TEST(models_names)
         "batch_norm_1.weight", "batch_norm_1.bias", "batch_norm_1.running_mean",
         "batch_norm_1.running_var", "layer_norm_1.weight", "layer_norm_1.bias",
     };
-    dc_tensors all = dc__all_of(m);
-    CHECK(all.count == MODELS_COUNT(tensors));
-    for (int i = 0; i < all.count && i < MODELS_COUNT(tensors); i++) {
-        check__that(!strcmp(all.tensor[i]->name, tensors[i]), __FILE__, __LINE__, "tensor %d is %s", i,
-                    all.tensor[i]->name);
-        CHECK(dc_find(m, tensors[i]) == all.tensor[i]);
+    dc_tensor *all[32];
+    int n = dc__model_tensors(m, NULL);
+    if (CHECK(n == MODELS_COUNT(tensors))) dc__model_tensors(m, all);
+    for (int i = 0; i < n && i < MODELS_COUNT(tensors); i++) {
+        check__that(!strcmp(all[i]->name, tensors[i]), __FILE__, __LINE__, "tensor %d is %s", i,
+                    all[i]->name);
+        CHECK(dc_find(m, tensors[i]) == all[i]);
     }
     CHECK(!dc_find(m, "dense_1") && !dc_find(m, "") && !dc_find(m, "dense_5.weight"));
     dc_model *other = dc_sequential(ctx, DC_LAYERS(dc_input(2), dc_dense(2, DC_RELU)));
@@ -538,8 +537,8 @@ TEST(models_lists)
     CHECK(two.spec[1].units == 5 && two.spec[1].activation == DC_TANH);
     dc_layer_list made = dc_make_layers(1, two.spec + 1);
     CHECK(made.count == 1 && made.spec == two.spec + 1);
-    dc_layer_spec residual = dc_residual(two);
-    CHECK(residual.list.count == 2 && residual.list.spec == two.spec);
+    dc_layer_spec branches = DC_BRANCHES(two, made, made);
+    CHECK(branches.list_count == 3 && branches.lists[0].count == 2 && branches.lists[2].count == 1);
     const int axes[] = { 1, -1, 2, 3, 4, 5, 6, 7 };
     dc_axes few = DC_AXES(0, -1), none = dc_make_axes(0, NULL), many = dc_make_axes(8, axes);
     CHECK(few.count == 2 && few.axis[0] == 0 && few.axis[1] == -1 && none.count == 0);
@@ -568,9 +567,10 @@ TEST(models_sequential_and_functional_give_the_same_bits)
                                                dc_dense(3, DC_SOFTMAX)));
     dc_model *f = dc_functional(ctx, DC_SHAPE(5), models_two_layers, NULL);
     dc_tensor *x = dc_normal(ctx, DC_SHAPE(9, 5), 0, 1), *t = dc_normal(ctx, DC_SHAPE(9, 3), 0, 1);
+    dc_tensor *from[8], *to[8];
     CHECK(dc_fingerprint(s) != dc_fingerprint(f) && dc_param_count(s) == dc_param_count(f));
-    if (!CHECK(dc__all_of(s).count == 8 && dc__all_of(f).count == 8)) return;
-    dc_tensor *const *from = dc__all_of(s).tensor, *const *to = dc__all_of(f).tensor;
+    if (!CHECK(dc__model_tensors(s, NULL) == 8 && dc__model_tensors(f, NULL) == 8)) return;
+    dc__model_tensors(s, from), dc__model_tensors(f, to);
     for (int i = 0; i < 8; i++) {
         CHECK_TEXT(to[i]->name, from[i]->name);
         dc_write(to[i], from[i]->data);
@@ -599,10 +599,11 @@ TEST(models_shared_weights)
     bool in_turn = false;
     dc_model *m = dc_functional(ctx, DC_SHAPE(1), models_shared, &in_turn);
     dc_tensor *x = MODELS_FROM(DC_SHAPE(1, 1), 5), *w = dc_find(m, "shared.weight");
-    CHECK(dc_param_count(m) == 1 && m->first == m->newest);
+    CHECK(dc_param_count(m) == 1 && m->layers == 1 && m->first->calls == 2);
     MODELS_SET(m, "shared.weight", 3);
     dc_tensor *y = dc_forward(m, x);
     MODELS_IS(y, DC_SHAPE(1, 1), 3 * 5 + 3 * 50);
+    CHECK(m->first->calls == 4);
     dc_backward(y);
     MODELS_IS(dc_grad(w), DC_SHAPE(1, 1), 5 + 50);
     dc_zero_grad(w);
@@ -630,7 +631,7 @@ TEST(models_late_layers_are_refused)
     EXPECT_FAIL(ctx, dc_forward(m, x), "dc_use: the model has no layer 'two'; all layers must be "
                 "used in the first call, which builds the model");
     name = "one";
-    CHECK(dc_forward(m, x)->size == 2 && m->first == m->newest);
+    CHECK(dc_forward(m, x)->size == 2 && m->layers == 1);
     CHECK(dc_use(m, "one", dc_dense(9, DC_RELU)) == m->first);
     dc_free(ctx);
 }
@@ -779,20 +780,21 @@ TEST(models_summary_of_nested_and_own_layers)
     const dc_real two = 2;
     dc_model *m = dc_sequential(ctx, DC_LAYERS(dc_input(3, 2),
         dc_residual(DC_LAYERS(dc_dense(2, DC_LINEAR))),
-        dc_layer_norm(), dc_custom(&models_gain, &two),
-        dc_custom(&models_negate, NULL), dc_reshape_layer(DC_SHAPE(6)),
+        DC_BRANCHES(DC_LAYERS(dc_layer_norm()), DC_LAYERS(dc_custom(&models_gain, &two))),
+        dc_custom(&models_negate, NULL), dc_reshape_layer(DC_SHAPE(12)),
         dc_without_bias(dc_dense(1, DC_LINEAR)), dc_reshape_layer(DC_SCALAR)));
     const char *text = models_summary(m);
     MODELS_ROW("residual_1", "[N, 3, 2]", 0, 6, 6);
     MODELS_ROW("dense_1", "[N, 3, 2]", 6, 2 * 2 * 6, 6);
+    MODELS_ROW("branches_1", "[N, 3, 4]", 0, 0, 12);
     MODELS_ROW("layer_norm_1", "[N, 3, 2]", 4, 6, 6);
     MODELS_ROW("gain_1", "[N, 3, 2]", 3, 4, 6);
-    MODELS_ROW("negate_1", "[N, 3, 2]", 0, 6, 6);
-    MODELS_ROW("reshape_1", "[N, 6]", 0, 0, 6);
-    MODELS_ROW("dense_2", "[N, 1]", 6, 12, 1);
+    MODELS_ROW("negate_1", "[N, 3, 4]", 0, 12, 12);
+    MODELS_ROW("reshape_1", "[N, 12]", 0, 0, 12);
+    MODELS_ROW("dense_2", "[N, 1]", 12, 24, 1);
     MODELS_ROW("reshape_2", "[N]", 0, 0, 1);
-    MODELS_ROW("total", "", 19, 6 + 24 + 6 + 4 + 6 + 12, 6 + 6 + 6 + 6 + 6 + 6 + 6 + 1 + 1);
-    CHECK_TEXT(text, "\n18 parameters are trained, 1 are not; ");
+    MODELS_ROW("total", "", 25, 6 + 24 + 6 + 4 + 12 + 24, 6 + 6 + 6 + 12 + 6 + 6 + 12 + 12 + 1 + 1);
+    CHECK_TEXT(text, "\n24 parameters are trained, 1 are not; ");
     dc_free(ctx);
 }
 
@@ -832,12 +834,12 @@ TEST(models_fingerprints)
     dc_context *ctx = dc_new(1);
     dc_model *m = dc_sequential(ctx, DC_LAYERS(dc_input(3), dc_dense(2, DC_RELU), dc_batch_norm()));
     dc_model *n = dc_sequential(ctx, DC_LAYERS(dc_input(3), dc_dense(2, DC_RELU), dc_batch_norm()));
-    dc_tensor *w = dc_find(m, "dense_1.weight"), *const *all = dc__all_of(m).tensor;
+    dc_tensor *w = dc_find(m, "dense_1.weight"), *all[6];
     uint64_t before = dc_fingerprint(m);
     CHECK(dc_fingerprint(m) == before && dc_fingerprint(n) != before);
     dc_write(dc_find(n, "dense_1.weight"), w->data);
     CHECK(dc_fingerprint(n) == before);
-    CHECK(dc__all_of(m).count == 6 && dc_fingerprint_of(dc_make_tensors(6, all)) == before);
+    CHECK(dc__model_tensors(m, all) == 6 && dc_fingerprint_of(dc_make_tensors(6, all)) == before);
     CHECK(dc_fingerprint_of(dc_params(m)) != before);             /* Buffers count, too. */
     for (int i = 0; i < 6; i++) {
         ((unsigned char *)(w->data + i))[0] ^= 1;                 /* One bit. */
@@ -956,11 +958,12 @@ TEST(models_lists_know_their_lines)
     dc_layer_list list = DC_LAYERS(
         dc_input(5),
         dc_with_name(dc_dense(6, DC_RELU), "six"),
-        dc_residual(
+        DC_BRANCHES(
+            DC_LAYERS(dc_flatten()),
             DC_LAYERS(dc_flatten(),
                       dc_dropout(0))));
     for (int i = 0; i < 2; i++) CHECK(list.spec[i].line == line + 2 + i);
-    for (int i = 0; i < 2; i++) CHECK(list.spec[2].list.spec[i].line == line + 5 + i);
+    for (int i = 0; i < 2; i++) CHECK(list.spec[2].lists[1].spec[i].line == line + 6 + i);
     for (int i = 0; i < 3; i++) CHECK(!strcmp(list.spec[i].file, __FILE__));
 }
 
@@ -1035,6 +1038,9 @@ TEST(models_messages_of_layers)
                "layer reshape_1: at most 5 axes");
     CHECK_TEXT(models_refused_pair(dc_input(3, 4), dc_reshape_layer(DC_SHAPE(5, -1))),
                "dc_reshape: [1, 3, 4] has 12 elements and cannot become [1, 5, -1]");
+    CHECK_TEXT(models_refused_pair(dc_input(2, 2), DC_BRANCHES(DC_LAYERS(dc_flatten()),
+                                                               DC_LAYERS(dc_dropout(0)))),
+               "dc_concat: operand 2 has shape [1, 2, 2] and operand 1 [1, 4]");
     CHECK_TEXT(models_refused_pair(dc_input(2), (dc_layer_spec){ .units = 3 }),
                "a layer specification without a kind; make it by dc_dense or its like");
     CHECK_TEXT(models_refused_pair(dc_input(2), dc_custom(NULL, NULL)), "without a kind");

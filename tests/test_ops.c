@@ -67,6 +67,9 @@ static const struct { const char *op; double x[3], y[3], a, b; } ops_unary[] = {
     { "silu",        { 0, 1, -1 },            { 0, 0.7310586, -0.2689414 },       0, 0 },
     { "mish",        { 0, 1, -1 },            { 0, 0.8650984, -0.3034014 },       0, 0 },
     { "softplus",    { 0, 1, 100 },           { 0.6931472, 1.3132617, 100 },      0, 0 },
+    { "softsign",    { 0, 1, -3 },            { 0, 0.5, -0.75 },                  0, 0 },
+    { "hardsigmoid", { 0, 3, -4 },            { 0.5, 1, 0 },                      0, 0 },
+    { "hardswish",   { 1, 3, -3 },            { 0.6666667, 3, 0 },                0, 0 },
     { "leaky_relu",  { 0, 2, -2 },            { 0, 2, -0.5 },                     0.25, 0 },
     { "elu",         { 0, 2, -1 },            { 0, 2, -1.2642411 },               2, 0 },
     { "clip",        { 0, 2, -2 },            { 0, 1.5, -1 },                     -1, 1.5 },
@@ -665,6 +668,7 @@ TEST(ops_infinities)
     OPS_IS(dc_softplus(x), DC_SHAPE(2), inf, 0);
     OPS_IS(dc_clip(x, -1, 1), DC_SHAPE(2), 1, -1);
     OPS_IS(dc_sign(x), DC_SHAPE(2), 1, -1);
+    OPS_IS(dc_hardsigmoid(x), DC_SHAPE(2), 1, 0);
     OPS_IS(dc_log(OPS_FROM(0, inf, -1)), DC_SHAPE(3), -inf, inf, nan);
     OPS_IS(dc_log1p(OPS_FROM(-1, inf, -2)), DC_SHAPE(3), -inf, inf, nan);
     OPS_IS(dc_sqrt(OPS_FROM(inf, -1)), DC_SHAPE(2), inf, nan);
@@ -695,16 +699,13 @@ TEST(ops_slopes_at_awkward_places)
     dc_tensor *p = dc_require_grad(OPS_FROM(0, 1, 0, 1));           /* Clamped as PyTorch does. */
     dc_backward(dc_scale(dc_bce(p, OPS_FROM(0, 1, 1, 0)), 4));
     OPS_IS(dc_grad(p), DC_SHAPE(4), 0, 0, -1e12, 1e12);
+    dc_tensor *y = dc_require_grad(dc_zeros(ctx, DC_SHAPE(1, 2)));
+    dc_backward(dc_cosine_loss(y, OPS_MATRIX(1, 1, 0)));
+    CHECK(isfinite(dc_at(dc_grad(y), DC_SHAPE(0, 0))));
     dc_free(ctx);
 }
 
 /* --- losses --- */
-
-static dc_tensor *ops_loss(dc_loss loss, dc_loss_options options, dc_tensor *y, dc_tensor *t)
-{
-    loss.options = options;
-    return dc_loss_value(loss, y, t);
-}
 
 TEST(ops_loss_values)
 {
@@ -720,23 +721,26 @@ TEST(ops_loss_values)
     OPS_IS(dc_cross_entropy(logits, labels), DC_SCALAR, 0.4904146);   /* (ln 4/3 + ln 2) / 2 */
     OPS_IS(dc_soft_cross_entropy(logits, dc_one_hot(labels, 2)), DC_SCALAR, 0.4904146);
     OPS_IS(dc_nll(dc_log_softmax(logits), labels), DC_SCALAR, 0.4904146);
+    OPS_IS(dc_kl_div(dc_log(OPS_MATRIX(1, 0.5, 0.5)), OPS_MATRIX(1, 1, 0)), DC_SCALAR, 0.6931472);
+    OPS_IS(dc_hinge(OPS_FROM(0.5, 2, -1), OPS_FROM(1, 1, 1)), DC_SCALAR, 0.8333333);
+    OPS_IS(dc_cosine_loss(OPS_MATRIX(2, 1, 0, 3, 4), OPS_MATRIX(2, 0, 2, 6, 8)), DC_SCALAR, 0.5);
     dc_loss_options sum = { .reduction = DC_SUM }, each = { .reduction = DC_NONE };
-    dc_loss_options wide = { .reduction = DC_NONE, .delta = 2 };
-    OPS_IS(ops_loss(DC_MSE, sum, y, t), DC_SCALAR, 13);
-    OPS_IS(ops_loss(DC_MSE, each, y, t), DC_SHAPE(3), 0, 4, 9);
-    OPS_IS(ops_loss(DC_MAE, each, y, t), DC_SHAPE(3), 0, 2, 3);
-    OPS_IS(ops_loss(DC_HUBER, wide, y, t), DC_SHAPE(3), 0, 2, 4);
-    OPS_IS(ops_loss(DC_BCE_WITH_LOGITS, each, OPS_FROM(0), OPS_FROM(1)), DC_SHAPE(1), 0.6931472);
-    OPS_IS(ops_loss(DC_BCE, sum, OPS_FROM(0.5), OPS_FROM(0)), DC_SCALAR, 0.6931472);
-    OPS_IS(ops_loss(DC_CROSS_ENTROPY, each, logits, labels), DC_SHAPE(2), 0.2876821, 0.6931472);
-    OPS_IS(ops_loss(DC_SOFT_CROSS_ENTROPY, each, logits, dc_one_hot(labels, 2)), DC_SHAPE(2), 0.2876821, 0.6931472);
-    OPS_IS(ops_loss(DC_NLL, each, OPS_MATRIX(2, -1, -2, -3, -4), OPS_FROM(1, 0)), DC_SHAPE(2), 2, 3);
+    OPS_IS(dc_mse_with(y, t, &sum), DC_SCALAR, 13);
+    OPS_IS(dc_mse_with(y, t, &each), DC_SHAPE(3), 0, 4, 9);
+    OPS_IS(dc_mae_with(y, t, &each), DC_SHAPE(3), 0, 2, 3);
+    OPS_IS(dc_huber_with(y, t, &(dc_loss_options){ .reduction = DC_NONE, .delta = 2 }), DC_SHAPE(3), 0, 2, 4);
+    OPS_IS(dc_bce_with_logits_with(OPS_FROM(0), OPS_FROM(1), &each), DC_SHAPE(1), 0.6931472);
+    OPS_IS(dc_bce_with(OPS_FROM(0.5), OPS_FROM(0), &sum), DC_SCALAR, 0.6931472);
+    OPS_IS(dc_cross_entropy_with(logits, labels, &each), DC_SHAPE(2), 0.2876821, 0.6931472);
+    OPS_IS(dc_soft_cross_entropy_with(logits, dc_one_hot(labels, 2), &each), DC_SHAPE(2), 0.2876821, 0.6931472);
+    OPS_IS(dc_nll_with(OPS_MATRIX(2, -1, -2, -3, -4), OPS_FROM(1, 0), &each), DC_SHAPE(2), 2, 3);
+    OPS_IS(dc_kl_div_with(OPS_MATRIX(2, -1, -2, -3, -4), OPS_MATRIX(2, 1, 0, 0, 1), &each), DC_SHAPE(2), 1, 4);
+    OPS_IS(dc_hinge_with(OPS_FROM(0.5, 2, -1), OPS_FROM(1, 1, 1), &each), DC_SHAPE(3), 0.5, 0, 2);
+    OPS_IS(dc_cosine_loss_with(OPS_MATRIX(2, 1, 0, 3, 4), OPS_MATRIX(2, 0, 2, 6, 8), &each), DC_SHAPE(2), 1, 0);
     dc_loss_options weighted = { .class_weights = OPS_FROM(3, 1) };      /* (1 * 2 + 3 * 3) / (1 + 3) */
-    OPS_IS(ops_loss(DC_NLL, weighted, OPS_MATRIX(2, -1, -2, -3, -4), OPS_FROM(1, 0)), DC_SCALAR, 2.75);
+    OPS_IS(dc_nll_with(OPS_MATRIX(2, -1, -2, -3, -4), OPS_FROM(1, 0), &weighted), DC_SCALAR, 2.75);
     dc_loss_options smooth = { .reduction = DC_NONE, .label_smoothing = DC__C(0.5) };
-    OPS_IS(ops_loss(DC_CROSS_ENTROPY, smooth, OPS_MATRIX(1, 1.0986123, 0), OPS_FROM(0)), DC_SHAPE(1),
-           0.75 * 0.2876821 + 0.25 * 1.3862944);
-    OPS_IS(ops_loss(DC_NLL, smooth, dc_log_softmax(OPS_MATRIX(1, 1.0986123, 0)), OPS_FROM(0)), DC_SHAPE(1),
+    OPS_IS(dc_cross_entropy_with(OPS_MATRIX(1, 1.0986123, 0), OPS_FROM(0), &smooth), DC_SHAPE(1),
            0.75 * 0.2876821 + 0.25 * 1.3862944);
     OPS_IS(dc_mse(OPS_MATRIX(3, 1, 2, 6), t), DC_SCALAR, 4.3333333);      /* [3, 1] and [3] may meet. */
     OPS_IS(dc_cross_entropy(logits, OPS_MATRIX(2, 1, 0)), DC_SCALAR, 0.4904146);
@@ -747,8 +751,9 @@ TEST(ops_losses_of_huge_logits_are_finite)
 {
     dc_context *ctx = dc_new(1);
     const double huge[] = { 10000, -10000, 10000, -10000, 0, 0 }, bits[] = { 1, 0, 0, 1, 1, 0 };
-    static const char *const names[] = { "mse", "mae", "huber", "bce_with_logits", "soft_cross_entropy" };
-    for (int i = 0; i < 5; i++) {
+    static const char *const names[] = { "mse", "mae", "huber", "bce_with_logits", "hinge", "cosine_loss",
+                                         "soft_cross_entropy" };
+    for (int i = 0; i < 7; i++) {
         dc_tensor *y = dc_require_grad(dc_reshape(ops_from(ctx, huge, 6), DC_SHAPE(3, 2)));
         dc_tensor *x[3] = { y, dc_reshape(ops_from(ctx, bits, 6), DC_SHAPE(3, 2)), NULL };
         dc_tensor *loss = every_op_named(names[i])->call(x, NULL);
@@ -759,8 +764,8 @@ TEST(ops_losses_of_huge_logits_are_finite)
     }
     dc_tensor *y = dc_require_grad(dc_reshape(ops_from(ctx, huge, 6), DC_SHAPE(2, 3)));
     dc_loss_options smooth = { .label_smoothing = DC__C(0.1) };
-    dc_tensor *loss = ops_loss(DC_CROSS_ENTROPY, smooth, y, OPS_FROM(2, 2));
-    dc_backward(dc_add(dc_cross_entropy(y, OPS_FROM(1, 0)), loss));
+    dc_tensor *loss = dc_add(dc_cross_entropy(y, OPS_FROM(1, 0)), dc_cross_entropy_with(y, OPS_FROM(2, 2), &smooth));
+    dc_backward(dc_add(loss, dc_kl_div(dc_log_softmax(y), OPS_MATRIX(2, 1, 0, 0, 0, 0.5, 0.5))));
     for (int k = 0; k < 6; k++) CHECK(isfinite(y->grad[k]));
     OPS_IS(dc_cross_entropy(OPS_MATRIX(1, 10000, -10000), OPS_FROM(1)), DC_SCALAR, 20000);
     OPS_IS(dc_bce_with_logits(OPS_FROM(10000, -10000), OPS_FROM(0, 0)), DC_SCALAR, 5000);
@@ -773,9 +778,10 @@ TEST(ops_loss_errors)
     dc_context *ctx = dc_new(1);
     dc_tensor *y = dc_ones(ctx, DC_SHAPE(4, 3)), *t = dc_ones(ctx, DC_SHAPE(4, 1)), *labels =
         dc_ones(ctx, DC_SHAPE(4));
-    static const char *const same[] = { "mse", "mae", "huber", "bce_with_logits", "bce",
-                                        "soft_cross_entropy" };
-    for (int i = 0; i < 6; i++) {
+    static const char *const same[] = { "mse", "mae", "huber", "bce_with_logits", "bce", "hinge",
+                                        "soft_cross_entropy",
+                                        "kl_div", "cosine_loss" };
+    for (int i = 0; i < 9; i++) {
         char message[160];
         dc_tensor *x[3] = { y, t, NULL };
         snprintf(message, sizeof message,
@@ -797,25 +803,23 @@ TEST(ops_loss_errors)
     EXPECT_FAIL(ctx, dc_nll(dc_zeros(ctx, DC_SHAPE(4, 0)), labels),
                 "dc_nll: a prediction of shape [4, 0] has no axis of classes");
     dc_loss_options weights = { .class_weights = OPS_FROM(1, 2) }, smooth = { .label_smoothing = 1 };
-    EXPECT_FAIL(ctx, ops_loss(DC_CROSS_ENTROPY, weights, y, labels), "dc_cross_entropy: 2 class weights for 3 classes");
-    EXPECT_FAIL(ctx, ops_loss(DC_CROSS_ENTROPY, smooth, y, labels),
+    EXPECT_FAIL(ctx, dc_cross_entropy_with(y, labels, &weights), "dc_cross_entropy: 2 class weights for 3 classes");
+    EXPECT_FAIL(ctx, dc_cross_entropy_with(y, labels, &smooth),
                 "dc_cross_entropy: label_smoothing 1; it must be in [0, 1)");
-    EXPECT_FAIL(ctx, ops_loss(DC_SOFT_CROSS_ENTROPY, weights, y, y),
+    EXPECT_FAIL(ctx, dc_soft_cross_entropy_with(y, y, &weights),
                 "dc_soft_cross_entropy: 2 class weights for 3 classes");
-    EXPECT_FAIL(ctx, ops_loss(DC_NLL, weights, y, labels), "dc_nll: 2 class weights for 3 classes");
+    EXPECT_FAIL(ctx, dc_nll_with(y, labels, &weights), "dc_nll: 2 class weights for 3 classes");
     EXPECT_FAIL(ctx, dc_mse(dc_zeros(ctx, DC_SHAPE(0)), dc_zeros(ctx, DC_SHAPE(0))), "of no elements at all");
-    EXPECT_FAIL(ctx, dc_loss_value(dc_loss_named("hinge"), y, y), "dc_loss_value: there is no loss 'hinge'");
-    EXPECT_FAIL(ctx, dc_loss_value((dc_loss){ 0 }, y, y), "dc_loss_value: there is no loss '(null)'");
     dc_free(ctx);
 }
 
 TEST(ops_losses_by_name)
 {
     static const char *const names[] = { "mse", "mae", "huber", "bce_with_logits", "bce", "cross_entropy",
-                                         "soft_cross_entropy", "nll" };
+                                         "soft_cross_entropy", "nll", "kl_div", "hinge", "cosine" };
     dc_loss records[] = { DC_MSE, DC_MAE, DC_HUBER, DC_BCE_WITH_LOGITS, DC_BCE, DC_CROSS_ENTROPY,
-                          DC_SOFT_CROSS_ENTROPY, DC_NLL };
-    for (int i = 0; i < 8; i++) CHECK(records[i].compute && !strcmp(records[i].name, names[i]));
+                          DC_SOFT_CROSS_ENTROPY, DC_NLL, DC_KL_DIV, DC_HINGE, DC_COSINE_LOSS };
+    for (int i = 0; i < 11; i++) CHECK(records[i].compute && !strcmp(records[i].name, names[i]));
     CHECK(!dc_loss_named("nonsense").compute);
     CHECK(DC_CROSS_ENTROPY.is_classifier && !DC_MSE.is_classifier);
 }

@@ -139,7 +139,7 @@ TEST(a_plot_that_makes_no_sense_is_refused)
                                                          .series_count = 1 }), "its y is NULL");
     CHECK(!dc_write_svg(ctx, temporary_path("no/such/folder.svg"), &(dc_plot){ .title = "x" }));
     CHECK_TEXT(dc_error(ctx), "no/such/folder.svg");
-    CHECK(!ctx->buffers);
+    CHECK(!ctx->buffers && !ctx->files);
     dc_free(ctx);
 }
 
@@ -148,8 +148,7 @@ TEST(a_history_is_plotted)
     dc_context *ctx = dc_new(1);
     double loss[] = { 8, 4, 1, (double)NAN, 0.5, 0.01 }, with[] = { 9, 5, 2, 3, 1, 2 }, none[6];
     for (int i = 0; i < 6; i++) none[i] = (double)NAN;
-    dc_history h = { .epochs = 6, .loss = loss, .validation_loss = with, .accuracy = none,
-                     .validation_accuracy = none, .best_epoch = 4 };
+    dc_history h = { .epochs = 6, .loss = loss, .validation_loss = with, .best_epoch = 4 };
     const char *path = temporary_path("history.svg");
     CHECK(dc_plot_history(ctx, path, &h));
     const char *svg = picture_read(ctx, path);
@@ -160,8 +159,10 @@ TEST(a_history_is_plotted)
     capture_start();
     dc_print_history(&h);
     const char *text = capture_end();
-    CHECK(strcmp(text, "loss                       8 █▄▂ ▁▁ 0.01\n"
-                       "validation loss            9 █▅▂▃▁▂ 2\n") == 0);
+    CHECK_TEXT(text, "        9 ┤");
+    CHECK_TEXT(text, "     0.01 ┤");
+    CHECK_TEXT(text, "validation loss");
+    CHECK(picture_count(text, "\n") == 15);
 
     h.epochs = 1, h.validation_loss = none, h.best_epoch = 0;
     CHECK(dc_plot_history(ctx, path, &h));
@@ -169,7 +170,9 @@ TEST(a_history_is_plotted)
     CHECK(picture_count(svg, "<circle") == 2 && picture_count(svg, "h0") == 1 && !strstr(svg, "validation"));
     capture_start();
     dc_print_history(&h);
-    CHECK(strcmp(capture_end(), "loss                       8 ▅ 8\n") == 0);
+    text = capture_end();
+    CHECK_TEXT(text, "⠤⠤ loss");
+    CHECK(!strstr(text, "validation"));
     h.loss = none;
     CHECK(dc_plot_history(ctx, path, &h));
     picture_read(ctx, path);
@@ -177,22 +180,8 @@ TEST(a_history_is_plotted)
     CHECK(dc_plot_history(ctx, path, &h));
     capture_start();
     dc_print_history(&h);
-    CHECK(strcmp(capture_end(), "") == 0);
+    CHECK_TEXT(capture_end(), "┤");
     dc_free(ctx);
-}
-
-TEST(a_long_history_fits_on_a_line)
-{
-    double rising[1000];
-    for (int i = 0; i < 1000; i++) rising[i] = i / 999.0;
-    dc_history h = { .epochs = 1000, .loss = rising, .validation_loss = rising, .accuracy = rising,
-                     .validation_accuracy = rising };
-    capture_start();
-    dc_print_history(&h);
-    const char *text = capture_end();
-    CHECK(picture_count(text, "\n") == 4 && picture_count(text, "▁") >= 4 * 4);
-    CHECK_TEXT(text, "validation accuracy        0 ▁▁▁▁▁▂");
-    CHECK_TEXT(text, "▇█████ 1\n");
 }
 
 /* --- decision boundaries --- */
@@ -214,9 +203,9 @@ TEST(boundaries_of_two_classes_are_drawn)
 {
     dc_context *ctx = dc_new(1);
     const char *path = temporary_path("boundary.svg");
-    const dc_loss loss[] = { DC_BCE_WITH_LOGITS, DC_MSE, DC_CROSS_ENTROPY };
-    for (int i = 0; i < 3; i++) {      /* Right of 1/2 is class 1: for MSE x0 itself must be 1/2. */
-        dc_model *model = picture_model(ctx, i == 2 ? 2 : 1, loss[i], (dc_real)(i == 1 ? 0 : -0.5));
+    const dc_loss loss[] = { DC_BCE_WITH_LOGITS, DC_HINGE, DC_MSE, DC_CROSS_ENTROPY };
+    for (int i = 0; i < 4; i++) {      /* Right of 1/2 is class 1: for MSE x0 itself must be 1/2. */
+        dc_model *model = picture_model(ctx, i == 3 ? 2 : 1, loss[i], (dc_real)(i == 2 ? 0 : -0.5));
         CHECK(dc_plot_boundary(model, dc_make_xor(ctx), path));
         const char *svg = picture_read(ctx, path);
         CHECK_TEXT(svg, ">class 0<");
@@ -282,7 +271,7 @@ TEST(an_image_is_printed_in_shades)
     dc_free(ctx);
 }
 
-#if defined(INCLUDE_STB_IMAGE_WRITE_H) && defined(STBI_INCLUDE_STB_IMAGE_H)
+#if defined(DC__HAS_STB_IMAGE_WRITE) && defined(DC__HAS_STB_IMAGE)
 static unsigned char *picture_png(dc_context *ctx, const char *path, int *wide, int *high, int *channels)
 {
     size_t size = 0;

@@ -307,8 +307,7 @@ static void training_by_hand_with_weights(dc_context *ctx, dc_model *model, dc_d
                                           const dc_real *by_sample)
 {
     dc_loader *loader = dc_batches(train, 32, true);
-    dc_loss each = DC_CROSS_ENTROPY;
-    each.options.reduction = DC_NONE;
+    dc_loss_options each = { .reduction = DC_NONE };
     dc_set_training(ctx, true);
     for (int epoch = 0; epoch < 2; epoch++) {
         dc_batch b;
@@ -319,7 +318,7 @@ static void training_by_hand_with_weights(dc_context *ctx, dc_model *model, dc_d
                 if (by_class) w->data[i] *= by_class[(int)b.y->data[i]];
                 if (by_sample) w->data[i] *= by_sample[row ? row[b.rows[i]] : b.rows[i]];
             }
-            dc_tensor *loss = dc_loss_value(each, dc_forward(model, b.x), b.y);
+            dc_tensor *loss = dc_cross_entropy_with(dc_forward(model, b.x), b.y, &each);
             dc_backward(dc_mean(dc_mul(loss, w)));
             dc_step(dc_optimizer_of(model));
             dc_end(ctx, mark);
@@ -445,13 +444,14 @@ TEST(evaluate_one_output)
     dc_compile(model, DC_BCE, dc_sgd(1));
     CHECK(dc_at(dc_confusion(model, data), DC_SHAPE(0, 1)) == 0);
 
-    const dc_real target[4] = { 0, 0, 1, 1 };
-    dc_compile(model, DC_BCE_WITH_LOGITS, dc_sgd(1));
+    const dc_real sign[4] = { -1, -1, 1, 1 };
+    dc_compile(model, DC_HINGE, dc_sgd(1));
     dc_metrics(model, DC_METRICS(dc_auc()));
-    data = dc_from_arrays(ctx, 4, DC_SHAPE(1), x, DC_SHAPE(1), target, 0);
+    data = dc_from_arrays(ctx, 4, DC_SHAPE(1), x, DC_SHAPE(1), sign, 0);
     report = dc_evaluate(model, data);
     CHECK_NEAR(report.accuracy, 0.75, 0);
     CHECK_NEAR(report.value[0], 1, 0);
+    CHECK_NEAR(report.loss, (0 + 1.25 + 0.25 + 0) / 4, 1e-6);
 
     data = dc_from_arrays(ctx, 2, DC_SHAPE(2), x, DC_SCALAR, NULL, 0);      /* An autoencoder judges nothing. */
     model = dc_sequential(ctx, DC_LAYERS(dc_input(2), dc_dense(2, DC_LINEAR)));
@@ -616,7 +616,7 @@ static int training_lines(const char *text)
 static void training_without_files(dc_context *ctx, dc_model *model)
 {
     const dc_history *h = dc_fit(model, training_blobs(ctx), (dc_fit_options){ .epochs = 4, .quiet = true,
-        DC_CALLBACKS(dc_checkpoint("/no/such/folder/a"), dc_checkpoint("/no/such/folder/b")) });
+        DC_CALLBACKS(dc_checkpoint("/no/such/folder/a"), dc_csv_log("/no/such/folder/b")) });
     CHECK(h->epochs == 4 && h->stopped_by == NULL);
 }
 
@@ -629,9 +629,33 @@ TEST(callbacks_without_their_files)
 #ifdef __unix__
     char *text = training_text(ctx, path);
     CHECK_TEXT(text, "dc_fit: checkpoint: /no/such/folder/a");
-    CHECK_TEXT(text, "dc_fit: checkpoint: /no/such/folder/b");
+    CHECK_TEXT(text, "dc_fit: csv log: /no/such/folder/b");
     CHECK(training_lines(text) == 2);
 #endif
+    dc_free(ctx);
+}
+
+TEST(csv_log_has_a_line_an_epoch)
+{
+    dc_context *ctx = dc_new(4);
+    dc_model *model = training_classifier(ctx);
+    dc_metrics(model, DC_METRICS(dc_f1(-1)));
+    const char *path = temporary_path("log.csv");
+    const dc_history *h = dc_fit(model, training_blobs(ctx), (dc_fit_options){ .epochs = 3, .quiet = true,
+        .validation_split = (dc_real)0.2, DC_CALLBACKS(dc_csv_log(path)) });
+    char *text = training_text(ctx, path), line[512];
+    CHECK_TEXT(text, "epoch,rate,loss,accuracy,f1,val_loss,val_accuracy,val_f1\n1,0.01,");
+    CHECK(training_lines(text) == 4);
+    snprintf(line, sizeof line, "\n3,0.01,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", h->loss[2], h->accuracy[2],
+             h->metric[0][2], h->validation_loss[2], h->validation_accuracy[2], h->validation_metric[0][2]);
+    CHECK_TEXT(text, line);
+
+    dc_compile(model, DC_CROSS_ENTROPY, dc_sgd(0.01));     /* Again: the file starts anew. */
+    dc_metrics(model, 0, NULL);
+    dc_fit(model, training_blobs(ctx), (dc_fit_options){ .quiet = true, DC_CALLBACKS(dc_csv_log(path)) });
+    text = training_text(ctx, path);
+    CHECK_TEXT(text, "epoch,rate,loss,accuracy\n1,0.01,");
+    CHECK(training_lines(text) == 2);
     dc_free(ctx);
 }
 
@@ -781,6 +805,8 @@ TEST(fit_refuses_a_set_that_does_not_fit)
     EXPECT_FAIL(ctx, FIT(data),
                 "dc_fit: the loss bce tells two classes apart; use DC_CROSS_ENTROPY (the model has 3 outputs, the "
                 "set 3 ");
+    dc_compile(model, DC_HINGE, dc_sgd(0.1));
+    EXPECT_FAIL(ctx, FIT(two), "dc_fit: the loss hinge needs targets -1 and 1");
     dc_loss sum = DC_CROSS_ENTROPY;
     sum.options.reduction = DC_SUM;
     dc_compile(model, sum, dc_sgd(0.1));

@@ -50,7 +50,7 @@ static void one_path_with_deepc(dc_context *ctx)
     dc_tensor *z = dc_add(dc_mul(w, x), b), *y_hat = dc_mul(v, dc_tanh(z));
     dc_tensor *L = dc_square(dc_sub(y_hat, y));
     dc_backward(L);
-    dc_explain(L, NULL);                                    /* NULL: to stdout */
+    dc_explain(L, DC_TEXT, NULL);                           /* NULL: to stdout */
 /* [/tape] */
     printf("\nWith deepc, who does what\n");
 /* [who] */

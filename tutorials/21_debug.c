@@ -161,7 +161,7 @@ static void with_deepc(program p)
     dc_on_error(ctx, NULL, NULL);
     dc_tensor *mean = dc_cross_entropy(forward(&p, p.few_x), p.few_y);
     dc_backward(mean);
-    dc_explain(mean, NULL);                                 /* the tape */
+    dc_explain(mean, DC_TEXT, NULL);                        /* the tape */
     dc_model *line = dc_sequential(ctx, DC_LAYERS(dc_input(1), dc_dense(1, DC_LINEAR)));
     dc_compile(line, DC_MSE, dc_sgd(10));                   /* a hundred times too much */
     dc_dataset *points = dc_make_line(ctx, 100, 2, 1, 0.1f);

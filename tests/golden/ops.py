@@ -71,6 +71,9 @@ UNARY = {
     "silu": (F.silu, -4, 4, [0, 40, -40]),
     "mish": (F.mish, -4, 4, [0, 40, -40]),
     "softplus": (lambda x: F.softplus(x, threshold=600), -4, 4, [0, 100, -100]),
+    "softsign": (F.softsign, -4, 4, [0]),
+    "hardsigmoid": (lambda x: F.relu6(x + 3) / 6, -5, 5, [0, 3, -3]),
+    "hardswish": (F.hardswish, -5, 5, [0, 4, -4]),
 }
 for name, (f, lo, hi, special) in UNARY.items():
     case(name, f, [torch.cat([draw(8, lo=lo, hi=hi), values(*special)])])
@@ -273,6 +276,8 @@ def huber(y, t, r, d):
 PLAIN = {
     "mse": lambda y, t, r: F.mse_loss(y, t, reduction=REDUCTION[r]),
     "mae": lambda y, t, r: F.l1_loss(y, t, reduction=REDUCTION[r]),
+    "hinge": lambda y, t, r: reduced(torch.relu(1 - t * y), r),
+    "cosine_loss": lambda y, t, r: reduced(1 - F.cosine_similarity(y, t, -1), r),
     "bce_with_logits": lambda y, t, r: F.binary_cross_entropy_with_logits(y, t, reduction=REDUCTION[r]),
 }
 for name, f in PLAIN.items():
@@ -280,6 +285,8 @@ for name, f in PLAIN.items():
         for shape in [(2, 3), (4,), (2, 2, 2)]:
             y = draw(*shape, lo=-3, hi=3) + 1 / 128
             t = draw(*shape, lo=0, hi=1) if name == "bce_with_logits" else draw(*shape)
+            if name == "hinge":
+                t = torch.where(t < 0, -1.0, 1.0)
             case(name + "_with", lambda y, t: f(y, t, r), [y, t], [r, 0, 0])
 for d in (0.5, 1, 2):
     for r in range(3):
@@ -346,6 +353,16 @@ for r in range(3):
     case("nll_with", lambda y, t: F.nll_loss(y, t.long(), reduction=REDUCTION[r]), [log_p, label], [r, 0, 0], fixed=(1,))
     case("nll_with", lambda y, t, w: F.nll_loss(y, t.long(), w, reduction=REDUCTION[r]),
          [log_p, label, draw(3, lo=0.25)], [r, 0, 0], fixed=(1, 2))
+for r in range(2):                                     # none: deepc gives one number a sample
+    case("kl_div_with", lambda y, t: F.kl_div(y, t, reduction=["batchmean", "sum"][r]),
+         [draw(3, 4, lo=-3, hi=-0.25), draw(3, 4, lo=1 / 16, hi=0.5)], [r, 0, 0])
+case("kl_div_with", lambda y, t: F.kl_div(y, t, reduction="none").sum(-1),
+     [draw(3, 4, lo=-3, hi=-0.25), draw(3, 4, lo=1 / 16, hi=0.5)], [2, 0, 0])
+case("kl_div_with", lambda y, t: F.kl_div(y, t, reduction="batchmean"),
+     [draw(2, 3, lo=-3, hi=-0.25), values(0, 0.5, 0.5, 1, 0, 0).reshape(2, 3)], [0, 0, 0], fixed=(1,))
+case("kl_div_with", lambda y, t: F.kl_div(y, t, reduction="batchmean"),
+     [values(-10000, -0.5, -1).reshape(1, 3), values(0.25, 0.5, 0.25).reshape(1, 3)], [0, 0, 0])
+
 # --- writing ---
 
 

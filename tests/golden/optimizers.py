@@ -91,11 +91,17 @@ CASES = [
     ("adagrad", "dc_adagrad(0.01)", lambda p: o.Adagrad(p, 0.01), {}),
     ("adagrad_l2", "dc_adagrad(0.01), .weight_decay = 0.1",
      lambda p: o.Adagrad(p, 0.01, weight_decay=0.1), {}),
+    ("adadelta", "dc_adadelta(1)", lambda p: o.Adadelta(p, 1.0), {}),
+    ("adadelta_l2", "dc_adadelta(0.5), .weight_decay = 0.1",
+     lambda p: o.Adadelta(p, 0.5, weight_decay=0.1), {}),
     ("adam", "dc_adam(0.01)", lambda p: o.Adam(p, 0.01), {}),
     ("adam_l2", "dc_adam(0.01), .weight_decay = 0.1", lambda p: o.Adam(p, 0.01, weight_decay=0.1), {}),
     ("adam_betas", "dc_adam(0.01), .beta1 = 0.5, .beta2 = 0.95, .epsilon = 1e-4",
      lambda p: o.Adam(p, 0.01, betas=(0.5, 0.95), eps=1e-4), {}),
     ("adamw", "dc_adamw(0.01)", lambda p: o.AdamW(p, 0.01), {}),
+    ("nadam", "dc_nadam(0.01)", lambda p: o.NAdam(p, 0.01, foreach=True), {}),
+    ("nadam_l2", "dc_nadam(0.01), .weight_decay = 0.1",
+     lambda p: o.NAdam(p, 0.01, weight_decay=0.1, foreach=True), {}),
     ("lion", "dc_lion(0.001)", lambda p: Lion(p, 0.001), {}),
     ("lion_decoupled", "dc_lion(0.001), .weight_decay = 0.1", lambda p: Lion(p, 0.001, weight_decay=0.1), {}),
     ("clip_value", "dc_adam(0.01), .clip_value = 0.5", lambda p: o.Adam(p, 0.01), {"value": 0.5}),
@@ -113,7 +119,7 @@ CASES = [
 
 
 def run(case, dtype):
-    torch.set_default_dtype(dtype)
+    torch.set_default_dtype(dtype)         # NAdam's mu_product is a tensor of the default type
     _, _, make, how = case
     params = [torch.nn.Parameter(torch.tensor(START[:6], dtype=dtype).reshape(3, 2)),
               torch.nn.Parameter(torch.tensor(START[6:], dtype=dtype))]
