@@ -7372,18 +7372,13 @@ DC_API void dc_freeze(dc_model *model, const char *prefix, bool frozen) {
     if (!found) dc_fail(model->ctx, "dc_freeze: no parameter's name begins with '%s'", prefix);
 }
 
-static int64_t dc__layer_params(const dc_layer *layer, bool trainable) {
+static int64_t dc__elements(dc_tensors tensors) {
     int64_t n = 0;
-    for (int i = 0; i < layer->tensors; i++)
-        if (layer->tensor[i]->needs_grad == trainable) n += layer->tensor[i]->size;
+    for (int i = 0; i < tensors.count; i++) n += tensors.tensor[i]->size;
     return n;
 }
 
-DC_API int64_t dc_param_count(dc_model *model) {
-    int64_t n = 0;
-    for (dc_layer *l = model->first; l; l = l->next) n += dc__layer_params(l, true);
-    return n;
-}
+DC_API int64_t dc_param_count(dc_model *model) { return dc__elements(dc_params(model)); }
 
 /* "[N, 128]" */
 static dc__words dc__batch_words(dc_shape s) {
@@ -7391,20 +7386,21 @@ static dc__words dc__batch_words(dc_shape s) {
 }
 
 DC_API void dc_summary(dc_model *model) {
-    long long trained = 0, fixed = 0, flops = 0, bytes = 0, size = sizeof(dc_real);
+    long long all = dc__elements(dc__all_of(model)), trained = dc_param_count(model);
+    long long flops = 0, bytes = 0, size = sizeof(dc_real);
     dc__trace(model);
     printf("%-24s %-18s %12s %14s %12s\n", "layer", "output", "parameters", "FLOPs/sample",
            "bytes/sample");
     for (dc_layer *l = model->first; l; l = l->next) {
-        long long moved = dc__layer_params(l, true), still = dc__layer_params(l, false);
+        long long own = dc__elements(dc_make_tensors(l->tensors, l->tensor));
         long long out = dc__outputs(l), work = l->spec.kind->flops ? l->spec.kind->flops(l) : out;
         printf("%-24s %-18s %12lld %14lld %12lld\n", l->name, dc__batch_words(l->out_shape).text,
-               moved + still, work, out * size);
-        trained += moved, fixed += still, flops += work, bytes += out * size;
+               own, work, out * size);
+        flops += work, bytes += out * size;
     }
-    printf("%-24s %-18s %12lld %14lld %12lld\n", "total", "", trained + fixed, flops, bytes);
-    printf("%lld parameters are trained, %lld are not; they take %lld bytes\n", trained, fixed,
-           (trained + fixed) * size);
+    printf("%-24s %-18s %12lld %14lld %12lld\n", "total", "", all, flops, bytes);
+    printf("%lld parameters are trained, %lld are not; they take %lld bytes\n", trained,
+           all - trained, all * size);
 }
 
 /* FNV-1a (Fowler, Noll & Vo) over the bits of every element, all NaNs being one. */
@@ -7428,12 +7424,11 @@ DC_API void dc_compile(dc_model *model, dc_loss loss, dc_optimizer_spec optimize
     if (!loss.compute)
         dc_fail(model->ctx, "dc_compile: there is no loss '%s'", loss.name ? loss.name : "(null)");
     dc_tensors all = dc__all_of(model);
-    dc_tensor **param = dc__permanent(model->ctx, (size_t)all.count * sizeof *param);
     int n = 0;
     for (int i = 0; i < all.count; i++)                  /* Also what is frozen at the moment. */
-        if (all.tensor[i]->grad) param[n++] = all.tensor[i];
+        if (all.tensor[i]->grad) model->param[n++] = all.tensor[i];
     model->optimizer = dc__make_optimizer(model->ctx, "dc_compile", optimizer,
-                                          dc_make_tensors(n, param));
+                                          dc_make_tensors(n, model->param));
     model->loss = loss, model->optimizer_spec = optimizer;
     model->is_compiled = true;
 }
@@ -8912,25 +8907,19 @@ static void dc__show_report(const dc__fit *f, const dc_report *r, const char *pa
     for (int i = 0; i < r->metrics; i++) dc__show(part, r->name[i], r->value[i]);
 }
 
-__attribute__((format(printf, 2, 3)))
-static void dc__complain(dc__fit *f, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(f->trouble, sizeof f->trouble, format, arguments);
-    va_end(arguments);
+/* What went wrong, and of dc_error why, on stderr and for dc_error after dc_fit. */
+static void dc__complain(dc__fit *f, const char *what) {
+    snprintf(f->trouble, sizeof f->trouble, "dc_fit: %.160s: %.256s", what, dc_error(f->ctx));
     fprintf(stderr, "%s%s\n", f->on_terminal ? "\n" : "", f->trouble);
 }
 
 /* --- callbacks --- */
-/* Copies all of a model's tensors to `values`, or back, and returns their size. NULL: only that. */
-static int64_t dc__copy_weights(dc_model *m, dc_real *values, bool back) {
-    int64_t size = 0;
-    for (dc_layer *l = m->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; size += l->tensor[i++]->size) {
-            if (values && back) dc_write(l->tensor[i], values + size);
-            else if (values) dc_read(l->tensor[i], values + size);
-        }
-    return size;
+/* Copies all of a model's tensors to `values`, or back. */
+static void dc__copy_weights(dc_model *m, dc_real *values, bool back) {
+    dc_tensors all = dc__all_of(m);
+    for (int i = 0; i < all.count; values += all.tensor[i++]->size)
+        if (back) dc_write(all.tensor[i], values);
+        else dc_read(all.tensor[i], values);
 }
 
 /* deepc's own callbacks are written as a program writes its own; dc_fit gives itself as `user`. */
@@ -8951,7 +8940,7 @@ static bool dc__save_best(dc_model *m, int epoch, const dc_history *history, voi
     dc__fit *f = user;
     bool is_best = history->best_epoch == epoch && dc__judged(f, history)[epoch] < (double)INFINITY;
     if (!is_best || dc_save(m, f->running->path)) return true;
-    dc__complain(f, "dc_fit: %.200s: %.256s", f->running->name, dc_error(f->ctx));
+    dc__complain(f, f->running->name);
     f->running->on_epoch_end = NULL;
     return true;
 }
@@ -8974,8 +8963,8 @@ static void dc__copy_callbacks(dc__fit *f) {
         bool stops = c->on_epoch_end == dc__stop_early, saves = c->on_epoch_end == dc__save_best;
         if (stops || saves) c->user = f;
         if (stops && !f->best_weights) {
-            int64_t size = dc__copy_weights(f->model, NULL, false);
-            f->best_weights = dc__temporary(f->ctx, (size_t)size * sizeof(dc_real));
+            size_t size = (size_t)dc__elements(dc__all_of(f->model)) * sizeof(dc_real);
+            f->best_weights = dc__temporary(f->ctx, size);
             dc__copy_weights(f->model, f->best_weights, false);
         }
     }
@@ -9035,12 +9024,12 @@ static int64_t dc__first_nan(const dc_real *v, int64_t n) {
 static bool dc__has_nan(const dc_tensor *t) { return dc__first_nan(t->data, t->size) < t->size; }
 
 DC_API dc_tensor *dc_find_nan(dc_model *model) {
-    for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++) {
-            dc_tensor *t = l->tensor[i];
-            if (dc__has_nan(t)) return t;
-            if (t->grad && t->pass && dc__first_nan(t->grad, t->size) < t->size) return t;
-        }
+    dc_tensors all = dc__all_of(model);
+    for (int i = 0; i < all.count; i++) {
+        dc_tensor *t = all.tensor[i];
+        if (dc__has_nan(t)) return t;
+        if (t->grad && t->pass && dc__first_nan(t->grad, t->size) < t->size) return t;
+    }
     return NULL;
 }
 
@@ -9054,18 +9043,18 @@ static void dc__stop_at_nan(dc__fit *f, const dc_batch *b, int64_t batch, dc_mar
     if (weight) first = weight;
     if (dc__has_nan(b->y)) first = b->y;
     if (dc__has_nan(b->x)) first = b->x;
-    bool in_sample = first == b->x || first == b->y;
     int64_t place = dc__first_nan(first->data, first->size);
-    const char *kind = in_sample ? "the " : place == first->size ? "the gradient of "
-                     : first == weight ? "" : "the tensor ";
-    dc__words where = dc__origin(first);
-    if (in_sample)
-        snprintf(where.text, sizeof where.text, "%s of sample %lld", first == b->x ? "x" : "target",
-                 (long long)b->rows[place / (first->size / b->size)]);
-    dc__complain(f, "dc_fit: stopped before step %lld of epoch %d, where the loss is %.20s: "
-                 "%s%.150s holds a NaN or infinity%s", (long long)batch + 1, f->epoch + 1,
-                 DC__NUMBER((double)loss->data[0], 4), kind, where.text,
-                 in_sample ? "" : " (a smaller rate, or clip_norm, may help)");
+    if (first == b->x || first == b->y)
+        dc__error(f->ctx, "the %s of sample %lld holds a NaN or infinity",
+                  first == b->x ? "x" : "target",
+                  (long long)b->rows[place / (first->size / b->size)]);
+    else
+        dc__error(f->ctx, "%s%s holds a NaN or infinity (a smaller rate, or clip_norm, may help)",
+                  place == first->size ? "the gradient of " : first == weight ? "" : "the tensor ",
+                  dc__origin(first).text);
+    dc__complain(f, dc__say("stopped before step %lld of epoch %d, where the loss is %s",
+                            (long long)batch + 1, f->epoch + 1,
+                            DC__NUMBER((double)loss->data[0], 4)).text);
     f->tally.loss += (double)loss->data[0];
     f->history->stopped_by = "nan";
 }
@@ -9111,7 +9100,7 @@ static void dc__fit_epoch(dc__fit *f) {
         dc__fit_batch(f, &b, batch);
     dc_set_training(f->ctx, training), dc_set_grad(f->ctx, grad);
     if (f->loader->failed) {
-        dc__complain(f, "dc_fit: stopped early: %.256s", dc_error(f->ctx));
+        dc__complain(f, "stopped early");
         f->history->stopped_by = "data";
     }
     f->trained = dc__report_of(&f->tally, true);
