@@ -6142,25 +6142,15 @@ static dc_tensor *dc__target_like(const char *who, dc_tensor *y, dc_shape wanted
     return dc_reshape(t, wanted);
 }
 
-/* --- element by element: the table of @impl-arithmetic --- */
-static dc_tensor *dc__elementwise_loss(const char *function, const dc_op *op, dc_tensor *y,
-                                       dc_tensor *t, const dc_loss_options *o) {
-    dc__check(function, 1, y);
+/* Element by element: an op of the table of @impl-arithmetic. */
+static dc_tensor *dc__element_loss(const char *who, const dc_op *op, dc_tensor *y, dc_tensor *t,
+                                   const dc_loss_options *o) {
+    dc__check(who, 1, y);
     dc__ab s = { o->delta > 0 ? o->delta : 1, 0 };
-    t = dc__target_like(function, y, y->shape, t);
+    t = dc__target_like(who, y, y->shape, t);
     return dc__reduce(dc__apply2(op, y, t, &s, sizeof s), o);
 }
 
-#define DC__DEFINE(NAME, OP)                                                                       \
-    static dc_tensor *dc__##NAME##_of(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {      \
-        return dc__elementwise_loss("dc_" #NAME, &dc__##OP##_op, y, t, o);                         \
-    }
-DC__DEFINE(mse, squared_error)
-DC__DEFINE(mae, absolute_error)
-DC__DEFINE(huber, huber_error)
-DC__DEFINE(bce_with_logits, bce_logits)
-DC__DEFINE(bce, bce_error)
-#undef DC__DEFINE
 /* --- by sample, over the last axis --- */
 static void dc__check_classes(const char *function, const dc_tensor *y, const dc_loss_options *o) {
     dc__check(function, 1, y);
@@ -6192,6 +6182,7 @@ static dc_tensor *dc__sum_last(dc_tensor *x) { return dc_sum_over(x, DC_AXES(-1)
 static dc_tensor *dc__label_loss(const char *function, dc_tensor *log_p, dc_tensor *labels,
                                  const dc_loss_options *o) {
     dc_tensor *w = o->class_weights, *weights = NULL;
+    dc__check_classes(function, log_p, o);
     labels = dc__labels_like(function, log_p, labels);
     dc_tensor *each = dc_neg(dc_squeeze(dc_take_along(log_p, dc_unsqueeze(labels, -1), -1), -1));
     if (w) {
@@ -6206,11 +6197,6 @@ static dc_tensor *dc__label_loss(const char *function, dc_tensor *log_p, dc_tens
     if (!weights || o->reduction != DC_MEAN) return dc__reduce(each, o);
     dc_tensor *total = dc_sum(each);
     return dc_div(total, dc_sum(weights));
-}
-
-static dc_tensor *dc__nll_of(dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *o) {
-    dc__check_classes("dc_nll", log_p, o);
-    return dc__label_loss("dc_nll", log_p, labels, o);
 }
 
 /* The usual case as one op: neither weights nor smoothing, and one number as the result. It takes
@@ -6245,24 +6231,20 @@ static void dc__fused_nll_backward(dc_tensor *y) {
 DC__RECORD(cross_entropy, "dx_i = dy (softmax(x)_i - [i is the label]) / samples",
            dc__scalar_shape, dc__fused_nll_forward, dc__fused_nll_backward);
 
-static dc_tensor *dc__fused_nll(dc_tensor *logits, dc_tensor *labels, dc_reduction reduction) {
-    labels = dc__labels_like("dc_cross_entropy", logits, labels);
-    dc__nll_state s = { reduction == DC_SUM ? 1 : (dc_real)labels->size, NULL };
+static dc_tensor *dc__label_loss_of_logits(const char *who, dc_tensor *logits, dc_tensor *labels,
+                                           const dc_loss_options *o) {
+    dc__check_classes(who, logits, o);
+    if (o->class_weights || o->label_smoothing > 0 || o->reduction == DC_NONE || !logits->size)
+        return dc__label_loss(who, dc_log_softmax(logits), labels, o);
+    labels = dc__labels_like(who, logits, labels);
+    dc__nll_state s = { o->reduction == DC_SUM ? 1 : (dc_real)labels->size, NULL };
     return dc__apply2(&dc__cross_entropy_op, logits, dc_detach(labels), &s, sizeof s);
 }
 
-static dc_tensor *dc__cross_entropy_of(dc_tensor *logits, dc_tensor *labels,
-                                       const dc_loss_options *o) {
-    dc__check_classes("dc_cross_entropy", logits, o);
-    if (!o->class_weights && o->label_smoothing == 0 && o->reduction != DC_NONE && logits->size)
-        return dc__fused_nll(logits, labels, o->reduction);
-    return dc__label_loss("dc_cross_entropy", dc_log_softmax(logits), labels, o);
-}
-
-static dc_tensor *dc__soft_cross_entropy_of(dc_tensor *logits, dc_tensor *t,
-                                            const dc_loss_options *o) {
-    dc__check_classes("dc_soft_cross_entropy", logits, o);
-    t = dc__target_like("dc_soft_cross_entropy", logits, logits->shape, t);
+static dc_tensor *dc__soft_label_loss(const char *who, dc_tensor *logits, dc_tensor *t,
+                                      const dc_loss_options *o) {
+    dc__check_classes(who, logits, o);
+    t = dc__target_like(who, logits, logits->shape, t);
     if (o->label_smoothing > 0)
         t = dc_shift(dc_scale(t, 1 - o->label_smoothing),
                      o->label_smoothing / (dc_real)dc__last(logits));
@@ -6271,25 +6253,29 @@ static dc_tensor *dc__soft_cross_entropy_of(dc_tensor *logits, dc_tensor *t,
 }
 
 /* --- the short names, and the records for dc_compile --- */
-/*     NAME                 IS CLASSIFIER */
+/*     NAME               IS CLASSIFIER  LOSS of y and t with options o */
 #define DC__LOSSES(X)                                                                              \
-    X( mse,                 false )                                                                \
-    X( mae,                 false )                                                                \
-    X( huber,               false )                                                                \
-    X( bce_with_logits,     true  )                                                                \
-    X( bce,                 true  )                                                                \
-    X( cross_entropy,       true  )                                                                \
-    X( soft_cross_entropy,  true  )                                                                \
-    X( nll,                 true  )
+    X( mse,                false,        dc__element_loss(who, &dc__squared_error_op, y, t, o) )   \
+    X( mae,                false,        dc__element_loss(who, &dc__absolute_error_op, y, t, o) )  \
+    X( huber,              false,        dc__element_loss(who, &dc__huber_error_op, y, t, o) )     \
+    X( bce_with_logits,    true,         dc__element_loss(who, &dc__bce_logits_op, y, t, o) )      \
+    X( bce,                true,         dc__element_loss(who, &dc__bce_error_op, y, t, o) )       \
+    X( cross_entropy,      true,         dc__label_loss_of_logits(who, y, t, o) )                  \
+    X( soft_cross_entropy, true,         dc__soft_label_loss(who, y, t, o) )                       \
+    X( nll,                true,         dc__label_loss(who, y, t, o) )
 
-#define DC__DEFINE(NAME, IS_CLASSIFIER)                                                            \
+#define DC__DEFINE(NAME, IS_CLASSIFIER, LOSS)                                                      \
+    static dc_tensor *dc__##NAME##_of(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {      \
+        const char *who = "dc_" #NAME;                                                             \
+        return LOSS;                                                                               \
+    }                                                                                              \
     DC_API dc_tensor *dc_##NAME(dc_tensor *y, dc_tensor *t) {                                      \
         return dc__##NAME##_of(y, t, &(dc_loss_options){ .reduction = DC_MEAN });                  \
     }
 DC__LOSSES(DC__DEFINE)
 #undef DC__DEFINE
 DC_API dc_loss dc_loss_named(const char *name) {
-#define DC__ROW(NAME, IS_CLASSIFIER) { #NAME, dc__##NAME##_of, IS_CLASSIFIER, { 0 } },
+#define DC__ROW(NAME, IS_CLASSIFIER, LOSS) { #NAME, dc__##NAME##_of, IS_CLASSIFIER, { 0 } },
     static const dc_loss record[] = { DC__LOSSES(DC__ROW) };
 #undef DC__ROW
     for (size_t i = 0; i < sizeof record / sizeof *record; i++)
