@@ -3275,21 +3275,17 @@ static void *dc__help(void *number) {
     return NULL;
 }
 
-/* The processors that this process may use. */
+/* The processors that this process may use. The system's header hides its function from strict
+ * C11. */
+#ifdef __linux__
+int dc__affinity(int process, size_t size, unsigned long *mask) __asm__("sched_getaffinity");
+#endif
 static int dc__processors(void) {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
 #ifdef __linux__
     unsigned long mask[16] = { 0 };
-#ifndef CPU_SETSIZE                        /* The header keeps it from strict C11. */
-    int sched_getaffinity(int process, size_t size, unsigned long *mask);
-    if (sched_getaffinity(0, sizeof mask, mask) == 0)
-#else
-    if (sched_getaffinity(0, sizeof mask, (cpu_set_t *)(void *)mask) == 0)
-#endif
-    {
-        n = 0;
-        for (size_t i = 0; i < sizeof mask / sizeof *mask; i++) n += __builtin_popcountl(mask[i]);
-    }
+    if (dc__affinity(0, sizeof mask, mask) == 0) n = 0;
+    for (size_t i = 0; i < sizeof mask / sizeof *mask; i++) n += __builtin_popcountl(mask[i]);
 #endif
     return n < 1 ? 1 : n > DC__MOST_THREADS ? DC__MOST_THREADS : (int)n;
 }
@@ -3396,11 +3392,7 @@ static void dc__parallel(int64_t n, int64_t unit, int64_t least, dc__part part, 
  * many others, so that a pointer that a program kept too long still finds a header that says so. */
 
 enum { DC__ALIVE = 0x11FE, DC__GONE = 0xDEAD };
-#ifdef DC__ASAN
-enum { DC__QUARANTINE = 1 << 12 };
-#else
-enum { DC__QUARANTINE = 1 << 8 };
-#endif
+enum { DC__QUARANTINE = 1 << 8 };          /* So many others. */
 
 static void dc__begin_tensor(dc_context *ctx, dc_tensor *t, int depth) {
     *t = (dc_tensor){ .ctx = ctx, .stamp = DC__ALIVE, .depth = depth, .base = t,
@@ -3548,11 +3540,9 @@ DC_API void dc_end(dc_context *ctx, dc_mark mark) {
         if (ctx->free_count++) ctx->free_last = ctx->free_last->made_before = t;
         else ctx->free_first = ctx->free_last = t;
     }
-    dc__block *block = mark.block ? mark.block : ctx->step.first;
-    ctx->step.current = block;
-    if (block) block->used = mark.used;
-    for (dc__block *b = block; b; b = b->next) {
-        if (b != block) b->used = 0;
+    ctx->step.current = mark.block ? mark.block : ctx->step.first;
+    for (dc__block *b = ctx->step.current; b; b = b->next) {
+        b->used = b == ctx->step.current ? mark.used : 0;
         DC__POISON(b->start + b->used, b->size - b->used);
     }
     ctx->depth = mark.depth - 1;
@@ -3697,17 +3687,14 @@ static void dc__init(dc_tensor *t, dc_init init, const dc__random *r) {
     double fan = init == DC_GLOROT || init == DC_GLOROT_NORMAL ? (in + out * receptive) / 2 : in;
     double variance = (init == DC_HE || init == DC_HE_NORMAL ? 2 : 1) / (fan > 0 ? fan : 1);
     dc_real std = (dc_real)sqrt(variance), limit = (dc_real)sqrt(3 * variance);
-    switch (init) {
-    case DC_ZEROS: case DC_ONES: t->ctx->kernels->fill(t->size, init == DC_ONES, t->data); break;
-    case DC_GLOROT: case DC_HE: case DC_LECUN:
+    bool normal = init == DC_GLOROT_NORMAL || init == DC_HE_NORMAL || init == DC_LECUN_NORMAL;
+    if (init == DC_ORTHOGONAL) dc__init_orthogonal(t, r);
+    else if (init == DC_ZEROS || init == DC_ONES)
+        t->ctx->kernels->fill(t->size, init == DC_ONES, t->data);
+    else
         for (int64_t i = 0; i < t->size; i++)
-            t->data[i] = limit * (2 * dc__uniform_at(r, (uint64_t)i) - 1);
-        break;
-    case DC_GLOROT_NORMAL: case DC_HE_NORMAL: case DC_LECUN_NORMAL:
-        for (int64_t i = 0; i < t->size; i++) t->data[i] = std * dc__normal_at(r, (uint64_t)i);
-        break;
-    case DC_ORTHOGONAL: dc__init_orthogonal(t, r); break;
-    }
+            t->data[i] = normal ? std * dc__normal_at(r, (uint64_t)i)
+                                : limit * (2 * dc__uniform_at(r, (uint64_t)i) - 1);
 }
 
 /* Every parameter is listed in its context, for dc_optimize. */
