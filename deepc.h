@@ -663,8 +663,6 @@ DC_API dc_layer_spec dc_spatial_dropout(dc_real rate);        /* Whole channels 
 DC_API dc_layer_spec dc_with_name(dc_layer_spec spec, const char *name);
 DC_API dc_layer_spec dc_with_init(dc_layer_spec spec, dc_init init);
 DC_API dc_layer_spec dc_without_bias(dc_layer_spec spec);
-DC_API dc_layer_spec dc_with_padding(dc_layer_spec spec, dc_padding padding);
-DC_API dc_layer_spec dc_with_stride(dc_layer_spec spec, int64_t stride);
 DC_API dc_layer_spec dc_with_window(dc_layer_spec spec, dc_window window);  /* Sizes 0: kept. */
 
 /* DC_LAYERS(...): a list of layers, written in place. */
@@ -1381,7 +1379,6 @@ DC_API size_t dc_shape_text(dc_shape s, char *out, size_t size) {
  * kept when a step ends, so a training loop soon allocates nothing at all. */
 struct dc__block {
     dc__block *next;
-    void      *memory;                     /* What malloc returned. */
     char      *start;                      /* Aligned. */
     size_t     used, size;
 };
@@ -1392,12 +1389,11 @@ enum { DC__FIRST_BLOCK = 1 << 16, DC__LARGE_BLOCK = 1 << 24 };
 static size_t dc__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 static dc__block *dc__new_block(size_t size) {
-    char *memory = size < SIZE_MAX / 2 ? DC_MALLOC(sizeof(dc__block) + DC__ALIGN + size) : NULL;
-    if (!memory) return NULL;
-    char *start = memory + sizeof(dc__block);
+    dc__block *b = size < SIZE_MAX / 2 ? DC_MALLOC(sizeof *b + DC__ALIGN + size) : NULL;
+    if (!b) return NULL;
+    char *start = (char *)(b + 1);
     start += (DC__ALIGN - (uintptr_t)start % DC__ALIGN) % DC__ALIGN;
-    dc__block *b = (dc__block *)(void *)memory;
-    *b = (dc__block){ .memory = memory, .start = start, .size = size };
+    *b = (dc__block){ .start = start, .size = size };
     DC__POISON(start, size);
     return b;
 }
@@ -1433,7 +1429,7 @@ static void dc__free_arena(dc__arena *arena) {
     for (dc__block *b = arena->first, *next; b; b = next) {
         next = b->next;
         DC__UNPOISON(b->start, b->size);
-        DC_FREE(b->memory);
+        DC_FREE(b);
     }
     *arena = (dc__arena){ 0 };
 }
@@ -1497,12 +1493,11 @@ static void dc__buffer_free(void *bytes) {
     DC_FREE(b);
 }
 
-/* The same bytes in a buffer of another size; the old one is gone. NULL (it stays): no memory. */
+/* The same bytes in a buffer of another size; the old one is gone. NULL (dc_error): no memory. */
 static void *dc__buffer_resize(dc_context *ctx, void *bytes, size_t size) {
     char *fresh = dc__buffer_new(ctx, size);
-    if (!fresh || !bytes) return fresh;
-    size_t old = dc__buffer_of(bytes)->size;
-    memcpy(fresh, bytes, old < size ? old : size);
+    size_t old = bytes ? dc__buffer_of(bytes)->size : 0;
+    if (fresh && old) memcpy(fresh, bytes, old < size ? old : size);
     dc__buffer_free(bytes);
     return fresh;
 }
@@ -1538,10 +1533,7 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
     char *bytes = dc__buffer_new(ctx, room);
     while (bytes && (got = fread(bytes + used, 1, room - 1 - used, f->stream)) > 0) {
         used += got;
-        if (used + 1 < room) continue;
-        char *larger = dc__buffer_resize(ctx, bytes, room *= 2);
-        if (!larger) dc__buffer_free(bytes);
-        bytes = larger;
+        if (used + 1 == room) bytes = dc__buffer_resize(ctx, bytes, room *= 2);
     }
     if (!dc__close(ctx, f)) dc__buffer_free(bytes), bytes = NULL;
     if (!bytes) return NULL;
@@ -1555,19 +1547,11 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
  * before deepc.h, which uses what is there. Otherwise they are private to this file. */
 #if !defined(DEEPC_NO_STB) && defined(__has_include)
 #pragma GCC diagnostic push
-#if defined(__clang__)
-#pragma GCC diagnostic ignored "-Weverything"
-#else
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"
-#pragma GCC diagnostic ignored "-Wpedantic"
-#pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wstrict-prototypes"
-#pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wunused-function"
-#endif
 #ifndef STBI_INCLUDE_STB_IMAGE_H
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
@@ -1699,9 +1683,8 @@ static void dc__text_add(dc__text *t, const char *format, ...) {
     size_t end = t->used + (size_t)vsnprintf(NULL, 0, format, arguments);
     if (end >= t->room && !t->failed) {
         t->room = 2 * end + 4096;
-        char *larger = dc__buffer_resize(t->ctx, t->data, t->room);
-        if (larger) t->data = larger;
-        t->failed = !larger;
+        t->data = dc__buffer_resize(t->ctx, t->data, t->room);
+        t->failed = !t->data;
     }
     if (!t->failed) vsnprintf(t->data + t->used, t->room - t->used, format, again), t->used = end;
     va_end(again);
@@ -6920,16 +6903,16 @@ static dc_tensor *dc__dense(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_activat
 
 /* [height, width, C / groups, units], or without the height for a sequence; transposed, units and C
  * change places. */
-static void dc__filters_build(dc_layer *layer, dc_shape input, bool transposed) {
+static void dc__filters_build(dc_layer *layer, dc_shape input) {
     dc_layer_spec *s = &layer->spec;
-    int sequence = s->kind->name[strlen(s->kind->name) - 2] == '1', rank = sequence ? 3 : 4;
+    int sequence = strstr(s->kind->name, "1d") != NULL, rank = sequence ? 3 : 4;
     int64_t c = dc__layer_features(layer, input), in = c, out = dc__or(s->units, c);
     if (s->window.groups < 0) s->window.groups = c;
     if (input.rank != rank || out < 1 || s->window.height < 1)
         dc_fail(layer->ctx, "dc_%s: %lld filters of size %lld on %s; at least 1 of size 1, on %s, "
                 "is needed", s->kind->name, (long long)out, (long long)s->window.height,
                 DC__SHAPE_TEXT(input), sequence ? "[N, L, C]" : "[N, H, W, C]");
-    if (transposed) in = out, out = c;
+    if (strstr(s->kind->name, "transpose")) in = out, out = c;
     in /= dc__or(s->window.groups, 1);
     dc_shape w = { rank, { s->window.height, dc__or(s->window.width, s->window.height), in, out } };
     if (sequence) w = DC_SHAPE(s->window.height, in, out);
@@ -6937,9 +6920,6 @@ static void dc__filters_build(dc_layer *layer, dc_shape input, bool transposed) 
     if (!s->without_bias)
         dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(dc__or(s->units, c)));
 }
-
-static void dc__conv_build(dc_layer *layer, dc_shape x) { dc__filters_build(layer, x, false); }
-static void dc__conv_transpose_build(dc_layer *l, dc_shape x) { dc__filters_build(l, x, true); }
 
 static dc_tensor *dc__filter(dc_tensor *x, dc_tensor *w, dc_tensor *b, const dc_layer_spec *s) {
     if (dc__is_fused(s->activation)) return dc__conv(x, w, b, s->window, s->activation);
@@ -7046,12 +7026,12 @@ static dc_tensor *dc__add_residual(const dc_layer *layer, dc_tensor *x) {
                           dc__batch_norm_build, NULL )                                             \
     X( layer_norm,        dc_layer_norm_op(dc__fitting(layer, x), t[0], t[1], s->epsilon),         \
                           dc__layer_norm_build, NULL )                                             \
-    X( conv1d,            dc__filter(x, t[0], t[1], s), dc__conv_build, dc__conv_flops )           \
-    X( conv2d,            dc__filter(x, t[0], t[1], s), dc__conv_build, dc__conv_flops )           \
+    X( conv1d,            dc__filter(x, t[0], t[1], s), dc__filters_build, dc__conv_flops )        \
+    X( conv2d,            dc__filter(x, t[0], t[1], s), dc__filters_build, dc__conv_flops )        \
     X( conv_transpose1d,  dc_activate(dc_conv_transpose_op(x, t[0], t[1], *w), s->activation),     \
-                          dc__conv_transpose_build, dc__conv_transpose_flops )                     \
+                          dc__filters_build, dc__conv_transpose_flops )                            \
     X( conv_transpose2d,  dc_activate(dc_conv_transpose_op(x, t[0], t[1], *w), s->activation),     \
-                          dc__conv_transpose_build, dc__conv_transpose_flops )                     \
+                          dc__filters_build, dc__conv_transpose_flops )                            \
     X( max_pool,          dc_max_pool_op(x, *w),                           NULL, NULL )            \
     X( avg_pool,          dc_avg_pool_op(x, *w),                           NULL, NULL )            \
     X( adaptive_max_pool, dc_adaptive_max_pool_op(x, w->height, w->width), NULL, NULL )            \
@@ -7146,14 +7126,6 @@ DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user) {
 DC_API dc_layer_spec dc_with_name(dc_layer_spec s, const char *name) { s.name = name; return s; }
 DC_API dc_layer_spec dc_with_init(dc_layer_spec s, dc_init init) { s.init = init; return s; }
 DC_API dc_layer_spec dc_without_bias(dc_layer_spec s) { s.without_bias = true; return s; }
-DC_API dc_layer_spec dc_with_padding(dc_layer_spec s, dc_padding p) {
-    s.window.padding = p;
-    return s;
-}
-DC_API dc_layer_spec dc_with_stride(dc_layer_spec s, int64_t stride) {
-    s.window.stride = stride;
-    return s;
-}
 DC_API dc_layer_spec dc_with_window(dc_layer_spec s, dc_window w) {
     w.height = dc__or(w.height, s.window.height), w.width = dc__or(w.width, s.window.width);
     w.groups = dc__or(w.groups, s.window.groups);
@@ -8563,8 +8535,7 @@ static int dc__by_value(const void *a, const void *b) {
 /* The area under the ROC curve is the chance that a random sample of class 1 scores higher than a
  * random one of class 0. In order of score, each positive beats the negatives before it and half of
  * those that tie with it: counted twice, to stay whole. NaN when a class or a score is missing. */
-static double dc__auc(const dc_predictions *p, const dc_metric *self) {
-    (void)self;
+static double dc__area(const dc_predictions *p) {
     double positives = 0, negatives = 0, twice = 0;
     dc__score *score = dc_alloc(p->ctx, (size_t)p->count * sizeof *score);
     for (int64_t i = 0; i < p->count; i++) {
@@ -8595,36 +8566,33 @@ static double dc__mean_error(const dc_predictions *p, bool squared) {
     return sum / n;
 }
 
-/* The metrics themselves. */
-typedef const dc_predictions *dc__seen;
-typedef const dc_metric *dc__self;
-static double dc__top_k(dc__seen p, dc__self m) {
-    return (double)dc__count_right(p, m->k) / (double)p->count;
-}
-static double dc__precision(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 1, 0); }
-static double dc__recall(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0, 1); }
-static double dc__f1(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0.5, 0.5); }
-static double dc__mae(dc__seen p, dc__self m) { return (void)m, dc__mean_error(p, false); }
-static double dc__rmse(dc__seen p, dc__self m) { return (void)m, sqrt(dc__mean_error(p, true)); }
 /* Targets that are all equal: 1 for a perfect prediction, else 0, as in scikit-learn. */
-static double dc__r2(dc__seen p, dc__self m) {
+static double dc__explained(const dc_predictions *p) {
     int64_t size = p->count * p->targets;
     double mean = 0, variance = 0, error = dc__mean_error(p, true), n = (double)size;
     for (int64_t i = 0; i < size; i++) mean += (double)p->t[i];
     for (int64_t i = 0; i < size; i++)
         variance += ((double)p->t[i] - mean / n) * ((double)p->t[i] - mean / n) / n;
-    return (void)m, variance == 0 && error >= 0 ? error == 0 : 1 - error / variance;
+    return variance == 0 && error >= 0 ? error == 0 : 1 - error / variance;
 }
 
-DC_API dc_metric dc_accuracy  (void)    { return (dc_metric){ "accuracy", dc__top_k, 1 }; }
-DC_API dc_metric dc_top_k     (int k)   { return (dc_metric){ "top_k", dc__top_k, k }; }
-DC_API dc_metric dc_precision (int cls) { return (dc_metric){ "precision", dc__precision, cls }; }
-DC_API dc_metric dc_recall    (int cls) { return (dc_metric){ "recall", dc__recall, cls }; }
-DC_API dc_metric dc_f1        (int cls) { return (dc_metric){ "f1", dc__f1, cls }; }
-DC_API dc_metric dc_auc       (void)    { return (dc_metric){ "auc", dc__auc, 0 }; }
-DC_API dc_metric dc_mae_metric(void)    { return (dc_metric){ "mae", dc__mae, 0 }; }
-DC_API dc_metric dc_rmse      (void)    { return (dc_metric){ "rmse", dc__rmse, 0 }; }
-DC_API dc_metric dc_r2        (void)    { return (dc_metric){ "r2", dc__r2, 0 }; }
+/* The metrics themselves: their values for predictions p and the number k. */
+#define DC__METRIC(CALL, NAME, K, VALUE)                                                           \
+    static double dc__metric_##NAME(const dc_predictions *p, const dc_metric *self) {              \
+        const int k = self->k;                                                                     \
+        return (void)k, VALUE;                                                                     \
+    }                                                                                              \
+    DC_API dc_metric CALL { return (dc_metric){ #NAME, dc__metric_##NAME, K }; }
+DC__METRIC(dc_accuracy(void),     accuracy,  1,   (double)dc__count_right(p, k) / (double)p->count)
+DC__METRIC(dc_top_k(int k),       top_k,     k,   (double)dc__count_right(p, k) / (double)p->count)
+DC__METRIC(dc_precision(int cls), precision, cls, dc__rightly(p, k, 1, 0))
+DC__METRIC(dc_recall(int cls),    recall,    cls, dc__rightly(p, k, 0, 1))
+DC__METRIC(dc_f1(int cls),        f1,        cls, dc__rightly(p, k, 0.5, 0.5))
+DC__METRIC(dc_auc(void),          auc,       0,   dc__area(p))
+DC__METRIC(dc_mae_metric(void),   mae,       0,   dc__mean_error(p, false))
+DC__METRIC(dc_rmse(void),         rmse,      0,   sqrt(dc__mean_error(p, true)))
+DC__METRIC(dc_r2(void),           r2,        0,   dc__explained(p))
+#undef DC__METRIC
 
 /* @impl-training ------------------------------------------------------------------------------- */
 /* dc_fit is the loop that one would write by hand: batch, forward, loss, backward, step. All the
@@ -8781,12 +8749,11 @@ DC_API dc_tensor *dc_predict_all(dc_model *model, dc_dataset *data) {
 /* A tensor is a set of samples that are their own targets. */
 DC_API dc_tensor *dc_predict(dc_model *model, dc_tensor *x) {
     dc__check("dc_predict", 1, x);
-    dc_shape one = { .rank = x->shape.rank - 1 };
-    memcpy(one.dim, x->shape.dim + 1, sizeof one.dim - sizeof *one.dim);
-    if (!dc__same_shape(one, model->input))
+    dc_shape one = model->input;
+    if (!dc__is_batch_of(x->shape, one))
         dc_fail(model->ctx, "dc_predict: x is %s but the model takes samples of %s behind a batch "
                 "axis (for one sample: dc_unsqueeze(x, 0))", DC__SHAPE_TEXT(x->shape),
-                DC__SHAPE_TEXT(model->input));
+                DC__SHAPE_TEXT(one));
     int64_t size = dc__count(model->ctx, one);
     dc_dataset data = { .ctx = model->ctx, .count = x->shape.dim[0], .x = x->data,
                         .x_shape = one, .y_shape = one, .x_size = size, .y_size = size };
@@ -9344,8 +9311,8 @@ static void dc__load_elements(dc_tensor *t, const dc__array *a) {
 static bool dc__write_tensors(const char *path, dc__text *head, dc_tensors list) {
     size_t size = head->used, width = sizeof(dc_real);
     for (int i = 0; i < list.count; i++) size += (size_t)list.tensor[i]->size * width;
-    char *bytes = head->failed ? NULL : dc__buffer_resize(head->ctx, head->data, size);
-    if (bytes) head->data = bytes, bytes += head->used;
+    if (!head->failed) head->data = dc__buffer_resize(head->ctx, head->data, size);
+    char *bytes = head->data ? head->data + head->used : NULL;
     for (int i = 0; bytes && i < list.count; i++)
         for (int64_t k = 0; k < list.tensor[i]->size; k++, bytes += width) {
             dc_real x = list.tensor[i]->data[k];

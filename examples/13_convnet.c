@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 
     dc_model *model = dc_sequential(ctx, DC_LAYERS(
         dc_input(28, 28, 1),
-        dc_with_padding(dc_conv2d(6, 5, DC_RELU), DC_SAME),
+        dc_with_window(dc_conv2d(6, 5, DC_RELU), (dc_window){ .padding = DC_SAME }),
         dc_max_pool(2),
         dc_conv2d(16, 5, DC_RELU),
         dc_max_pool(2),

@@ -36,7 +36,7 @@ static dc_tensor *conv_norm(dc_model *m, const char *name, const char *conv, con
                             int64_t filters, int64_t size, int64_t stride, dc_tensor *x)
 {
     dc_layer_spec spec = dc_without_bias(dc_conv2d(filters, size, DC_LINEAR));
-    spec = dc_with_stride(dc_with_padding(spec, DC_SAME), stride);
+    spec = dc_with_window(spec, (dc_window){ .stride = stride, .padding = DC_SAME });
     return apply(m, name, norm, dc_batch_norm(), apply(m, name, conv, spec, x));
 }
 
