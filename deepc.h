@@ -1579,9 +1579,8 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
 
 /* @impl-text ----------------------------------------------------------------------------------- */
 /* Numbers as text, without the locale: a program that called setlocale may find printf writing
- * "0,5" and strtod stopping at the point of "0.5". So output is repaired after printf, and input is
- * brought into a form that has no point, 5e-1. Also here: text that grows, and files that are
- * written whole or not at all. */
+ * "0,5" and strtod stopping at the point of "0.5". So output is repaired after printf, and input
+ * before strtod. Also here: text that grows, and files that are written whole or not at all. */
 #if defined(__unix__) || defined(__APPLE__)
 #define DC__POSIX 1
 #define DC__ON_TERMINAL isatty(2)      /* Is stderr one? */
@@ -1620,50 +1619,27 @@ static bool dc__is_word(const char *start, const char *stop, const char *word) {
     return start == stop && !*word;
 }
 
-static bool dc__is_digit(const char *p, const char *stop) {
-    return p < stop && *p >= '0' && *p <= '9';
-}
-
-/* Steps over a sign, if there is one; true for a minus. */
-static bool dc__read_sign(const char **p, const char *stop) {
-    return *p < stop && (**p == '-' || **p == '+') && *(*p)++ == '-';
-}
-
 /* Reads [start, stop), all of it, as one decimal number: -12.5e-3, inf, infinity or nan, correctly
- * rounded; too large is infinite. False when it is anything else. No double needs more than 767
- * digits to be told from its neighbours; of what follows only matters whether it is zero. */
+ * rounded; too large is infinite. False when it is anything else. */
 static bool dc__parse_number(const char *start, const char *stop, double *value) {
-    enum { MOST = 800 };
-    char text[MOST + 32];              /* The digits, without leading zeros; e; the exponent. */
-    const char *p = start;
-    double sign = dc__read_sign(&p, stop) ? -1 : 1, exponent = 0, power = 0;
+    const char *p = start + (start < stop && (*start == '-' || *start == '+'));
     if (dc__is_word(p, stop, "inf") || dc__is_word(p, stop, "infinity"))
-        return *value = sign * (double)INFINITY, true;
+        return *value = *start == '-' ? -(double)INFINITY : (double)INFINITY, true;
     if (dc__is_word(p, stop, "nan")) return *value = (double)NAN, true;
-    int digits = 0;
-    bool any = false, fraction = false;
-    for (; dc__is_digit(p, stop) || (p < stop && *p == '.' && !fraction); p++) {
-        any = any || *p != '.';
-        if (*p == '.') fraction = true;
-        else if (digits == MOST) {
-            exponent += !fraction;
-            if (*p != '0') text[MOST - 1] = '1';
-        } else {
-            exponent -= fraction;
-            if (digits || *p != '0') text[digits++] = *p;
-        }
+    size_t n = (size_t)(stop - start);
+    char room[64], half[16], *text = n + sizeof half < sizeof room ? room : DC_MALLOC(n + 16);
+    if (!text) return false;
+    memcpy(text, start, n), text[n] = 0;
+    bool is_decimal = n > 0 && strspn(text, "+-.0123456789eE") == n;
+    char *dot = strchr(text, '.'), *end;
+    if (dot) {
+        size_t wide = (size_t)snprintf(half, sizeof half, "%.1f", 0.5) - 2;   /* Of its point. */
+        memmove(dot + wide, dot + 1, strlen(dot)), memcpy(dot, half + 1, wide);
     }
-    if (any && p < stop && (*p | 32) == 'e') {
-        p++;
-        bool down = dc__read_sign(&p, stop);
-        any = dc__is_digit(p, stop);
-        for (; dc__is_digit(p, stop); p++) power = 10 * power + (*p - '0');
-        exponent += down ? -power : power;
-    }
-    if (!any || p < stop) return false;
-    if (!digits) text[digits++] = '0';
-    snprintf(text + digits, 32, "e%.0f", fmax(-99999, fmin(exponent, 99999)));     /* 0 or inf. */
-    return *value = sign * strtod(text, NULL), true;
+    *value = strtod(text, &end);
+    is_decimal = is_decimal && end > text && !*end;
+    if (text != room) DC_FREE(text);
+    return is_decimal;
 }
 
 /* Text that grows, in a buffer. Start with dc__text t = { .ctx = ctx }, look at `failed` once at
@@ -3456,9 +3432,7 @@ DC_API dc_tensors dc_make_tensors(int count, dc_tensor *const *tensor) {
 }
 
 static bool dc__same_shape(dc_shape a, dc_shape b) {
-    bool same = a.rank == b.rank;
-    for (int i = 0; same && i < a.rank; i++) same = a.dim[i] == b.dim[i];
-    return same;
+    return a.rank == b.rank && !memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim);
 }
 
 /* What a message calls a tensor: its name, or what made it where. */
@@ -3558,9 +3532,7 @@ DC_API dc_tensor *dc_full(dc_context *ctx, dc_shape shape, dc_real value) {
 
 DC_API dc_tensor *dc_zeros(dc_context *ctx, dc_shape shape) { return dc_full(ctx, shape, 0); }
 DC_API dc_tensor *dc_ones(dc_context *ctx, dc_shape shape) { return dc_full(ctx, shape, 1); }
-DC_API dc_tensor *dc_scalar(dc_context *ctx, dc_real value) {
-    return dc_full(ctx, DC_SCALAR, value);
-}
+DC_API dc_tensor *dc_scalar(dc_context *ctx, dc_real x) { return dc_full(ctx, DC_SCALAR, x); }
 DC_API dc_tensor *dc_from(dc_context *ctx, dc_shape shape, const dc_real *data) {
     return dc__filled(dc__empty(ctx, shape), data);
 }
@@ -6854,9 +6826,8 @@ static int64_t dc__layer_features(const dc_layer *layer, dc_shape input) {
 
 /* Is this a batch of such samples? */
 static bool dc__is_batch_of(dc_shape batch, dc_shape sample) {
-    bool same = batch.rank == sample.rank + 1;
-    for (int i = 0; same && i < sample.rank; i++) same = batch.dim[i + 1] == sample.dim[i];
-    return same;
+    return batch.rank == sample.rank + 1 &&
+           !memcmp(batch.dim + 1, sample.dim, (size_t)sample.rank * sizeof *sample.dim);
 }
 
 /* --- the kinds --- */
@@ -6969,11 +6940,6 @@ static dc_tensor *dc__drop(const dc_layer *layer, dc_tensor *x) {
     return dc__dropout(x, layer->spec.rate, (uint32_t)layer->ordinal + 1, call);
 }
 
-static dc_tensor *dc__group_norm(dc_tensor *x, dc_tensor *gain, dc_tensor *bias,
-                                 const dc_layer_spec *s) {
-    return dc_group_norm_op(x, dc__or(s->units, gain->size), gain, bias, s->epsilon);
-}
-
 /* A one for each channel of each sample. */
 static dc_tensor *dc__channel_ones(const dc_tensor *x) {
     dc_shape shape = x->shape;
@@ -7040,8 +7006,8 @@ static dc_tensor *dc__add_residual(const dc_layer *layer, dc_tensor *x) {
     X( global_avg_pool,   dc_mean_over(x, dc__places_axes(x), false),      NULL, NULL )            \
     X( upsample,          dc__enlarge(x, s->units, s->resizing),           NULL, NULL )            \
     X( pixel_shuffle,     dc_pixel_shuffle_op(x, s->units),                NULL, dc__no_flops )    \
-    X( group_norm,        dc__group_norm(dc__fitting(layer, x), t[0], t[1], s),                    \
-                          dc__layer_norm_build, NULL )                                             \
+    X( group_norm,        dc_group_norm_op(dc__fitting(layer, x), dc__or(s->units, t[0]->size),    \
+                                           t[0], t[1], s->epsilon), dc__layer_norm_build, NULL )   \
     X( rms_norm,          dc_rms_norm_op(dc__fitting(layer, x), t[0], s->epsilon),                 \
                           dc__rms_norm_build, NULL )                                               \
     X( augment,           dc__augment(x, s->augmentation, (uint32_t)layer->ordinal + 1),           \
@@ -7325,11 +7291,6 @@ static int64_t dc__elements(dc_tensors tensors) {
 
 DC_API int64_t dc_param_count(dc_model *model) { return dc__elements(dc_params(model)); }
 
-/* "[N, 128]" */
-static dc__words dc__batch_words(dc_shape s) {
-    return dc__say("[N%s", strpbrk(DC__SHAPE_TEXT(s), ",]"));
-}
-
 DC_API void dc_summary(dc_model *model) {
     long long all = dc__elements(dc__all_of(model)), trained = dc_param_count(model);
     long long flops = 0, bytes = 0, size = sizeof(dc_real);
@@ -7339,8 +7300,8 @@ DC_API void dc_summary(dc_model *model) {
     for (dc_layer *l = model->first; l; l = l->next) {
         long long own = dc__elements(dc_make_tensors(l->tensors, l->tensor));
         long long out = dc__outputs(l), work = l->spec.kind->flops ? l->spec.kind->flops(l) : out;
-        printf("%-24s %-18s %12lld %14lld %12lld\n", l->name, dc__batch_words(l->out_shape).text,
-               own, work, out * size);
+        dc__words shape = dc__say("[N%s", strpbrk(DC__SHAPE_TEXT(l->out_shape), ",]"));
+        printf("%-24s %-18s %12lld %14lld %12lld\n", l->name, shape.text, own, work, out * size);
         flops += work, bytes += out * size;
     }
     printf("%-24s %-18s %12lld %14lld %12lld\n", "total", "", all, flops, bytes);
