@@ -6243,10 +6243,8 @@ static dc__words dc__values_text(const dc_real *data, int64_t n) {
     double sum = 0, squares = 0;
     for (int64_t i = 0; i < n; i++)
         sum += (double)data[i], squares += (double)data[i] * (double)data[i];
-    dc__words w;
-    snprintf(w.text, sizeof w.text, "mean %.40s, norm %.40s",
-             DC__NUMBER(sum / (double)(n ? n : 1), 4), DC__NUMBER(sqrt(squares), 4));
-    return w;
+    return dc__say("mean %s, norm %s", DC__NUMBER(sum / (double)(n ? n : 1), 4),
+                   DC__NUMBER(sqrt(squares), 4));
 }
 
 /* Adds the derivatives of y for each operand: "0.5; 3; constant". */
@@ -6263,10 +6261,9 @@ static void dc__add_local(dc__text *out, dc_tensor *y) {
     y->grad = dc__temporary(ctx, (size_t)y->size * sizeof(dc_real));
     ctx->kernels->fill(y->size, 1, y->grad);
     y->op->backward(y);
-    for (int i = 0; i < y->inputs; i++) {
-        dc__words value = dc__values_text(x[i].grad, x[i].size);
-        dc__text_add(out, "%s%s", i ? "; " : "", x[i].needs_grad ? value.text : "constant");
-    }
+    for (int i = 0; i < y->inputs; i++)
+        dc__text_add(out, "%s%s", i ? "; " : "", x[i].needs_grad
+                     ? dc__values_text(x[i].grad, x[i].size).text : "constant");
     y->in = kept.in, y->grad = kept.grad;
     dc_end(ctx, mark);
 }
