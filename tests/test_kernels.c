@@ -7,9 +7,10 @@
 
 enum { KERNELS_ARRAYS = 8, KERNELS_MARGIN = 32, KERNELS_ROOM = 1 << 17, KERNELS_TRIALS = 60 };
 
-/* What sizes a row takes: n; [outer, n, inner]; [outer, n]; matrices; a walk; an index. */
+/* What sizes a row takes: n; [outer, n, inner]; [outer, n]; matrices; a walk; an index; windows over images. */
 typedef enum kernels_kind { KERNELS_LINE, KERNELS_MIDDLE, KERNELS_SQUARE, KERNELS_ROWS, KERNELS_GEMM,
-                            KERNELS_FINISH, KERNELS_WALK, KERNELS_TAKE, KERNELS_GATHER } kernels_kind;
+                            KERNELS_FINISH, KERNELS_WALK, KERNELS_TAKE, KERNELS_GATHER,
+                            KERNELS_TILE, KERNELS_DEPTHWISE, KERNELS_POOL } kernels_kind;
 
 typedef struct kernels_sizes {
     int64_t  n, outer, inner, m, k, used;      /* used: how much of each array may be touched. */
@@ -21,6 +22,10 @@ typedef struct kernels_sizes {
     dc__middle middle;
     dc__step step;
     dc_activation f;
+    int64_t  taps, start, stop, x_step, y_step;
+    dc__patches patches;
+    dc__runs c_runs;
+    dc__windows windows;
 } kernels_sizes;
 
 typedef void (*kernels_call)(const dc__kernels *k, float *const *p, const kernels_sizes *s);
@@ -29,6 +34,17 @@ typedef struct kernels_row {
     kernels_kind kind;
     kernels_call call;
 } kernels_row;
+
+/* Where runs and windows begin and end: pointers of kernels_sizes lead here. */
+enum { KERNELS_PLACES = 300 };
+static int64_t kernels_place[4][KERNELS_PLACES];
+
+static void kernels_tile(const dc__kernels *k, float *const *p, const kernels_sizes *s)
+{
+    dc__patches a = s->patches;
+    a.data = p[0];
+    k->tile(s->m, s->n, s->k, &a, (dc__matrix){ p[1], s->b_row, s->b_column }, p[2], &s->c_runs, s->flag);
+}
 
 /* --- the rows --- */
 
@@ -65,7 +81,14 @@ typedef struct kernels_row {
     X(dropout_backward, LINE, k->dropout_backward(s->n, p[0], p[1], p[2])) \
     X(finish,        FINISH, k->finish(s->outer, s->n, s->c_row, s->flag ? p[0] : NULL, s->f, p[1])) \
     X(finish_backward, FINISH, k->finish_backward(s->outer, s->n, s->c_row, s->f, p[0], p[1], p[2], \
-                                                  s->flag ? p[3] : NULL))
+                                                  s->flag ? p[3] : NULL)) \
+    X(depthwise,     DEPTHWISE, k->depthwise(s->m, s->n, s->taps, kernels_place[0], p[0], s->x_step, p[1], p[2], \
+                                             s->y_step, s->flag)) \
+    X(depthwise_dw,  DEPTHWISE, k->depthwise_dw(s->m, s->n, p[0], s->x_step, p[1], p[2])) \
+    X(pool,          POOL,   k->pool(&s->windows, s->start, s->stop, p[0], p[1], s->flag ? p[2] : NULL)) \
+    X(pool_backward, POOL,   (k->pool(&s->windows, s->start, s->stop, p[0], p[1], s->flag ? p[2] : NULL), \
+                              k->pool_backward(&s->windows, s->start, s->stop, s->flag ? p[2] : NULL, p[3], p[4]))) \
+    X(tile,          TILE,   kernels_tile(k, p, s))
 
 /* A step has two states or none. */
 #define KERNELS_STEPS(X) X(sgd) X(rmsprop) X(adam) X(lion)
@@ -122,7 +145,8 @@ enum { KERNELS_TRUE_COUNT = (int)(sizeof kernels_true_rows / sizeof *kernels_tru
 
 TEST(kernels_all_rows_are_tested)
 {
-    CHECK(sizeof(dc__kernels) / sizeof(void (*)(void)) - 1 == KERNELS_ROWS_COUNT);     /* One is the name. */
+    /* Of the table one is the name; of the rows one, gemm, is made of others. */
+    CHECK(sizeof(dc__kernels) / sizeof(void (*)(void)) - 1 == KERNELS_ROWS_COUNT - 1);
 }
 
 /* --- random sizes and numbers --- */
@@ -201,6 +225,51 @@ static void kernels_draw_gemm(kernels_sizes *s)
     s->used = KERNELS_ROOM - KERNELS_MARGIN - 4;
 }
 
+/* Runs of A anywhere, also over each other; those of C side by side. */
+static void kernels_draw_tile(kernels_sizes *s)
+{
+    static const int64_t depth[] = { 1, 2, 7, 27, 64, 255, 256 };
+    int64_t run = 1 + kernels_below(30), first = kernels_below(run), deep = 1 + kernels_below(40);
+    s->m = 1 + kernels_below(40), s->n = 1 + kernels_below(70), s->k = depth[kernels_below(7)];
+    for (int i = 0; i < KERNELS_PLACES; i++)
+        kernels_place[0][i] = kernels_below(2000), kernels_place[1][i] = kernels_below(2000);
+    s->patches.row = (dc__runs){ kernels_below(50), run, first, kernels_place[0] };
+    s->patches.column = (dc__runs){ 1 + kernels_below(3), deep, kernels_below(deep), kernels_place[1] };
+    int64_t slack = kernels_below(3), step = s->n + slack;
+    for (int i = 0; i < KERNELS_PLACES; i++) kernels_place[2][i] = i * run * step + slack;
+    s->c_runs = (dc__runs){ step, run, first, kernels_place[2] };
+    bool turned = kernels_below(2);
+    s->b_row = turned ? 1 : s->n + slack, s->b_column = turned ? s->k + slack : 1;
+    s->used = 20000;
+}
+
+static void kernels_draw_depthwise(kernels_sizes *s)
+{
+    s->m = 1 + kernels_below(30), s->n = 1 + kernels_below(kernels_below(2) ? 20 : 100);
+    s->taps = 1 + kernels_below(26);
+    for (int i = 0; i < s->taps; i++) kernels_place[0][i] = kernels_below(3000);
+    s->x_step = s->n * (1 + kernels_below(2)), s->y_step = s->n + kernels_below(9);
+    s->used = 10000;
+}
+
+/* Windows of all sizes, at least one pixel of the image in each. */
+static void kernels_draw_pool(kernels_sizes *s)
+{
+    dc__windows *w = &s->windows;
+    w->channels = 1 + kernels_below(kernels_below(2) ? 5 : 40);
+    for (int a = 0; a < 2; a++) {
+        int64_t *from = kernels_place[2 * a], *to = kernels_place[2 * a + 1];
+        w->in[a] = 1 + kernels_below(12), w->out[a] = 1 + kernels_below(8), w->step[a] = 1 + kernels_below(3);
+        for (int64_t i = 0; i < w->out[a]; i++) {
+            from[i] = kernels_below(w->in[a]);
+            to[i] = from[i] + 1 + kernels_below(w->in[a] - from[i]);
+        }
+        w->from[a] = from, w->to[a] = to;
+    }
+    s->start = kernels_below(2 * w->out[0]), s->stop = s->start + 1 + kernels_below(w->out[0]);
+    s->used = 3 * 12 * 12 * 40;
+}
+
 static kernels_sizes kernels_draw(kernels_kind kind, int pattern)
 {
     kernels_sizes s = { .n = kernels_length(), .outer = 1, .inner = 1, .m = 1, .flag = kernels_below(2) };
@@ -235,6 +304,9 @@ static kernels_sizes kernels_draw(kernels_kind kind, int pattern)
     case KERNELS_GATHER: s.n = 1 + kernels_below(30), s.m = kernels_below(60), s.inner = 1 + kernels_below(70); break;
     case KERNELS_WALK: kernels_draw_walk(&s); return s;
     case KERNELS_GEMM: kernels_draw_gemm(&s); return s;
+    case KERNELS_TILE: kernels_draw_tile(&s); return s;
+    case KERNELS_DEPTHWISE: kernels_draw_depthwise(&s); return s;
+    case KERNELS_POOL: kernels_draw_pool(&s); return s;
     }
     s.used = s.outer * (s.n > s.m ? s.n : s.m) * s.inner;
     return s;
