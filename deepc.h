@@ -5665,14 +5665,13 @@ static int64_t dc__or(int64_t given, int64_t usual) { return given ? given : usu
 
 /* Strides, dilations and padding of both axes, and the size of what comes out; `size` is known. */
 static void dc__set_geometry(const dc_tensor *y, const dc_window *w, bool transposed,
-                             int64_t usual_stride, dc__geometry *g) {
+                             const int64_t usual_stride[2], dc__geometry *g) {
     const dc_tensor *x = y->in[0];
     g->images = x->shape.dim[0];
-    int64_t stride = dc__or(w->stride, usual_stride), dilation = dc__or(w->dilation, 1);
-    int64_t strides[2] = { stride, dc__or(w->stride_x, w->stride ? stride : g->size[1]) };
+    int64_t stride = dc__or(w->stride, usual_stride[0]), dilation = dc__or(w->dilation, 1);
+    int64_t strides[2] = { stride, dc__or(w->stride_x, dc__or(w->stride, usual_stride[1])) };
     int64_t dilations[2] = { dilation, dc__or(w->dilation_x, dilation) };
     int64_t before[2] = { w->top, w->left }, after[2] = { w->bottom, w->right };
-    if (usual_stride == 1 && !w->stride_x) strides[1] = stride;
     for (int a = x->shape.rank == 4 ? 0 : 1; a < 2; a++) {
         int64_t n = dc__side(x, a), s = strides[a], span = (g->size[a] - 1) * dilations[a] + 1, m;
         if (g->size[a] < 1 || s < 1 || dilations[a] < 1 || before[a] < 0 || after[a] < 0)
@@ -5782,7 +5781,7 @@ static dc_shape dc__conv_shape_of(const dc_tensor *y, bool transposed) {
     s->g.channels = in * groups, s->g.filters = out, s->g.groups = groups;
     if (rank == 4) s->g.size[0] = w->shape.dim[0];
     s->g.size[1] = w->shape.dim[rank - 3];
-    dc__set_geometry(y, &s->window, transposed, 1, &s->g);
+    dc__set_geometry(y, &s->window, transposed, (const int64_t[2]){ 1, 1 }, &s->g);
     dc_shape shape = dc__image_batch(x, transposed ? s->g.in : s->g.out,
                                      transposed ? s->g.channels : out);
     dc__check_vector(y->ctx, "dc_conv_op: the bias", shape, y->inputs > 2 ? y->in[2] : NULL);
@@ -5870,7 +5869,7 @@ static dc_shape dc__pool_shape(const dc_tensor *y) {
     s->g = dc__point();
     s->g.channels = s->g.filters = dc__last(x);
     s->g.size[0] = x->shape.rank == 4 ? w->height : 1, s->g.size[1] = dc__or(w->width, w->height);
-    if (!s->is_adaptive) dc__set_geometry(y, w, false, s->g.size[0], &s->g);
+    if (!s->is_adaptive) dc__set_geometry(y, w, false, s->g.size, &s->g);
     for (int a = 0; a < 2 && s->is_adaptive; a++) {
         s->g.in[a] = dc__side(x, a), s->g.out[a] = s->g.size[a], s->g.images = x->shape.dim[0];
         if (s->g.in[a] < 1 || s->g.out[a] < 1)
