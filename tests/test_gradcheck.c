@@ -10,7 +10,7 @@
 #define DEEPC_H_PATH "deepc.h"
 #endif
 
-enum { GRADCHECK_DRAWS = 3 };
+enum { GRADCHECK_DRAWS = 3, GRADCHECK_NUMBERS = EVERY_OP_WINDOW + 1 };
 static const double gradcheck_limit = 1e-6;
 
 /* One row: an op with operands of these shapes, separated by ';'. Before a shape stands what it holds:
@@ -20,7 +20,7 @@ static const double gradcheck_limit = 1e-6;
  *     -          (alone) this operand is NULL                                                             */
 typedef struct gradcheck_row {
     const char *op, *operands;
-    double      low, high, a[8];
+    double      low, high, a[GRADCHECK_NUMBERS];
 } gradcheck_row;
 
 static const gradcheck_row gradcheck_rows[] = {
@@ -103,6 +103,42 @@ static const gradcheck_row gradcheck_rows[] = {
     { "batch_norm_op", "4,3;3;3;=3;=3", 0.5, 2, { 0, 0.1, 1e-3 } },
     { "batch_norm_op", "2,2,2,3;-;3;=3;=3", 0.5, 2, { 0, 0.1, 0.1 } },
     { "dropout_op", "4,5", -2, 2, { 0.25 } },    { "dropout_op", "70", -2, 2, { 0.5 } },
+    { "group_norm_op", "2,3,2,4;4;4", -2, 2, { 2, 0.1 } }, { "group_norm_op", "2,3,3;-;3", -2, 2, { 3, 0.1 } },
+    { "group_norm_op", "3,6;6;-", -2, 2, { 1, 1e-2 } },
+    { "rms_norm_op", "2,3,4;4", -2, 2, { 1e-3 } }, { "rms_norm_op", "5;-", 0.5, 2, { 0 } },
+
+    /* height, width, stride, stride_x, dilation, dilation_x, same, top, bottom, left, right, groups, output */
+    { "conv_op", "2,4,5,2;3,2,2,3;3", -2, 2, { 0 } },
+    { "conv_op", "2,5,4,2;3,3,2,2;-", -2, 2, { 0, 0, 2, 1, 0, 0, 1 } },
+    { "conv_op", "1,5,6,4;2,3,2,6;6", -2, 2, { 0, 0, 1, 2, 2, 1, 0, 1, 2, 0, 3, 2 } },
+    { "conv_op", "2,4,4,3;3,3,1,3;3", -2, 2, { 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 3 } },
+    { "conv_op", "2,4,3,2;2,2,1,4;4", -2, 2, { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 2 } },
+    { "conv_op", "2,3,3,4;1,1,4,2;2", -2, 2, { 0 } },
+    { "conv_op", "2,7,3;3,3,2;2", -2, 2, { 0, 0, 2, 0, 1, 0, 1 } },
+    { "conv_op", "2,6,2;2,1,4;4", -2, 2, { 0, 0, 1, 0, 3, 0, 0, 0, 0, 2, 1, 2 } },
+    { "conv_transpose_op", "2,3,2,3;2,3,2,3;2", -2, 2, { 0 } },
+    { "conv_transpose_op", "2,2,3,2;3,3,2,2;-", -2, 2, { 0, 0, 2, 3, 0, 0, 1 } },
+    { "conv_transpose_op", "1,3,3,4;3,2,2,4;4", -2, 2, { 0, 0, 2, 0, 2, 1, 0, 1, 0, 1, 1, 2, 1 } },
+    { "conv_transpose_op", "2,2,2,3;3,3,1,3;3", -2, 2, { 0, 0, 2, 0, 0, 0, 0, 1, 1, 1, 1, 3, 1 } },
+    { "conv_transpose_op", "2,4,2;3,3,2;3", -2, 2, { 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 0 } },
+    { "max_pool_op", "~1,4,4,2", 0, 0, { 2 } },  { "max_pool_op", "~1,5,4,1", 0, 0, { 3, 2, 2, 1, 1, 2, 1 } },
+    { "max_pool_op", "~1,5,2,2", 0, 0, { 3, 1, 1, 1, 2, 0, 0, 1, 1 } }, { "max_pool_op", "~2,6,2", 0, 0, { 2 } },
+    { "avg_pool_op", "2,4,4,2", -2, 2, { 2 } },  { "avg_pool_op", "2,5,4,2", -2, 2, { 3, 2, 2, 1, 1, 2, 1 } },
+    { "avg_pool_op", "2,5,3,2", -2, 2, { 3, 2, 1, 0, 1, 1, 0, 2, 1, 1, 0 } }, { "avg_pool_op", "2,6,2", -2, 2, { 3 } },
+    { "adaptive_max_pool_op", "~1,5,4,2", 0, 0, { 3, 2 } }, { "adaptive_max_pool_op", "~2,5,2", 0, 0, { 1, 2 } },
+    { "adaptive_avg_pool_op", "2,5,4,2", -2, 2, { 3, 3 } }, { "adaptive_avg_pool_op", "2,5,2", -2, 2, { 1, 7 } },
+#define GRADCHECK_RESIZE(HOW) \
+    { "resize", "2,3,4,2", -2, 2, { 5, 2, HOW } }, { "resize", "2,4,3,1", -2, 2, { 2, 7, HOW } }, \
+    { "resize", "2,3,2", -2, 2, { 1, 5, HOW } }, { "resize", "1,3,3,1", -2, 2, { 3, 3, HOW } },
+    GRADCHECK_RESIZE(DC_NEAREST) GRADCHECK_RESIZE(DC_BILINEAR) GRADCHECK_RESIZE(DC_AREA)
+    { "pixel_shuffle_op", "2,2,3,8", -2, 2, { 2 } }, { "pixel_shuffle_op", "1,2,1,9", -2, 2, { 3 } },
+#define GRADCHECK_CONV(F) \
+    { "conv_layer", "2,4,5,2;3,2,2,3;3", -1, 1, { [EVERY_OP_WINDOW] = F } }, \
+    { "conv_layer", "2,5,3,2;3,3,1,4;-", -1, 1, { 0, 0, 2, 0, 0, 0, 1, [11] = 2, F } }, \
+    { "conv_layer", "2,6,2;3,2,2;2", -1, 1, { 0, 0, 2, [EVERY_OP_WINDOW] = F } },
+    GRADCHECK_CONV(DC_LINEAR) GRADCHECK_CONV(DC_RELU) GRADCHECK_CONV(DC_TANH) GRADCHECK_CONV(DC_SIGMOID)
+    GRADCHECK_CONV(DC_GELU)
+
     { "mse", "2,3;2,3", -2, 2, { 0 } },          { "mae", "~2,3;~2,3", 0, 0, { 0 } },
     { "huber", "~3,4;~3,4", 0, 0, { 0 } },       { "bce_with_logits", "2,3;2,3", 0.1, 2, { 0 } },
     { "bce", "2,3;2,3", 0.1, 0.9, { 0 } },       { "cross_entropy", "4,3;#3:4", -2, 2, { 0 } },
@@ -152,7 +188,7 @@ static const gradcheck_row gradcheck_flat[] = {
     { "one_hot", "#3:4", 0, 0, { 3 } }, { "argmax", "2,3", -2, 2, { 1 } }, { "argmin", "2,3", -2, 2, { 0 } },
     { "equal", "2,3;3", -2, 2, { 0 } }, { "not_equal", "2,3;3", -2, 2, { 0 } }, { "less", "2,3;3", -2, 2, { 0 } },
     { "less_equal", "2,3;3", -2, 2, { 0 } }, { "greater", "2,3;3", -2, 2, { 0 } },
-    { "greater_equal", "2,3;3", -2, 2, { 0 } }, { "sign", "2,3", -2, 2, { 0 } },
+    { "greater_equal", "2,3;3", -2, 2, { 0 } }, { "sign", "2,3", -2, 2, { 0 } }, { "augment_op", "2,3,3,1", -2, 2, { 0 } },
 };
 enum { GRADCHECK_ROWS = (int)(sizeof gradcheck_rows / sizeof *gradcheck_rows),
        GRADCHECK_FLAT = (int)(sizeof gradcheck_flat / sizeof *gradcheck_flat) };
@@ -294,7 +330,7 @@ static void gradcheck_row_does(const gradcheck_row *row, gradcheck_action action
     for (int reduction = 0; reduction < (is_loss ? 3 : 1); reduction++)
         for (int draw = 0; draw < GRADCHECK_DRAWS; draw++) {
             dc_context *ctx = dc_new(1);
-            double a[8];
+            double a[GRADCHECK_NUMBERS];
             memcpy(a, row->a, sizeof a);
             if (is_loss) a[0] = reduction;
             gradcheck_job job;

@@ -371,9 +371,9 @@ def wrapped(numbers):
     return "\n".join(lines + [line])
 
 
-def write(path):
-    text = ["/* Written by golden/ops.py with PyTorch %s. Do not edit. */" % torch.__version__, "",
-            "static const double golden_numbers[] = {"]
+def write(path, cases=cases, script="ops", tables="golden"):
+    text = ["/* Written by golden/%s.py with PyTorch %s. Do not edit. */" % (script, torch.__version__), "",
+            "static const double %s_numbers[] = {" % tables]
     rows, at = [], 0
     for op, inputs, numbers, y, dy, grads in cases:
         present = [t for t in inputs if t is not None]
@@ -386,7 +386,7 @@ def write(path):
                                                                    shape_text(y)))
         at += len(flat)
     text += ["};", "", "/* Op, where its numbers start, how many are arguments, operands, which have a gradient, shapes. */",
-             "static const golden_case golden_cases[] = {", *rows, "};", ""]
+             "static const golden_case %s_cases[] = {" % tables, *rows, "};", ""]
     with open(path, "w") as out:
         out.write("\n".join(text))
 
