@@ -7070,7 +7070,8 @@ static int64_t dc__conv_transpose_flops(const dc_layer *layer) {
     const dc_window *w = &layer->spec.window;
     int64_t stride = dc__or(w->stride, 1), across = dc__or(w->stride_x, stride);
     if (layer->out_shape.rank == 3) stride = 1;
-    return dc__conv_flops(layer) / (stride * across);
+    int64_t places = dc__outputs(layer) / layer->out_shape.dim[layer->out_shape.rank - 1];
+    return places / (stride * across) * 2 * layer->tensor[0]->size;
 }
 
 static dc_tensor *dc__max_pool_call(dc_layer *layer, dc_tensor *x) {
