@@ -118,6 +118,56 @@ static void regression(dc_context *ctx)
     show("regression", dc_fingerprint(model));
 }
 
+/* Sizes that are no multiple of a vector, enough channels for the wide loops, and windows of every kind. */
+static void windows(dc_context *ctx)
+{
+    dc_tensor *x = dc_require_grad(dc_normal(ctx, DC_SHAPE(3, 13, 14, 19), 0, 1));
+    dc_tensor *w = dc_require_grad(dc_normal(ctx, DC_SHAPE(3, 3, 19, 21), 0, 1)), *y;
+    dc_tensor *each = dc_require_grad(dc_normal(ctx, DC_SHAPE(3, 3, 1, 19), 0, 1));
+    dc_tensor *back = dc_require_grad(dc_normal(ctx, DC_SHAPE(3, 2, 7, 19), 0, 1));
+    const dc_window step = { .stride = 2, .top = 1, .left = 2 }, pool = { .height = 3, .stride = 2, .bottom = 1 };
+#define WINDOWS(WHAT, CALL) \
+    y = CALL, show_tensor(WHAT, y); \
+    dc_backward(dc_mean(dc_square(y))), show_tensor(WHAT " gradient", dc_grad(x)); \
+    dc_zero_grad(x);
+    WINDOWS("conv valid", dc_conv_op(x, w, NULL, (dc_window){ 0 }))
+    WINDOWS("conv same", dc_conv_op(x, w, NULL, (dc_window){ .padding = DC_SAME }))
+    WINDOWS("conv stride 2", dc_conv_op(x, w, NULL, step))
+    WINDOWS("conv dilated", dc_conv_op(x, w, NULL, (dc_window){ .dilation = 3 }))
+    WINDOWS("depthwise", dc_conv_op(x, each, NULL, (dc_window){ .groups = 19 }))
+    WINDOWS("transposed", dc_conv_transpose_op(x, back, NULL, step))
+    show_tensor("filters gradient", dc_grad(w)), show_tensor("filters gradient", dc_grad(each));
+    show_tensor("filters gradient", dc_grad(back));
+    WINDOWS("max pool", dc_max_pool_op(x, pool))
+    WINDOWS("avg pool", dc_avg_pool_op(x, pool))
+    WINDOWS("adaptive pool", dc_adaptive_avg_pool_op(x, 5, 3))
+    WINDOWS("resize", dc_resize(x, 17, 9, DC_BILINEAR))
+    WINDOWS("resize by area", dc_resize(x, 5, 6, DC_AREA))
+    WINDOWS("group norm", dc_group_norm_op(x, 1, NULL, NULL, (dc_real)1e-5))
+    WINDOWS("rms norm", dc_rms_norm_op(x, NULL, (dc_real)1e-5))
+    dc_set_training(ctx, true);
+    show_tensor("augment", dc_augment_op(x, (dc_augmentation){ (dc_real)0.2, 20, (dc_real)0.1, (dc_real)0.2, (dc_real)0.5,
+        (dc_real)0.5, 1, (dc_real)0.2, (dc_real)0.2, (dc_real)0.1, (dc_real)0.3 }));
+    dc_set_training(ctx, false);
+}
+
+static void a_vision_training(dc_context *ctx)
+{
+    dc_model *model = dc_sequential(ctx, DC_LAYERS(
+        dc_input(28, 28, 1),
+        dc_augment((dc_augmentation){ .shift = (dc_real)0.05, .rotate = 10, .noise = (dc_real)0.05 }),
+        dc_with_padding(dc_conv2d(17, 3, DC_RELU), DC_SAME), dc_batch_norm(), dc_max_pool(2),
+        dc_with_stride(dc_depthwise_conv2d(3, DC_LINEAR), 2), dc_conv2d(20, 1, DC_TANH), dc_group_norm(5),
+        dc_with_stride(dc_conv_transpose2d(9, 3, DC_GELU), 2), dc_avg_pool(2), dc_upsample(2, DC_BILINEAR),
+        dc_spatial_dropout((dc_real)0.1), dc_with_stride(dc_conv2d(11, 3, DC_SIGMOID), 2), dc_global_avg_pool(),
+        dc_dense(10, DC_LINEAR)));
+    dc_compile(model, DC_CROSS_ENTROPY, dc_adam(1e-3));
+    const dc_history *history = dc_fit(model, dc_make_digits(ctx, 100), (dc_fit_options){
+        .epochs = 2, .batch_size = 20, .quiet = true });
+    printf("vision training loss %a, ", history->loss[1]);
+    show("weights", dc_fingerprint(model));
+}
+
 static void generators(dc_context *ctx)
 {
     dc_dataset *set[] = {
@@ -153,6 +203,8 @@ int main(void)
     for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) a_training(ctx, spirals, spec[i], spec[i].name);
     a_training(ctx, dc_make_digits(ctx, 200), dc_adam(1e-3), "digits");
     a_wide_training(ctx);
+    windows(ctx);
+    a_vision_training(ctx);
     printf("all %016llx\n", (unsigned long long)all);
     dc_free(ctx);
     return 0;

@@ -188,7 +188,8 @@ static const gradcheck_row gradcheck_flat[] = {
     { "one_hot", "#3:4", 0, 0, { 3 } }, { "argmax", "2,3", -2, 2, { 1 } }, { "argmin", "2,3", -2, 2, { 0 } },
     { "equal", "2,3;3", -2, 2, { 0 } }, { "not_equal", "2,3;3", -2, 2, { 0 } }, { "less", "2,3;3", -2, 2, { 0 } },
     { "less_equal", "2,3;3", -2, 2, { 0 } }, { "greater", "2,3;3", -2, 2, { 0 } },
-    { "greater_equal", "2,3;3", -2, 2, { 0 } }, { "sign", "2,3", -2, 2, { 0 } }, { "augment_op", "2,3,3,1", -2, 2, { 0 } },
+    { "greater_equal", "2,3;3", -2, 2, { 0 } }, { "sign", "2,3", -2, 2, { 0 } }, { "augment_op", "2,3,3,1", -2, 2,
+        { 0 } },
 };
 enum { GRADCHECK_ROWS = (int)(sizeof gradcheck_rows / sizeof *gradcheck_rows),
        GRADCHECK_FLAT = (int)(sizeof gradcheck_flat / sizeof *gradcheck_flat) };

@@ -15,8 +15,8 @@ from ops import draw
 
 ops.rng = random.Random(21)
 ops.cases = cases = []
-FIELDS = ("height", "width", "stride", "stride_x", "dilation", "dilation_x", "padding", "top", "bottom", "left", "right",
-          "groups", "output_padding")                  # Of dc_window, in order.
+FIELDS = ("height", "width", "stride", "stride_x", "dilation", "dilation_x", "padding", "top", "bottom", "left",
+          "right", "groups", "output_padding")         # Of dc_window, in order.
 
 
 def window(**fields):
