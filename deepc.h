@@ -8479,6 +8479,19 @@ DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_o
 
 enum { DC__MOST_PIXELS = 1 << 26 };
 
+#ifdef STBI_INCLUDE_STB_IMAGE_H
+/* Does a PNM file hold all it promises? stb_image does not look, and returns what was in memory. The
+ * pixels begin behind three numbers, with comments between them, and one blank. */
+static bool dc__pnm_is_whole(const char *b, size_t size, int64_t pixels) {
+    size_t at = 2;
+    for (int k = 0; k < 3; k++) {
+        while (b[at] && (b[at] < '0' || b[at] > '9')) at += b[at] == '#' ? strcspn(b + at, "\r\n") : 1;
+        at += strspn(b + at, "0123456789");
+    }
+    return (int64_t)(size - at) > pixels;
+}
+#endif
+
 /* What an image file holds, as a buffer of bytes [*high, *wide, *channels]; NULL and dc_error. */
 static uint8_t *dc__decode(dc_context *ctx, const char *path, int *high, int *wide, int *channels) {
     size_t size = 0;
@@ -8494,6 +8507,10 @@ static uint8_t *dc__decode(dc_context *ctx, const char *path, int *high, int *wi
     else if ((int64_t)*wide * *high > DC__MOST_PIXELS)
         dc__error(ctx, "%s: %d x %d pixels are too many; at most %d are read", path, *wide, *high,
                   DC__MOST_PIXELS);
+    else if (*wide < 1 || *high < 1 || (bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6') &&
+             !dc__pnm_is_whole(bytes, size, (int64_t)*wide * *high * there *
+                                            (stbi_is_16_bit_from_memory(file, length) ? 2 : 1))))
+        dc__error(ctx, "%s: a damaged image: not the %d x %d pixels that it promises", path, *wide, *high);
     else if (pixels = stbi_load_from_memory(file, length, wide, high, &there, wanted), !pixels)
         dc__error(ctx, "%s: a damaged image (%s)", path, stbi_failure_reason());
     if (!wanted) *channels = there;
@@ -8615,7 +8632,7 @@ static int64_t dc__load_class(dc_context *ctx, dc_dataset *d, const char *folder
 
 DC_API dc_dataset *dc_load_image_folder(dc_context *ctx, const char *folder, int64_t height,
                                         int64_t width, int channels) {
-    if (height < 1 || width < 1 || channels < 1 || channels > 4)
+    if (height < 1 || width < 1 || width > DC__MOST_PIXELS / height || channels < 1 || channels > 4)
         dc_fail(ctx, "dc_load_image_folder: images of %lld x %lld x %d", (long long)height,
                 (long long)width, channels);
 #ifdef DC__POSIX
