@@ -8480,15 +8480,21 @@ DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_o
 enum { DC__MOST_PIXELS = 1 << 26 };
 
 #ifdef STBI_INCLUDE_STB_IMAGE_H
-/* Does a PNM file hold all it promises? stb_image does not look, and returns what was in memory. The
- * pixels begin behind three numbers, with comments between them, and one blank. */
-static bool dc__pnm_is_whole(const char *b, size_t size, int64_t pixels) {
+/* Does a PNM file hold the bytes that it promises? stb_image does not look, and returns what was in
+ * memory; and of 16 bits it reads too many. Pixels begin behind three numbers, comments between them,
+ * and a blank. */
+static bool dc__pnm_is_whole(const char *b, size_t size) {
+    int64_t number[3] = { 0 };
     size_t at = 2;
+    if (b[0] != 'P' || (b[1] != '5' && b[1] != '6')) return true;      /* It is no such file. */
     for (int k = 0; k < 3; k++) {
-        while (b[at] && (b[at] < '0' || b[at] > '9')) at += b[at] == '#' ? strcspn(b + at, "\r\n") : 1;
-        at += strspn(b + at, "0123456789");
+        while (b[at] && (b[at] < '0' || b[at] > '9'))
+            at += b[at] == '#' ? strcspn(b + at, "\r\n") : 1;
+        for (; b[at] >= '0' && b[at] <= '9'; at++)
+            if ((number[k] = number[k] * 10 + b[at] - '0') > DC__MOST_PIXELS) return false;
     }
-    return (int64_t)(size - at) > pixels;
+    int64_t pixels = ((int64_t)(size - at) - 1) / (b[1] == '6' ? 3 : 1);
+    return number[0] * number[1] <= pixels && number[2] < 256;
 }
 #endif
 
@@ -8502,15 +8508,13 @@ static uint8_t *dc__decode(dc_context *ctx, const char *path, int *high, int *wi
     int wanted = *channels, there = 0, length = size > INT_MAX ? 0 : (int)size;
     const stbi_uc *file = (const stbi_uc *)bytes;
     stbi_uc *pixels = NULL;
-    if (!stbi_info_from_memory(file, length, wide, high, &there))
+    if (!dc__pnm_is_whole(bytes, size))
+        dc__error(ctx, "%s: a damaged image (fewer bytes than promised), or of 16 bits", path);
+    else if (!stbi_info_from_memory(file, length, wide, high, &there))
         dc__error(ctx, "%s: no image that can be read (%s)", path, stbi_failure_reason());
-    else if ((int64_t)*wide * *high > DC__MOST_PIXELS)
-        dc__error(ctx, "%s: %d x %d pixels are too many; at most %d are read", path, *wide, *high,
+    else if (*wide < 1 || *high < 1 || (int64_t)*wide * *high > DC__MOST_PIXELS)
+        dc__error(ctx, "%s: %d x %d pixels, and from 1 to %d are read", path, *wide, *high,
                   DC__MOST_PIXELS);
-    else if (*wide < 1 || *high < 1 || (bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6') &&
-             !dc__pnm_is_whole(bytes, size, (int64_t)*wide * *high * there *
-                                            (stbi_is_16_bit_from_memory(file, length) ? 2 : 1))))
-        dc__error(ctx, "%s: a damaged image: not the %d x %d pixels that it promises", path, *wide, *high);
     else if (pixels = stbi_load_from_memory(file, length, wide, high, &there, wanted), !pixels)
         dc__error(ctx, "%s: a damaged image (%s)", path, stbi_failure_reason());
     if (!wanted) *channels = there;
