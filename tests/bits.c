@@ -146,8 +146,9 @@ static void windows(dc_context *ctx)
     WINDOWS("group norm", dc_group_norm_op(x, 1, NULL, NULL, (dc_real)1e-5))
     WINDOWS("rms norm", dc_rms_norm_op(x, NULL, (dc_real)1e-5))
     dc_set_training(ctx, true);
-    show_tensor("augment", dc_augment_op(x, (dc_augmentation){ (dc_real)0.2, 20, (dc_real)0.1, (dc_real)0.2, (dc_real)0.5,
-        (dc_real)0.5, 1, (dc_real)0.2, (dc_real)0.2, (dc_real)0.1, (dc_real)0.3 }));
+    show_tensor("augment", dc_augment_op(x, (dc_augmentation){
+        (dc_real)0.2, 20, (dc_real)0.1, (dc_real)0.2, (dc_real)0.5, (dc_real)0.5, 1, (dc_real)0.2, (dc_real)0.2,
+        (dc_real)0.1, (dc_real)0.3 }));
     dc_set_training(ctx, false);
 }
 
