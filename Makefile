@@ -92,7 +92,7 @@ tutorials-peers:                 ## run appendix B's Python programs; PYTHON=...
 BENCH := $(BUILD)/bench
 BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BENCH)/%,$(wildcard tests/bench/*.c))
 
-bench: $(BUILD)/05_mnist_dropout $(BENCH_PROGRAMS) | $(MNIST)   ## speed beside peers, on this machine; QUICK=1: 3 min
+bench: $(BUILD)/05_mnist_dropout $(BENCH_PROGRAMS) | $(MNIST)   ## speed beside peers, on this machine; QUICK=1: 4 min
 	BUILD=$(BUILD) MNIST=$(MNIST) QUICK=$(QUICK) python3 -B tests/bench/bench.py $(ONLY)
 
 bench-picture:                   ## keep the picture of the last `make bench` for the README

@@ -18,7 +18,7 @@
  *
  * Build: cc -O2 program.c -lm. Nothing to install, nothing to configure, and the same numbers on
  * every machine (@impl-arithmetic says what is promised). With stb_image.h (Debian: libstb-dev)
- * deepc also reads gzip, and with stb_image_write.h it writes PNG.
+ * deepc also reads images and gzip, and with stb_image_write.h it writes PNG.
  *
  * WHAT IT IS NOT: a graph compiler, a Python binding, a zoo of pre-trained models. It has one
  * element type, contiguous tensors of up to 6 axes, and no half precision.
@@ -29,15 +29,16 @@
  *     @context        making a context; lifetimes; errors; training or inference
  *     @create         making tensors, reading and writing them, printing
  *     @ops            everything that can be applied to a tensor
- *     @autograd       gradients, and looking at them
+ *     @autograd       gradients, and checking them
  *     @losses         what training makes small
  *     @optimizers     how a gradient becomes a step; schedules
  *     @layers         the parts of a model
  *     @models         putting layers together
  *     @training       fit, evaluate, predict, metrics, callbacks
  *     @data           data sets: from arrays, files and generators
+ *     @images         reading images, and folders of images as data sets
  *     @files          saving and loading models and arrays
- *     @pictures       plots as SVG, images as PNG, both in a terminal
+ *     @pictures       plots as SVG, images as PNG and in a terminal
  *     @calls          how an error knows the line of the program
  *     @impl-...       how each of these works, in the order in which you would build them; the
  *                     kernels of each instruction set stand in an appendix, @impl-fast
@@ -136,7 +137,7 @@ struct dc_tensor {
  * here or in your own program, is writing one such record and handing it to dc_apply. */
 struct dc_op {
     const char *name;
-    const char *derivative;               /* For dc_explain: "dx = dy (1 - y^2)". */
+    const char *derivative;               /* As text: "dx = dy (1 - y^2)". */
     dc_shape  (*shape)   (const dc_tensor *y);  /* Checks y's operands, returns y's shape. */
     void      (*forward) (dc_tensor *y);  /* y->data = f(in) */
     void      (*backward)(dc_tensor *y);  /* dc_grad_data(in) += J^T y->grad; NULL: no gradient */
@@ -215,10 +216,9 @@ DC_API dc_tensor *dc_permutation(dc_context *ctx, int64_t n);          /* 0..n-1
  * of the axes before them): for W [in, out] they are in and out. GLOROT is the uniform one.
  *   Glorot & Bengio 2010: U(-a, a), a = sqrt(6 / (fan_in + fan_out));  N(0, 2 / (fan_in + fan_out))
  *   He et al. 2015, arXiv:1502.01852: U(-a, a), a = sqrt(6 / fan_in);  N(0, 2 / fan_in)
- *   LeCun et al. 1998: U(-a, a), a = sqrt(3 / fan_in);                 N(0, 1 / fan_in)
- *   orthogonal (Saxe et al. 2013, arXiv:1312.6120): rows or columns orthonormal */
+ *   LeCun et al. 1998: U(-a, a), a = sqrt(3 / fan_in);                 N(0, 1 / fan_in) */
 typedef enum dc_init {
-    DC_GLOROT, DC_GLOROT_NORMAL, DC_HE, DC_HE_NORMAL, DC_LECUN, DC_LECUN_NORMAL, DC_ORTHOGONAL,
+    DC_GLOROT, DC_GLOROT_NORMAL, DC_HE, DC_HE_NORMAL, DC_LECUN, DC_LECUN_NORMAL,
     DC_ZEROS, DC_ONES
 } dc_init;
 
@@ -264,15 +264,10 @@ DC_API size_t     dc_shape_text(dc_shape shape, char *out, size_t size);  /* "[3
     X( sigmoid,      DC__FN(sigmoid)(x),           y * (1 - y),                           -2, 2 )  \
     X( erf,          DC__FN(erf)(x),               DC__FN(erf_slope)(x),                  -2, 2 )  \
     X( relu,         x < 0 ? 0 : x,                x > 0 ? 1 : 0,                        0.1, 2 )  \
-    X( selu,         DC__FN(selu)(x),              DC__FN(selu_slope)(x, y),             0.1, 2 )  \
     X( gelu,         DC__FN(gelu)(x),              DC__FN(gelu_slope)(x),                 -2, 2 )  \
     X( gelu_tanh,    DC__FN(gelu_tanh)(x),         DC__FN(gelu_tanh_slope)(x),            -2, 2 )  \
     X( silu,         x * DC__FN(sigmoid)(x),       DC__FN(silu_slope)(x),                 -2, 2 )  \
-    X( mish,         DC__FN(mish)(x),              DC__FN(mish_slope)(x),                 -2, 2 )  \
-    X( softplus,     DC__FN(softplus)(x),          DC__FN(sigmoid)(x),                    -2, 2 )  \
-    X( softsign,     x / (1 + DC__FN(size)(x)),    DC__FN(softsign_slope)(x),            0.1, 2 )  \
-    X( hardsigmoid,  DC__FN(hardsigmoid)(x),       x > -3 && x < 3 ? DC__C(1) / 6 : 0,    -2, 2 )  \
-    X( hardswish,    x * DC__FN(hardsigmoid)(x),   DC__FN(hardswish_slope)(x),            -2, 2 )
+    X( softplus,     DC__FN(softplus)(x),          DC__FN(sigmoid)(x),                    -2, 2 )
 
 /* The same with arguments: dc_leaky_relu(x, slope), dc_elu(x, alpha), dc_clip(x, low, high),
  * dc_pow_scalar(x, exponent), dc_scale(x, factor), dc_shift(x, offset).
@@ -342,14 +337,13 @@ DC_API dc_tensor *dc_take_along(dc_tensor *x, dc_tensor *index, int axis);
 
 /* Reductions. dc_sum(x) is over all elements, giving a scalar; dc_sum_over(x, DC_AXES(0, 2),
  * keepdims) over the named axes, which disappear or, with keepdims, stay as 1. An empty sum is
- * 0, an empty product 1; the mean, maximum or minimum of nothing is an error. Tied maxima share
+ * 0; the mean, maximum or minimum of nothing is an error. Tied maxima share
  * the gradient equally. var and std divide by n - correction (0: as NumPy; 1: Bessel's,
  * PyTorch's default). norm = sqrt(sum x^2). */
 DC_API dc_tensor *dc_sum (dc_tensor *x);
 DC_API dc_tensor *dc_mean(dc_tensor *x);
 DC_API dc_tensor *dc_max (dc_tensor *x);
 DC_API dc_tensor *dc_min (dc_tensor *x);
-DC_API dc_tensor *dc_prod(dc_tensor *x);
 DC_API dc_tensor *dc_norm(dc_tensor *x);
 DC_API dc_tensor *dc_var (dc_tensor *x, int correction);
 DC_API dc_tensor *dc_std (dc_tensor *x, int correction);
@@ -357,21 +351,17 @@ DC_API dc_tensor *dc_sum_over (dc_tensor *x, dc_axes axes, bool keepdims);
 DC_API dc_tensor *dc_mean_over(dc_tensor *x, dc_axes axes, bool keepdims);
 DC_API dc_tensor *dc_max_over (dc_tensor *x, dc_axes axes, bool keepdims);
 DC_API dc_tensor *dc_min_over (dc_tensor *x, dc_axes axes, bool keepdims);
-DC_API dc_tensor *dc_prod_over(dc_tensor *x, dc_axes axes, bool keepdims);
 DC_API dc_tensor *dc_norm_over(dc_tensor *x, dc_axes axes, bool keepdims);
 DC_API dc_tensor *dc_var_over (dc_tensor *x, dc_axes axes, bool keepdims, int correction);
 DC_API dc_tensor *dc_std_over (dc_tensor *x, dc_axes axes, bool keepdims, int correction);
 DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis);  /* The first largest; the axis disappears. */
 DC_API dc_tensor *dc_argmin(dc_tensor *x, int axis);  /* The first smallest. */
-DC_API dc_tensor *dc_cumsum(dc_tensor *x, int axis);  /* y_i = x_0 + ... + x_i along the axis */
 
 /* Products. matmul broadcasts the leading axes; matmul_with transposes the last two without
  * copying. linear: [..., in] -> [..., out]; b may be NULL. */
 DC_API dc_tensor *dc_matmul(dc_tensor *a, dc_tensor *b); /* [.., m, k] x [.., k, n] -> [.., m, n] */
 DC_API dc_tensor *dc_matmul_with(dc_tensor *a, bool transpose_a, dc_tensor *b, bool transpose_b);
 DC_API dc_tensor *dc_linear(dc_tensor *x, dc_tensor *w, dc_tensor *b);  /* x w + b */
-DC_API dc_tensor *dc_dot   (dc_tensor *a, dc_tensor *b); /* [n], [n] -> [] sum_i a_i b_i */
-DC_API dc_tensor *dc_outer (dc_tensor *a, dc_tensor *b); /* [m], [n] -> [m, n] a_i b_j */
 
 /* Over the last axis, without overflow for any finite x. */
 DC_API dc_tensor *dc_softmax    (dc_tensor *x);  /* e^x_i / sum_j e^x_j */
@@ -385,13 +375,67 @@ DC_API dc_tensor *dc_logsumexp  (dc_tensor *x);  /* log sum_j e^x_j; the axis di
  *               running = (1 - momentum) running + momentum batch (variance with Bessel's
  *               correction there, as PyTorch); else by the running ones. Ioffe & Szegedy 2015,
  *               arXiv:1502.03167
+ *   group_norm  over all places and the channels of one group of a sample; with as many groups as
+ *               channels it is instance norm. Wu & He 2018, arXiv:1803.08494, arXiv:1607.08022
+ *   rms_norm    gain x / sqrt(mean x^2 + epsilon) over the last axis. arXiv:1910.07467
  *   dropout     in training each element is 0 with probability rate in [0, 1), else x / (1 - rate);
  *               otherwise x itself. Srivastava et al. 2014 */
 DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_real epsilon);
 DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias,
                                    dc_tensor *running_mean, dc_tensor *running_var,
                                    dc_real momentum, dc_real epsilon);
+DC_API dc_tensor *dc_group_norm_op(dc_tensor *x, int64_t groups, dc_tensor *gain, dc_tensor *bias,
+                                   dc_real epsilon);
+DC_API dc_tensor *dc_rms_norm_op(dc_tensor *x, dc_tensor *gain, dc_real epsilon);
 DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate);
+
+/* Windows that move over images [N, H, W, C] -> [N, H', W', C'], or over sequences [N, L, C], which
+ * are images of height 1 without that axis. H' = (H + top + bottom - (height - 1) dilation - 1) /
+ * stride + 1, rounded down. */
+typedef enum dc_padding { DC_VALID, DC_SAME } dc_padding;
+typedef struct dc_window {
+    int64_t    height, width;         /* For pooling; width 0: as height. Filters have their own. */
+    int64_t    stride, stride_x;      /* Down and across. 0: 1, for pooling the window's size ... */
+    int64_t    dilation, dilation_x;  /* ... or, across, as down. Steps within the window, 0: 1. */
+    dc_padding padding;               /* DC_SAME: H' = H / stride, rounded up; an odd zero last. */
+    int64_t    top, bottom, left, right;  /* Else so many zeros around x; not for pooling. */
+    int64_t    groups;                /* Channels in groups that do not meet; 0: 1. */
+    int64_t    output_padding;        /* Transposed: H' and W' are so much larger. */
+} dc_window;
+
+/* conv: y[i, j, o] = b[o] + sum x[i stride + r dilation, ..., c] w[r, s, c, o]; the filters w are
+ * [height, width, C / groups, C'] or [width, C / groups, C'], b [C'] or NULL. conv_transpose: the
+ * gradient of conv to its x; w [height, width, C' / groups, C], H' = (H - 1) stride + height - top
+ * - bottom (DC_SAME: H stride). Dumoulin & Visin, arXiv:1603.07285. Pooling: the largest of a
+ * window, whose gradient goes to the first of them, or the mean of those in x (PyTorch:
+ * count_include_pad=False). Adaptive: from rows floor(i H / H') to ceil((i + 1) H / H'). */
+DC_API dc_tensor *dc_conv_op(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window);
+DC_API dc_tensor *dc_conv_transpose_op(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window);
+DC_API dc_tensor *dc_max_pool_op(dc_tensor *x, dc_window window);
+DC_API dc_tensor *dc_avg_pool_op(dc_tensor *x, dc_window window);
+DC_API dc_tensor *dc_adaptive_max_pool_op(dc_tensor *x, int64_t height, int64_t width);
+DC_API dc_tensor *dc_adaptive_avg_pool_op(dc_tensor *x, int64_t height, int64_t width);
+
+/* Bilinear: as PyTorch's align_corners=False; area: each new pixel is the mean of what it covers.
+ * Shuffle: [N, H, W, C r r] -> [N, r H, r W, C], channel c r r + i r + j to (i, j);
+ * arXiv:1609.05158. */
+typedef enum dc_resizing { DC_NEAREST, DC_BILINEAR, DC_AREA } dc_resizing;
+DC_API dc_tensor *dc_resize(dc_tensor *x, int64_t height, int64_t width, dc_resizing how);
+DC_API dc_tensor *dc_pixel_shuffle_op(dc_tensor *x, int64_t r);
+
+/* Changes images [N, H, W, C] at random, in training, each in its own way: u is uniform in [-1, 1),
+ * drawn anew for each; what is 0 does nothing. Pixels from outside are 0. No gradient passes. */
+typedef struct dc_augmentation {
+    dc_real shift;                /* By u shift H down and u shift W across. */
+    dc_real rotate, shear;        /* By u rotate degrees; rows move by u shear their height. */
+    dc_real scale;                /* By 1 + u scale. */
+    dc_real flip_x, flip_y;       /* The chance that left and right, top and bottom change. */
+    dc_real elastic;              /* Pixels move by about so many, neighbours alike. Simard 2003 */
+    dc_real brightness, contrast; /* x + u brightness; mean + (x - mean) (1 + u contrast) */
+    dc_real noise;                /* x + noise N(0, 1) */
+    dc_real erase;                /* A rectangle of up to erase H x erase W becomes 0. */
+} dc_augmentation;
+DC_API dc_tensor *dc_augment_op(dc_tensor *x, dc_augmentation how);
 
 /* @autograd ------------------------------------------------------------------------------------ */
 /* For ops of your own. dc_apply copies the op's state, checks, computes, and notes it on the tape;
@@ -408,12 +452,6 @@ DC_API dc_tensor *dc_grad(dc_tensor *x);         /* The gradient, sharing x->gra
 DC_API void       dc_zero_grad(dc_tensor *x);    /* Forgets it (dc_step does so by itself). */
 DC_API dc_tensor *dc_require_grad(dc_tensor *x); /* Makes an input a leaf with a gradient. */
 DC_API dc_tensor *dc_detach(dc_tensor *x);  /* The same values, through which no gradient flows. */
-
-/* Writes the tape under `loss` node by node, after dc_backward: shape, value, the gradient that
- * came in, and the local derivative; as text, or as a graph for Graphviz (`dot -Tsvg`). path
- * NULL: stdout. False (see dc_error) when the file cannot be written. */
-typedef enum dc_explain_format { DC_TEXT, DC_DOT } dc_explain_format;
-DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *path);
 
 /* Compares dc_backward with central differences (f(x + h) - f(x - h)) / 2h for every element of
  * every tensor in `inputs`. Returns the worst |analytic - numeric| / max(1, |analytic|, |numeric|).
@@ -435,10 +473,9 @@ typedef struct dc_loss_options {
 
 /* y is the prediction, t the target, both of one shape; e = y - t, d = delta; z are the logits and
  * p = sigmoid(z) or softmax(z). Of C classes, logits and log_p are [..., C], labels [...] numbers
- * 0..C-1, and t of soft_cross_entropy and kl_div [..., C] are probabilities. The formula is that of
- * an element or a sample; the result is the mean over them (kl_div: PyTorch's "batchmean"). Those
- * named ..._with take options, or NULL. All are finite for logits of +-1e4; bce takes no logarithm
- * to be below -100 (as PyTorch), and 0 log 0 is 0. */
+ * 0..C-1, and t of soft_cross_entropy [..., C] are probabilities. The formula is that of an element
+ * or a sample; the result is the mean over them. All are finite for logits of +-1e4; bce takes no
+ * logarithm to be below -100 (as PyTorch), and 0 log 0 is 0. */
 DC_API dc_tensor *dc_mse  (dc_tensor *y, dc_tensor *t);        /* (y - t)^2 */
 DC_API dc_tensor *dc_mae  (dc_tensor *y, dc_tensor *t);        /* |y - t| */
 DC_API dc_tensor *dc_huber(dc_tensor *y, dc_tensor *t);        /* |e| < d ? e^2/2 : d (|e| - d/2) */
@@ -447,21 +484,6 @@ DC_API dc_tensor *dc_bce(dc_tensor *p, dc_tensor *t);          /* -(t log p + (1
 DC_API dc_tensor *dc_cross_entropy(dc_tensor *logits, dc_tensor *labels);  /* -log p_label */
 DC_API dc_tensor *dc_soft_cross_entropy(dc_tensor *logits, dc_tensor *t);  /* -sum t log p */
 DC_API dc_tensor *dc_nll(dc_tensor *log_p, dc_tensor *labels); /* -log_p[label] */
-DC_API dc_tensor *dc_kl_div(dc_tensor *log_p, dc_tensor *t);   /* sum t (log t - log_p) */
-DC_API dc_tensor *dc_hinge(dc_tensor *y, dc_tensor *t);        /* max(0, 1 - t y), t in {-1, 1} */
-DC_API dc_tensor *dc_cosine_loss(dc_tensor *y, dc_tensor *t);  /* 1 - y.t / (|y| |t|), last axis */
-
-DC_API dc_tensor *dc_mse_with  (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_mae_with  (dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_huber_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_bce_with_logits_with(dc_tensor *z, dc_tensor *t, const dc_loss_options *o);
-DC_API dc_tensor *dc_bce_with(dc_tensor *p, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *z, dc_tensor *labels, const dc_loss_options *o);
-DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *z, dc_tensor *t, const dc_loss_options *o);
-DC_API dc_tensor *dc_nll_with(dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *options);
-DC_API dc_tensor *dc_kl_div_with(dc_tensor *log_p, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_hinge_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
-DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *options);
 
 /* A loss as a record, for dc_compile. Yours: (dc_loss){ "my_loss", my_function }. Change options
  * in a copy: dc_loss l = DC_CROSS_ENTROPY; l.options.label_smoothing = 0.1f; */
@@ -473,6 +495,7 @@ typedef struct dc_loss {
 } dc_loss;
 
 DC_API dc_loss dc_loss_named(const char *name);  /* "mse", ...; .compute NULL: no such loss */
+DC_API dc_tensor *dc_loss_value(dc_loss loss, dc_tensor *y, dc_tensor *t);  /* With its options. */
 #define DC_MSE                dc_loss_named("mse")
 #define DC_MAE                dc_loss_named("mae")
 #define DC_HUBER              dc_loss_named("huber")
@@ -481,9 +504,6 @@ DC_API dc_loss dc_loss_named(const char *name);  /* "mse", ...; .compute NULL: n
 #define DC_CROSS_ENTROPY      dc_loss_named("cross_entropy")
 #define DC_SOFT_CROSS_ENTROPY dc_loss_named("soft_cross_entropy")
 #define DC_NLL                dc_loss_named("nll")
-#define DC_KL_DIV             dc_loss_named("kl_div")
-#define DC_HINGE              dc_loss_named("hinge")
-#define DC_COSINE_LOSS        dc_loss_named("cosine")
 
 /* @optimizers ---------------------------------------------------------------------------------- */
 /* A schedule multiplies the rate; t is the number of steps taken, from 0. Zero is "constant". */
@@ -520,7 +540,7 @@ typedef struct dc_optimizer_spec {
     double      momentum;     /* SGD, RMSprop: in [0, 1). */
     bool        nesterov;     /* SGD with momentum: look ahead. */
     double      beta1, beta2; /* Adam's family: decay of the first and second moment, in [0, 1). */
-    double      rho;          /* RMSprop (PyTorch: alpha), Adadelta: decay of the average square. */
+    double      rho;          /* RMSprop (PyTorch: alpha): decay of the average square. */
     double      epsilon;      /* Keeps divisions finite. */
     double      weight_decay; /* 0: none. */
     bool        decoupled;    /* w -= r weight_decay w, apart from g (arXiv:1711.05101). */
@@ -537,11 +557,8 @@ DC_API dc_optimizer_spec dc_momentum(double rate, double momentum);  /* v = mu v
 DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum);  /* w -= r (g + mu v) */
 DC_API dc_optimizer_spec dc_rmsprop (double rate);  /* s = rho s + (1 - rho) g^2 */
 DC_API dc_optimizer_spec dc_adagrad (double rate);  /* s += g^2; Duchi 2011 */
-DC_API dc_optimizer_spec dc_adadelta(double rate);  /* Zeiler 2012, arXiv:1212.5701 */
 DC_API dc_optimizer_spec dc_adam    (double rate);  /* Kingma & Ba 2014, arXiv:1412.6980 */
 DC_API dc_optimizer_spec dc_adamw(double rate);  /* decoupled weight_decay 0.01; arXiv:1711.05101 */
-DC_API dc_optimizer_spec dc_nadam   (double rate);  /* Dozat 2016 */
-DC_API dc_optimizer_spec dc_lion(double rate);  /* w -= r sign(b1 m + (1-b1) g); arXiv:2302.06675 */
 
 /* An optimiser at work, over every parameter made so far or over these. */
 typedef struct dc_optimizer dc_optimizer;
@@ -561,8 +578,8 @@ DC_API double dc_schedule_at(dc_schedule s, int64_t t);  /* The multiplier at st
 /* Activations for layers, by name; the ops of the same names define them. DC_SOFTMAX is over the
  * last axis; leaky_relu has slope 0.01, elu alpha 1. */
 typedef enum dc_activation {
-    DC_LINEAR, DC_RELU, DC_LEAKY_RELU, DC_ELU, DC_SELU, DC_GELU, DC_GELU_TANH, DC_SILU, DC_MISH,
-    DC_SOFTPLUS, DC_SOFTSIGN, DC_HARDSIGMOID, DC_HARDSWISH, DC_TANH, DC_SIGMOID, DC_SOFTMAX
+    DC_LINEAR, DC_RELU, DC_LEAKY_RELU, DC_ELU, DC_GELU, DC_GELU_TANH, DC_SILU, DC_SOFTPLUS,
+    DC_TANH, DC_SIGMOID, DC_SOFTMAX
 } dc_activation;
 DC_API dc_tensor *dc_activate(dc_tensor *x, dc_activation activation);  /* DC_LINEAR: x itself. */
 
@@ -581,17 +598,16 @@ struct dc_layer_spec {
     dc_real        rate;               /* Dropout: the part that is dropped. */
     dc_real        epsilon, momentum;  /* Normalisations. */
     dc_shape       shape;              /* Input and reshape: without the batch axis. */
+    dc_window      window;             /* Convolutions and pooling. */
+    dc_resizing    resizing;           /* Upsampling. */
+    dc_augmentation augmentation;
     dc_layer_list  list;               /* Residual: what is inside. */
-    const dc_layer_list *lists;        /* Branches: what is inside each of them. */
-    int            list_count;
     dc_dataset    *data;               /* Standardize: where mean and deviation come from. */
     const void    *user;               /* For kinds of your own. */
-    const char    *file; int line;     /* Where it was written. */
 };
 
 /* dense: [..., in] -> [..., units], W Glorot, b zero. standardize: mean and deviation of that set,
- * saved with the model. branches: concatenated on the last axis. custom: a kind of yours; `user`
- * must live as long as the model. */
+ * saved with the model. custom: a kind of yours; `user` must live as long as the model. */
 #define dc_input(...) dc_input_shaped(DC_SHAPE(__VA_ARGS__))  /* dc_input(28, 28, 1) */
 DC_API dc_layer_spec dc_input_shaped(dc_shape shape);         /* The shape of one sample. */
 DC_API dc_layer_spec dc_dense(int64_t units, dc_activation activation);  /* f(x W + b) */
@@ -603,21 +619,42 @@ DC_API dc_layer_spec dc_batch_norm(void);                     /* momentum 0.1, e
 DC_API dc_layer_spec dc_layer_norm(void);                     /* epsilon 1e-5 */
 DC_API dc_layer_spec dc_standardize(dc_dataset *training);    /* (x - mean) / std by feature */
 DC_API dc_layer_spec dc_residual(dc_layer_list inside);       /* x + f(x) */
-DC_API dc_layer_spec dc_branches(int count, const dc_layer_list *inside);  /* [f(x), g(x), ...] */
 DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user);
+
+/* For images (2d), sequences (1d) or both: see dc_conv_op. Windows are size x size, and pooling
+ * moves by their size; dc_with_window(dc_conv2d(8, 3, DC_RELU), (dc_window){ .dilation = 2 })
+ * changes that. depthwise: one filter a channel; before a dc_conv2d(n, 1, f) it is a separable
+ * convolution. */
+DC_API dc_layer_spec dc_conv1d(int64_t filters, int64_t size, dc_activation activation);
+DC_API dc_layer_spec dc_conv2d(int64_t filters, int64_t size, dc_activation activation);
+DC_API dc_layer_spec dc_depthwise_conv2d(int64_t size, dc_activation activation);
+DC_API dc_layer_spec dc_conv_transpose1d(int64_t filters, int64_t size, dc_activation activation);
+DC_API dc_layer_spec dc_conv_transpose2d(int64_t filters, int64_t size, dc_activation activation);
+DC_API dc_layer_spec dc_max_pool(int64_t size);
+DC_API dc_layer_spec dc_avg_pool(int64_t size);
+DC_API dc_layer_spec dc_adaptive_max_pool(int64_t height, int64_t width);
+DC_API dc_layer_spec dc_adaptive_avg_pool(int64_t height, int64_t width);
+DC_API dc_layer_spec dc_global_max_pool(void);                /* [N, ..., C] -> [N, C] */
+DC_API dc_layer_spec dc_global_avg_pool(void);
+DC_API dc_layer_spec dc_upsample(int64_t factor, dc_resizing how);
+DC_API dc_layer_spec dc_pixel_shuffle(int64_t factor);
+DC_API dc_layer_spec dc_group_norm(int64_t groups);           /* epsilon 1e-5 */
+DC_API dc_layer_spec dc_instance_norm(void);
+DC_API dc_layer_spec dc_rms_norm(void);                       /* epsilon 1e-6 */
+DC_API dc_layer_spec dc_augment(dc_augmentation how);         /* See dc_augment_op. */
+DC_API dc_layer_spec dc_spatial_dropout(dc_real rate);        /* Whole channels of a sample. */
 
 /* Changes to a specification: dc_with_name(dc_dense(10, DC_LINEAR), "head"). */
 DC_API dc_layer_spec dc_with_name(dc_layer_spec spec, const char *name);
 DC_API dc_layer_spec dc_with_init(dc_layer_spec spec, dc_init init);
 DC_API dc_layer_spec dc_without_bias(dc_layer_spec spec);
+DC_API dc_layer_spec dc_with_window(dc_layer_spec spec, dc_window window);  /* Sizes 0: kept. */
 
-/* DC_LAYERS(...) and DC_BRANCHES(DC_LAYERS(...), ...): lists of layers, written in place. */
+/* DC_LAYERS(...): a list of layers, written in place. */
 DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec);
 #ifndef __cplusplus
 #define DC_LAYERS(...) dc_make_layers(DC__COUNT(dc_layer_spec, __VA_ARGS__), \
                                       (dc_layer_spec[]){ __VA_ARGS__ })
-#define DC_BRANCHES(...) dc_branches(DC__COUNT(dc_layer_list, __VA_ARGS__), \
-                                     (dc_layer_list[]){ __VA_ARGS__ })
 #endif
 
 /* A layer at work: it owns parameters and buffers. */
@@ -631,11 +668,9 @@ struct dc_layer {
     bool          is_built;
     int           tensors;                      /* Parameters and buffers, in order of creation. */
     dc_tensor    *tensor[DC_MAX_LAYER_TENSORS]; /* Named "dense_1.weight", "dense_1.bias", ... */
-    int           children;
-    dc_layer    **child;                        /* Residual and branches. */
+    dc_layer    **child;                        /* Residual: the layers of spec.list. */
     dc_layer     *next;                         /* In the model's list. */
-    dc_shape      in_shape, out_shape;          /* Of the last call, with the batch axis. */
-    int64_t       calls;
+    dc_shape      out_shape;                    /* Of the last call, with the batch axis. */
 };
 
 /* A kind of layer. build makes the parameters once the input's shape is known; call computes. */
@@ -697,7 +732,6 @@ DC_API dc_metric dc_top_k     (int k);    /* The part whose class is among the k
 DC_API dc_metric dc_precision (int cls);  /* TP / (TP + FP), or 0; cls -1: the mean over classes */
 DC_API dc_metric dc_recall    (int cls);  /* TP / (TP + FN) */
 DC_API dc_metric dc_f1        (int cls);  /* 2 TP / (2 TP + FP + FN) */
-DC_API dc_metric dc_auc       (void);     /* Area under the ROC curve, binary; ties count half. */
 DC_API dc_metric dc_mae_metric(void);     /* mean |y - t| */
 DC_API dc_metric dc_rmse      (void);     /* sqrt(mean (y - t)^2) */
 DC_API dc_metric dc_r2        (void);     /* 1 - sum (y - t)^2 / sum (t - mean t)^2 */
@@ -733,15 +767,13 @@ typedef struct dc_callback {
     bool      (*on_batch_end)(dc_model *model, int epoch, int64_t batch, double loss, void *user);
     bool      (*on_epoch_end)(dc_model *model, int epoch, const dc_history *history, void *user);
     int patience; double min_delta;  /* Early stopping. */
-    const char *path;                /* Checkpoint, CSV log. */
+    const char *path;                /* Checkpoint. */
 } dc_callback;
 
 /* Early stopping: when the validation loss (else the loss) has not fallen by more than min_delta
- * for `patience` epochs in a row; restores the best weights. The log has a line an
- * epoch, of what there is. */
+ * for `patience` epochs in a row; restores the best weights. */
 DC_API dc_callback dc_early_stopping(int patience, double min_delta);
 DC_API dc_callback dc_checkpoint(const char *path);  /* Saves it whenever that loss is lowest. */
-DC_API dc_callback dc_csv_log(const char *path); /* epoch,rate,loss,accuracy,METRICS,val_loss,... */
 
 typedef struct dc_fit_options {
     int            epochs;            /* 0: 1. */
@@ -749,8 +781,6 @@ typedef struct dc_fit_options {
     dc_real        validation_split;  /* Part of the data, drawn by the seed, not to train on. */
     dc_dataset    *validation;        /* Or a set of its own. */
     bool           keep_order;        /* Do not shuffle every epoch. */
-    const dc_real *class_weights;     /* One a class: sample i counts class_weights[label]. */
-    const dc_real *sample_weights; /* One a sample of that set: mean weight * loss, as Keras. */
     const dc_callback *callbacks;     /* callback_count of them. */
     int            callback_count;
     bool           quiet;             /* No progress on stderr. */
@@ -802,17 +832,9 @@ DC_API dc_dataset *dc_stream(dc_context *ctx, int64_t count, dc_shape x_shape, d
 DC_API dc_dataset *dc_take(dc_dataset *data, int64_t start, int64_t stop);  /* [start, stop) */
 DC_API dc_dataset *dc_pick(dc_dataset *data, int64_t count, const int64_t *rows);  /* These rows. */
 DC_API dc_dataset *dc_shuffled(dc_dataset *data, uint64_t seed);
-DC_API dc_dataset *dc_balanced(dc_dataset *data);  /* Rare classes repeated: all as common. */
-DC_API void dc_balanced_weights(dc_dataset *data, dc_real *weights); /* count / (classes count_c) */
-DC_API void dc_class_counts(dc_dataset *data, int64_t *counts);             /* counts[classes] */
+DC_API void dc_class_counts(dc_dataset *data, int64_t *counts);  /* counts[classes] */
 DC_API void dc_split_data(dc_dataset *data, dc_real part, dc_dataset **first, dc_dataset **rest);
     /* At random by the context's seed; first has that part. */
-
-/* x' = (x - shift) / scale by feature (last axis), fitted on one set, the training part. */
-typedef struct dc_scaler { int64_t features; const dc_real *shift, *scale; } dc_scaler;
-DC_API dc_scaler   dc_standardizer(dc_dataset *training);  /* mean, standard deviation (1 for 0) */
-DC_API dc_scaler   dc_normalizer(dc_dataset *training);    /* minimum, range */
-DC_API dc_dataset *dc_scaled(dc_dataset *data, dc_scaler scaler);
 
 /* Batches. x [n, ...] and y [n, ...] (class numbers: [n]) are overwritten by the next dc_next,
  * which is false at the end of an epoch; the call after that starts the next, shuffled anew. The
@@ -829,15 +851,14 @@ DC_API dc_batch   dc_all(dc_dataset *data);  /* The whole set. x is NULL when a 
 
 /* Files. NULL and dc_error on anything unexpected: missing, cut short, of the wrong kind, with
  * bad labels. MNIST (or Fashion-MNIST) is four IDX files, as they are or as .gz: x [28, 28, 1].
- * CSV is RFC 4180; a feature column that holds text is categorical: one 0/1 feature a value. */
+ * CSV is RFC 4180; features are numbers, only the classes of the target may be texts. */
 typedef enum dc_part { DC_TRAIN, DC_TEST } dc_part;
 typedef struct dc_csv_options {
     char        separator;       /* 0: comma. */
     bool        no_header;
     const char *label;  /* Name (or number from 0, as text) of the target column; NULL: the last. */
     bool        is_classes;      /* The target is a class; names are numbered as they appear. */
-    dc_real     missing;         /* What an empty field, ?, NA or NaN becomes ... */
-    bool        fill_with_mean;  /* ... unless the column's mean is asked for. */
+    dc_real     missing;         /* What an empty field, ?, NA or NaN becomes. */
 } dc_csv_options;
 DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part);
 DC_API dc_dataset *dc_load_idx(dc_context *ctx, const char *images, const char *labels);
@@ -856,25 +877,33 @@ DC_API dc_dataset *dc_make_circles(dc_context *ctx, int64_t count, dc_real noise
     /* Radius 1/2 in radius 1. */
 DC_API dc_dataset *dc_make_moons(dc_context *ctx, int64_t count, dc_real noise);
 DC_API dc_dataset *dc_make_spirals(dc_context *ctx, int64_t count, int arms, dc_real noise);
-DC_API dc_dataset *dc_make_checkerboard(dc_context *ctx, int64_t count, int cells);
-    /* cells x cells on [-1, 1)^2 */
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count);
+
+/* @images -------------------------------------------------------------------------------------- */
+/* Images are [H, W, C] in [0, 1]. PNG, JPEG, BMP, GIF, TGA and PNM files are read with stb_image.h.
+ * NULL and dc_error when a file is missing, damaged or larger than 2^26 pixels. Channels: 1 is
+ * grey, 3 RGB, 4 RGB and opacity; 0: those of the file. Of a folder that holds a folder of images
+ * for each class every image is decoded once, resized (DC_AREA) and kept as bytes; classes are
+ * numbered in the order of their names. */
+DC_API dc_tensor  *dc_load_image(dc_context *ctx, const char *path, int channels);
+DC_API dc_dataset *dc_load_image_folder(dc_context *ctx, const char *folder, int64_t height,
+                                        int64_t width, int channels);
 
 /* @files --------------------------------------------------------------------------------------- */
 /* One safetensors file (8 bytes: header length, a JSON header, the numbers), float32 or float64,
  * with the architecture in its metadata: any tool opens it. Written beside and renamed, so that
  * a crash or a full disk never leaves a broken model. False or NULL, and dc_error, when it does
- * not work. dc_load needs no code that builds the (sequential) model; it is ready for dc_predict
- * and, as it was compiled, for dc_fit and dc_evaluate. Save training beside it to continue; dropout
- * goes on as it would have if the model is again the first of its context. */
+ * not work. dc_load needs no code that builds the (sequential) model; it is ready for dc_predict.
+ * To continue training, save that beside it, compile alike and load it; dropout goes on as it would
+ * have if the model is again the first of its context. */
 DC_API bool dc_save(dc_model *model, const char *path);
-DC_API dc_model *dc_load(dc_context *ctx, const char *path);  /* Sequential, compiled as it was. */
+DC_API dc_model *dc_load(dc_context *ctx, const char *path);  /* Sequential. */
 DC_API bool dc_load_weights(dc_model *model, const char *path); /* All names and shapes, or none. */
 DC_API bool dc_save_training(dc_model *model, const char *path); /* The optimiser's state. */
 DC_API bool dc_load_training(dc_model *model, const char *path); /* To continue there. */
 
-/* NumPy's .npy. Writes version 1.0; reads 1 to 3, float32, float64 and integers of either byte
- * order, C or Fortran order. */
+/* NumPy's .npy. Writes version 1.0; reads 1 to 3 of bool, integers, float32 and float64 that are
+ * little-endian and in C order, which numpy.ascontiguousarray(x, "<f4") sees to. */
 DC_API bool       dc_save_npy(dc_tensor *x, const char *path);
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path);
 
@@ -901,13 +930,10 @@ typedef struct dc_plot {
     dc_real          x_min, x_max, y_min, y_max;  /* Axes, field. x or y both 0: series. */
 } dc_plot;
 
-/* The boundary of a model for x [2], 1 or 2 outputs or more classes: who wins where, and at most
- * 2,000 samples. Images are [H, W] or [H, W, C] in [0, 1], C 1, and for PNG (which needs
+/* Images are [H, W] or [H, W, C] in [0, 1], C 1, and for PNG (which needs
  * stb_image_write.h) 3 or 4; a grid is [N, H, W, C], with gaps of 2 pixels. */
 DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot);  /* Any plot. */
 DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history);
-DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path);
-DC_API void dc_print_history(const dc_history *history);  /* In the terminal. */
 DC_API void dc_print_image(const dc_tensor *image);       /* In the terminal, light on dark. */
 DC_API bool dc_write_png(dc_tensor *image, const char *path);
 DC_API bool dc_write_png_grid(dc_tensor *images, int columns, const char *path);
@@ -920,25 +946,21 @@ DC__LIST(dc_shape,      dc__shape,    int64_t,       dc_make_shape)
 DC__LIST(dc_axes,       dc__axes,     int,           dc_make_axes)
 DC__LIST(dc_tensors,    dc__list,     dc_tensor *,   dc_make_tensors)
 DC__LIST(dc_layer_list, dc__layers,   dc_layer_spec, dc_make_layers)
-DC__LIST(dc_layer_spec, dc__branches, dc_layer_list, dc_branches)
 #undef DC__LIST
 #define DC_SHAPE(...)    dc__shape({ __VA_ARGS__ })
 #define DC_AXES(...)     dc__axes({ __VA_ARGS__ })
 #define DC_TENSORS(...)  dc__list({ __VA_ARGS__ })
 #define DC_LAYERS(...)   dc__layers({ __VA_ARGS__ })
-#define DC_BRANCHES(...) dc__branches({ __VA_ARGS__ })
 #endif
 
 /* @calls --------------------------------------------------------------------------------------- */
 /* So that an error can name the line of the program that made it, each call notes its place
  * first. (Inside the implementation these say nothing but the call itself.) */
 DC_API void          dc__at    (const char *file, int line);
-DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #ifdef __cplusplus
 }  /* extern "C" */
 #endif
 #define DC__CALL(f, ...) (dc__at(__FILE__, __LINE__), f(__VA_ARGS__))
-#define DC__SPEC(f, ...) dc__placed(f(__VA_ARGS__), __FILE__, __LINE__)
 #define dc_end(...)                 DC__CALL(dc_end, __VA_ARGS__)
 #define dc_zeros(...)               DC__CALL(dc_zeros, __VA_ARGS__)
 #define dc_ones(...)                DC__CALL(dc_ones, __VA_ARGS__)
@@ -979,15 +1001,10 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_sigmoid(...)             DC__CALL(dc_sigmoid, __VA_ARGS__)
 #define dc_erf(...)                 DC__CALL(dc_erf, __VA_ARGS__)
 #define dc_relu(...)                DC__CALL(dc_relu, __VA_ARGS__)
-#define dc_selu(...)                DC__CALL(dc_selu, __VA_ARGS__)
 #define dc_gelu(...)                DC__CALL(dc_gelu, __VA_ARGS__)
 #define dc_gelu_tanh(...)           DC__CALL(dc_gelu_tanh, __VA_ARGS__)
 #define dc_silu(...)                DC__CALL(dc_silu, __VA_ARGS__)
-#define dc_mish(...)                DC__CALL(dc_mish, __VA_ARGS__)
 #define dc_softplus(...)            DC__CALL(dc_softplus, __VA_ARGS__)
-#define dc_softsign(...)            DC__CALL(dc_softsign, __VA_ARGS__)
-#define dc_hardsigmoid(...)         DC__CALL(dc_hardsigmoid, __VA_ARGS__)
-#define dc_hardswish(...)           DC__CALL(dc_hardswish, __VA_ARGS__)
 #define dc_add(...)                 DC__CALL(dc_add, __VA_ARGS__)
 #define dc_sub(...)                 DC__CALL(dc_sub, __VA_ARGS__)
 #define dc_mul(...)                 DC__CALL(dc_mul, __VA_ARGS__)
@@ -1027,7 +1044,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_mean(...)                DC__CALL(dc_mean, __VA_ARGS__)
 #define dc_max(...)                 DC__CALL(dc_max, __VA_ARGS__)
 #define dc_min(...)                 DC__CALL(dc_min, __VA_ARGS__)
-#define dc_prod(...)                DC__CALL(dc_prod, __VA_ARGS__)
 #define dc_norm(...)                DC__CALL(dc_norm, __VA_ARGS__)
 #define dc_var(...)                 DC__CALL(dc_var, __VA_ARGS__)
 #define dc_std(...)                 DC__CALL(dc_std, __VA_ARGS__)
@@ -1035,31 +1051,36 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_mean_over(...)           DC__CALL(dc_mean_over, __VA_ARGS__)
 #define dc_max_over(...)            DC__CALL(dc_max_over, __VA_ARGS__)
 #define dc_min_over(...)            DC__CALL(dc_min_over, __VA_ARGS__)
-#define dc_prod_over(...)           DC__CALL(dc_prod_over, __VA_ARGS__)
 #define dc_norm_over(...)           DC__CALL(dc_norm_over, __VA_ARGS__)
 #define dc_var_over(...)            DC__CALL(dc_var_over, __VA_ARGS__)
 #define dc_std_over(...)            DC__CALL(dc_std_over, __VA_ARGS__)
 #define dc_argmax(...)              DC__CALL(dc_argmax, __VA_ARGS__)
 #define dc_argmin(...)              DC__CALL(dc_argmin, __VA_ARGS__)
-#define dc_cumsum(...)              DC__CALL(dc_cumsum, __VA_ARGS__)
 #define dc_matmul(...)              DC__CALL(dc_matmul, __VA_ARGS__)
 #define dc_matmul_with(...)         DC__CALL(dc_matmul_with, __VA_ARGS__)
 #define dc_linear(...)              DC__CALL(dc_linear, __VA_ARGS__)
-#define dc_dot(...)                 DC__CALL(dc_dot, __VA_ARGS__)
-#define dc_outer(...)               DC__CALL(dc_outer, __VA_ARGS__)
 #define dc_softmax(...)             DC__CALL(dc_softmax, __VA_ARGS__)
 #define dc_log_softmax(...)         DC__CALL(dc_log_softmax, __VA_ARGS__)
 #define dc_logsumexp(...)           DC__CALL(dc_logsumexp, __VA_ARGS__)
 #define dc_layer_norm_op(...)       DC__CALL(dc_layer_norm_op, __VA_ARGS__)
 #define dc_batch_norm_op(...)       DC__CALL(dc_batch_norm_op, __VA_ARGS__)
 #define dc_dropout_op(...)          DC__CALL(dc_dropout_op, __VA_ARGS__)
+#define dc_conv_op(...)             DC__CALL(dc_conv_op, __VA_ARGS__)
+#define dc_conv_transpose_op(...)   DC__CALL(dc_conv_transpose_op, __VA_ARGS__)
+#define dc_max_pool_op(...)         DC__CALL(dc_max_pool_op, __VA_ARGS__)
+#define dc_avg_pool_op(...)         DC__CALL(dc_avg_pool_op, __VA_ARGS__)
+#define dc_adaptive_max_pool_op(...)DC__CALL(dc_adaptive_max_pool_op, __VA_ARGS__)
+#define dc_adaptive_avg_pool_op(...)DC__CALL(dc_adaptive_avg_pool_op, __VA_ARGS__)
+#define dc_group_norm_op(...)       DC__CALL(dc_group_norm_op, __VA_ARGS__)
+#define dc_rms_norm_op(...)         DC__CALL(dc_rms_norm_op, __VA_ARGS__)
+#define dc_resize(...)              DC__CALL(dc_resize, __VA_ARGS__)
+#define dc_pixel_shuffle_op(...)    DC__CALL(dc_pixel_shuffle_op, __VA_ARGS__)
 #define dc_apply(...)               DC__CALL(dc_apply, __VA_ARGS__)
 #define dc_backward(...)            DC__CALL(dc_backward, __VA_ARGS__)
 #define dc_grad(...)                DC__CALL(dc_grad, __VA_ARGS__)
 #define dc_zero_grad(...)           DC__CALL(dc_zero_grad, __VA_ARGS__)
 #define dc_require_grad(...)        DC__CALL(dc_require_grad, __VA_ARGS__)
 #define dc_detach(...)              DC__CALL(dc_detach, __VA_ARGS__)
-#define dc_explain(...)             DC__CALL(dc_explain, __VA_ARGS__)
 #define dc_gradcheck(...)           DC__CALL(dc_gradcheck, __VA_ARGS__)
 #define dc_mse(...)                 DC__CALL(dc_mse, __VA_ARGS__)
 #define dc_mae(...)                 DC__CALL(dc_mae, __VA_ARGS__)
@@ -1069,20 +1090,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_cross_entropy(...)       DC__CALL(dc_cross_entropy, __VA_ARGS__)
 #define dc_soft_cross_entropy(...)  DC__CALL(dc_soft_cross_entropy, __VA_ARGS__)
 #define dc_nll(...)                 DC__CALL(dc_nll, __VA_ARGS__)
-#define dc_kl_div(...)              DC__CALL(dc_kl_div, __VA_ARGS__)
-#define dc_hinge(...)               DC__CALL(dc_hinge, __VA_ARGS__)
-#define dc_cosine_loss(...)         DC__CALL(dc_cosine_loss, __VA_ARGS__)
-#define dc_mse_with(...)            DC__CALL(dc_mse_with, __VA_ARGS__)
-#define dc_mae_with(...)            DC__CALL(dc_mae_with, __VA_ARGS__)
-#define dc_huber_with(...)          DC__CALL(dc_huber_with, __VA_ARGS__)
-#define dc_bce_with_logits_with(...)DC__CALL(dc_bce_with_logits_with, __VA_ARGS__)
-#define dc_bce_with(...)            DC__CALL(dc_bce_with, __VA_ARGS__)
-#define dc_cross_entropy_with(...)  DC__CALL(dc_cross_entropy_with, __VA_ARGS__)
-#define dc_soft_cross_entropy_with(...)DC__CALL(dc_soft_cross_entropy_with, __VA_ARGS__)
-#define dc_nll_with(...)            DC__CALL(dc_nll_with, __VA_ARGS__)
-#define dc_kl_div_with(...)         DC__CALL(dc_kl_div_with, __VA_ARGS__)
-#define dc_hinge_with(...)          DC__CALL(dc_hinge_with, __VA_ARGS__)
-#define dc_cosine_loss_with(...)    DC__CALL(dc_cosine_loss_with, __VA_ARGS__)
+#define dc_loss_value(...)          DC__CALL(dc_loss_value, __VA_ARGS__)
 #define dc_optimize(...)            DC__CALL(dc_optimize, __VA_ARGS__)
 #define dc_optimize_these(...)      DC__CALL(dc_optimize_these, __VA_ARGS__)
 #define dc_set_group(...)           DC__CALL(dc_set_group, __VA_ARGS__)
@@ -1115,11 +1123,6 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_shuffled(...)            DC__CALL(dc_shuffled, __VA_ARGS__)
 #define dc_split_data(...)          DC__CALL(dc_split_data, __VA_ARGS__)
 #define dc_class_counts(...)        DC__CALL(dc_class_counts, __VA_ARGS__)
-#define dc_balanced_weights(...)    DC__CALL(dc_balanced_weights, __VA_ARGS__)
-#define dc_balanced(...)            DC__CALL(dc_balanced, __VA_ARGS__)
-#define dc_standardizer(...)        DC__CALL(dc_standardizer, __VA_ARGS__)
-#define dc_normalizer(...)          DC__CALL(dc_normalizer, __VA_ARGS__)
-#define dc_scaled(...)              DC__CALL(dc_scaled, __VA_ARGS__)
 #define dc_batches(...)             DC__CALL(dc_batches, __VA_ARGS__)
 #define dc_next(...)                DC__CALL(dc_next, __VA_ARGS__)
 #define dc_all(...)                 DC__CALL(dc_all, __VA_ARGS__)
@@ -1130,27 +1133,15 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #define dc_make_circles(...)        DC__CALL(dc_make_circles, __VA_ARGS__)
 #define dc_make_moons(...)          DC__CALL(dc_make_moons, __VA_ARGS__)
 #define dc_make_spirals(...)        DC__CALL(dc_make_spirals, __VA_ARGS__)
-#define dc_make_checkerboard(...)   DC__CALL(dc_make_checkerboard, __VA_ARGS__)
 #define dc_make_digits(...)         DC__CALL(dc_make_digits, __VA_ARGS__)
+#define dc_load_image_folder(...)   DC__CALL(dc_load_image_folder, __VA_ARGS__)
+#define dc_augment_op(...)          DC__CALL(dc_augment_op, __VA_ARGS__)
 #define dc_save_training(...)       DC__CALL(dc_save_training, __VA_ARGS__)
 #define dc_load_training(...)       DC__CALL(dc_load_training, __VA_ARGS__)
 #define dc_write_svg(...)           DC__CALL(dc_write_svg, __VA_ARGS__)
-#define dc_plot_boundary(...)       DC__CALL(dc_plot_boundary, __VA_ARGS__)
 #define dc_print_image(...)         DC__CALL(dc_print_image, __VA_ARGS__)
 #define dc_write_png(...)           DC__CALL(dc_write_png, __VA_ARGS__)
 #define dc_write_png_grid(...)      DC__CALL(dc_write_png_grid, __VA_ARGS__)
-#define dc_input_shaped(...)        DC__SPEC(dc_input_shaped, __VA_ARGS__)
-#define dc_dense(...)               DC__SPEC(dc_dense, __VA_ARGS__)
-#define dc_activation_layer(...)    DC__SPEC(dc_activation_layer, __VA_ARGS__)
-#define dc_dropout(...)             DC__SPEC(dc_dropout, __VA_ARGS__)
-#define dc_flatten(...)             DC__SPEC(dc_flatten, __VA_ARGS__)
-#define dc_reshape_layer(...)       DC__SPEC(dc_reshape_layer, __VA_ARGS__)
-#define dc_batch_norm(...)          DC__SPEC(dc_batch_norm, __VA_ARGS__)
-#define dc_layer_norm(...)          DC__SPEC(dc_layer_norm, __VA_ARGS__)
-#define dc_standardize(...)         DC__SPEC(dc_standardize, __VA_ARGS__)
-#define dc_residual(...)            DC__SPEC(dc_residual, __VA_ARGS__)
-#define dc_branches(...)            DC__SPEC(dc_branches, __VA_ARGS__)
-#define dc_custom(...)              DC__SPEC(dc_custom, __VA_ARGS__)
 #endif /* DEEPC_H */
 /* Stop here if you only want to use deepc. Read on to see how it works. */
 #if defined(DEEPC_IMPLEMENTATION) && !defined(DEEPC_IMPLEMENTED)
@@ -1163,12 +1154,9 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 #endif
 #ifdef DC__OWN_API
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #undef DC__CALL                                  /* See @calls. */
-#undef DC__SPEC
 #define DC__CALL(f, ...) f(__VA_ARGS__)
-#define DC__SPEC(f, ...) f(__VA_ARGS__)
 #include <errno.h>
 #include <float.h>
 #include <math.h>
@@ -1215,7 +1203,7 @@ DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line);
 
 typedef struct dc__block  dc__block;       /* @impl-memory */
 typedef struct dc__buffer dc__buffer;
-typedef struct dc__file   dc__file;
+typedef struct dc__buffer dc__file;
 
 typedef struct dc__arena {
     dc__block *first, *current;
@@ -1230,7 +1218,6 @@ struct dc_context {
 
     dc__arena        permanent, step;      /* The two lifetimes. */
     dc__buffer      *buffers;       /* Open buffers and files, released by dc_free at the latest. */
-    dc__file        *files;
     int              depth;                /* How many dc_begin are open. */
     dc_tensor       *last;                 /* The newest tensor; they are chained by made_before. */
     dc_tensor       *free_first, *free_last;   /* Headers of tensors that are gone, oldest first. */
@@ -1249,16 +1236,20 @@ struct dc_context {
     int              kinds;
 };
 
-/* The place of the last call from the program; set by the macros at the end of this file. */
-static _Thread_local struct { const char *file; int line; } dc__here;
+/* The last call from the program, as the macros of @calls note it, and the layer at work. */
+typedef struct dc__where { const char *file; int line; const char *layer; } dc__where;
+static _Thread_local dc__where dc__here;
 
-DC_API void dc__at(const char *file, int line) { dc__here.file = file, dc__here.line = line; }
+DC_API void dc__at(const char *file, int line) { dc__here = (dc__where){ file, line, NULL }; }
 
 DC_API void dc_fail(dc_context *ctx, const char *format, ...) {
     char message[768];
     int n = 0;
     if (dc__here.file)
         n = snprintf(message, sizeof message, "%.200s:%d: ", dc__here.file, dc__here.line);
+    if (dc__here.layer)
+        n += snprintf(message + n, sizeof message - (size_t)n, "layer %.120s: ", dc__here.layer);
+    dc__here.layer = NULL;                 /* The handler may leave it by longjmp. */
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message + n, sizeof message - (size_t)n, format, arguments);
@@ -1317,7 +1308,6 @@ DC_API size_t dc_shape_text(dc_shape s, char *out, size_t size) {
  * kept when a step ends, so a training loop soon allocates nothing at all. */
 struct dc__block {
     dc__block *next;
-    void      *memory;                     /* What malloc returned. */
     char      *start;                      /* Aligned. */
     size_t     used, size;
 };
@@ -1328,12 +1318,11 @@ enum { DC__FIRST_BLOCK = 1 << 16, DC__LARGE_BLOCK = 1 << 24 };
 static size_t dc__round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 static dc__block *dc__new_block(size_t size) {
-    char *memory = size < SIZE_MAX / 2 ? DC_MALLOC(sizeof(dc__block) + DC__ALIGN + size) : NULL;
-    if (!memory) return NULL;
-    char *start = memory + sizeof(dc__block);
+    dc__block *b = size < SIZE_MAX / 2 ? DC_MALLOC(sizeof *b + DC__ALIGN + size) : NULL;
+    if (!b) return NULL;
+    char *start = (char *)(b + 1);
     start += (DC__ALIGN - (uintptr_t)start % DC__ALIGN) % DC__ALIGN;
-    dc__block *b = (dc__block *)(void *)memory;
-    *b = (dc__block){ .memory = memory, .start = start, .size = size };
+    *b = (dc__block){ .start = start, .size = size };
     DC__POISON(start, size);
     return b;
 }
@@ -1369,7 +1358,7 @@ static void dc__free_arena(dc__arena *arena) {
     for (dc__block *b = arena->first, *next; b; b = next) {
         next = b->next;
         DC__UNPOISON(b->start, b->size);
-        DC_FREE(b->memory);
+        DC_FREE(b);
     }
     *arena = (dc__arena){ 0 };
 }
@@ -1402,10 +1391,11 @@ static const char *dc__permanent_text(dc_context *ctx, const char *text) {
 
 /* A buffer is for what comes and goes inside one call, the bytes of a file for instance. It is
  * chained to the context, so that it is released by dc_free even when an error handler leaves by
- * longjmp. */
+ * longjmp. An open file is one too: its bytes are the path. */
 struct dc__buffer {
     dc__buffer *next, **link;
     size_t      size;
+    FILE       *stream;                    /* Or NULL. */
     max_align_t bytes[];
 };
 
@@ -1426,42 +1416,30 @@ static void *dc__buffer_new(dc_context *ctx, size_t size) {
 static void dc__buffer_free(void *bytes) {
     if (!bytes) return;
     dc__buffer *b = dc__buffer_of(bytes);
+    if (b->stream) fclose(b->stream);
     *b->link = b->next;
     if (b->next) b->next->link = b->link;
     DC_FREE(b);
 }
 
-/* The same bytes in a buffer of another size; the old one is gone. NULL (it stays): no memory. */
+/* The same bytes in a buffer of another size; the old one is gone. NULL (dc_error): no memory. */
 static void *dc__buffer_resize(dc_context *ctx, void *bytes, size_t size) {
     char *fresh = dc__buffer_new(ctx, size);
-    if (!fresh || !bytes) return fresh;
-    size_t old = dc__buffer_of(bytes)->size;
-    memcpy(fresh, bytes, old < size ? old : size);
+    size_t old = bytes ? dc__buffer_of(bytes)->size : 0;
+    if (fresh && old) memcpy(fresh, bytes, old < size ? old : size);
     dc__buffer_free(bytes);
     return fresh;
 }
 
-/* An open file, chained likewise. */
-struct dc__file {
-    dc__file   *next, **link;
-    FILE       *stream;
-    char        path[];
-};
-
 static dc__file *dc__open(dc_context *ctx, const char *path, const char *mode) {
-    size_t length = strlen(path) + 1;
-    dc__file *f = DC_MALLOC(sizeof *f + length);
-    if (!f) return dc__error(ctx, "out of memory opening %s", path), (dc__file *)NULL;
-    *f = (dc__file){ .next = ctx->files, .link = &ctx->files, .stream = fopen(path, mode) };
-    memcpy(f->path, path, length);
-    if (!f->stream) {
-        dc__error(ctx, "%s: %s", path, strerror(errno));
-        DC_FREE(f);
-        return NULL;
-    }
-    if (f->next) f->next->link = &f->next;
-    ctx->files = f;
-    return f;
+    char *name = dc__buffer_new(ctx, strlen(path) + 1);
+    if (!name) return NULL;
+    dc__file *f = dc__buffer_of(strcpy(name, path));
+    f->stream = fopen(path, mode);
+    if (f->stream) return f;
+    dc__error(ctx, "%s: %s", path, strerror(errno));
+    dc__buffer_free(name);
+    return NULL;
 }
 
 /* Closes; false (and dc_error) when something had not been written. */
@@ -1470,25 +1448,21 @@ static bool dc__close(dc_context *ctx, dc__file *f) {
     if (!failed) errno = 0;
     if (fclose(f->stream)) failed = true;
     const char *why = errno ? strerror(errno) : "cannot be read or written";
-    if (failed) dc__error(ctx, "%s: %s", f->path, why);
-    *f->link = f->next;
-    if (f->next) f->next->link = f->link;
-    DC_FREE(f);
+    if (failed) dc__error(ctx, "%s: %s", (char *)f->bytes, why);
+    f->stream = NULL;
+    dc__buffer_free(f->bytes);
     return !failed;
 }
 
 /* A whole file as a buffer with a zero byte behind it. NULL (and dc_error): it cannot be read. */
 static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
-    dc__file *f = dc__open(ctx, path, "rb");
+    dc__buffer *f = dc__open(ctx, path, "rb");
     if (!f) return NULL;
     size_t room = 1 << 16, used = 0, got;
     char *bytes = dc__buffer_new(ctx, room);
     while (bytes && (got = fread(bytes + used, 1, room - 1 - used, f->stream)) > 0) {
         used += got;
-        if (used + 1 < room) continue;
-        char *larger = dc__buffer_resize(ctx, bytes, room *= 2);
-        if (!larger) dc__buffer_free(bytes);
-        bytes = larger;
+        if (used + 1 == room) bytes = dc__buffer_resize(ctx, bytes, room *= 2);
     }
     if (!dc__close(ctx, f)) dc__buffer_free(bytes), bytes = NULL;
     if (!bytes) return NULL;
@@ -1502,57 +1476,40 @@ static char *dc__read_file(dc_context *ctx, const char *path, size_t *size) {
  * before deepc.h, which uses what is there. Otherwise they are private to this file. */
 #if !defined(DEEPC_NO_STB) && defined(__has_include)
 #pragma GCC diagnostic push
-#if defined(__clang__)
-#pragma GCC diagnostic ignored "-Weverything"
-#else
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"
-#pragma GCC diagnostic ignored "-Wpedantic"
-#pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wstrict-prototypes"
-#pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wunused-function"
-#endif
-#if !defined(STBI_INCLUDE_STB_IMAGE_H) && !defined(STB_IMAGE_IMPLEMENTATION)
+#ifndef STBI_INCLUDE_STB_IMAGE_H
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
-#endif
 #define stbi__unpremultiply_on_load_thread stbi_set_unpremultiply_on_load_thread /* 2.27 slips. */
-#if defined(STBI_INCLUDE_STB_IMAGE_H)
-#define DC__HAS_STB_IMAGE 1
-#elif __has_include("stb_image.h")
-#define DC__HAS_STB_IMAGE 1
+#if __has_include("stb_image.h")
 #include "stb_image.h"
 #elif __has_include(<stb/stb_image.h>)
-#define DC__HAS_STB_IMAGE 1
 #include <stb/stb_image.h>
 #endif
 #undef STB_IMAGE_IMPLEMENTATION
 #undef stbi__unpremultiply_on_load_thread
-#if !defined(INCLUDE_STB_IMAGE_WRITE_H) && !defined(STB_IMAGE_WRITE_IMPLEMENTATION)
+#endif
+#ifndef INCLUDE_STB_IMAGE_WRITE_H
 #define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_WRITE_IMPLEMENTATION
-#endif
-#if defined(INCLUDE_STB_IMAGE_WRITE_H)
-#define DC__HAS_STB_IMAGE_WRITE 1
-#elif __has_include("stb_image_write.h")
-#define DC__HAS_STB_IMAGE_WRITE 1
+#if __has_include("stb_image_write.h")
 #include "stb_image_write.h"
 #elif __has_include(<stb/stb_image_write.h>)
-#define DC__HAS_STB_IMAGE_WRITE 1
 #include <stb/stb_image_write.h>
 #endif
 #undef STB_IMAGE_WRITE_IMPLEMENTATION
+#endif
 #pragma GCC diagnostic pop
 #endif
 
 /* @impl-text ----------------------------------------------------------------------------------- */
 /* Numbers as text, without the locale: a program that called setlocale may find printf writing
- * "0,5" and strtod stopping at the point of "0.5". So output is repaired after printf, and input is
- * brought into a form that has no point, 5e-1. Also here: text that grows, and files that are
- * written whole or not at all. */
+ * "0,5" and strtod stopping at the point of "0.5". So output is repaired after printf, and input
+ * before strtod. Also here: text that grows, and files that are written whole or not at all. */
 #if defined(__unix__) || defined(__APPLE__)
 #define DC__POSIX 1
 #define DC__ON_TERMINAL isatty(2)      /* Is stderr one? */
@@ -1564,24 +1521,19 @@ int (fsync)(int descriptor);
 #define DC__ON_TERMINAL false
 #endif
 
-/* value as "%.{digits}g" writes it, or as "%.{digits}f" for kind 'f', but with a '.' for the
- * locale's decimal point, which may be several bytes. Any NaN is "nan". Returns what snprintf
- * returns. */
-static size_t dc__write_number(char kind, double value, int digits, char *out, size_t size) {
-    char text[512];                    /* 309 digits, the point, 100 decimals. */
-    if (value != value) return (size_t)snprintf(out, size, "nan");
-    snprintf(text, sizeof text, kind == 'f' ? "%.*f" : "%.*g", digits < 100 ? digits : 100, value);
+/* Puts a '.' where printf wrote the locale's decimal point, which may be several bytes. */
+static void dc__set_point(char *text) {
     char *point = text + strspn(text, "+-0123456789inf");
     size_t wide = strcspn(point, "0123456789e");         /* 0 when there is no point. */
     if (wide) *point = '.', memmove(point + 1, point + wide, strlen(point + wide) + 1);
-    size_t length = strlen(text), kept = length < size ? length : size - 1;
-    if (size) memcpy(out, text, kept), out[kept] = 0;
-    return length;
 }
 
+/* value as "%.{digits}g" writes it, or as "%.{digits}f" for kind 'f', but with a '.'; any NaN is
+ * "nan". */
 static dc__words dc__number_words(char kind, double value, int digits) {
-    dc__words w;
-    dc__write_number(kind, value, digits, w.text, sizeof w.text);
+    if (value != value) return dc__say("nan");
+    dc__words w = dc__say(kind == 'f' ? "%.*f" : "%.*g", digits < 100 ? digits : 100, value);
+    dc__set_point(w.text);
     return w;
 }
 
@@ -1589,7 +1541,6 @@ static dc__words dc__number_words(char kind, double value, int digits) {
  * back any float, 17 any double. */
 #define DC__NUMBER(value, digits)  dc__number_words('g', value, digits).text
 #define DC__FIXED(value, decimals) dc__number_words('f', value, decimals).text
-#define dc__number_text(value, digits, out, size) dc__write_number('g', value, digits, out, size)
 
 /* Is [start, stop) this lower-case word, in any case? */
 static bool dc__is_word(const char *start, const char *stop, const char *word) {
@@ -1597,50 +1548,27 @@ static bool dc__is_word(const char *start, const char *stop, const char *word) {
     return start == stop && !*word;
 }
 
-static bool dc__is_digit(const char *p, const char *stop) {
-    return p < stop && *p >= '0' && *p <= '9';
-}
-
-/* Steps over a sign, if there is one; true for a minus. */
-static bool dc__read_sign(const char **p, const char *stop) {
-    return *p < stop && (**p == '-' || **p == '+') && *(*p)++ == '-';
-}
-
 /* Reads [start, stop), all of it, as one decimal number: -12.5e-3, inf, infinity or nan, correctly
- * rounded; too large is infinite. False when it is anything else. No double needs more than 767
- * digits to be told from its neighbours; of what follows only matters whether it is zero. */
+ * rounded; too large is infinite. False when it is anything else. */
 static bool dc__parse_number(const char *start, const char *stop, double *value) {
-    enum { MOST = 800 };
-    char text[MOST + 32];              /* The digits, without leading zeros; e; the exponent. */
-    const char *p = start;
-    double sign = dc__read_sign(&p, stop) ? -1 : 1, exponent = 0, power = 0;
+    const char *p = start + (start < stop && (*start == '-' || *start == '+'));
     if (dc__is_word(p, stop, "inf") || dc__is_word(p, stop, "infinity"))
-        return *value = sign * (double)INFINITY, true;
+        return *value = *start == '-' ? -(double)INFINITY : (double)INFINITY, true;
     if (dc__is_word(p, stop, "nan")) return *value = (double)NAN, true;
-    int digits = 0;
-    bool any = false, fraction = false;
-    for (; dc__is_digit(p, stop) || (p < stop && *p == '.' && !fraction); p++) {
-        any = any || *p != '.';
-        if (*p == '.') fraction = true;
-        else if (digits == MOST) {
-            exponent += !fraction;
-            if (*p != '0') text[MOST - 1] = '1';
-        } else {
-            exponent -= fraction;
-            if (digits || *p != '0') text[digits++] = *p;
-        }
+    size_t n = (size_t)(stop - start);
+    char room[64], half[16], *text = n + sizeof half < sizeof room ? room : DC_MALLOC(n + 16);
+    if (!text) return false;
+    memcpy(text, start, n), text[n] = 0;
+    bool is_decimal = n > 0 && strspn(text, "+-.0123456789eE") == n;
+    char *dot = strchr(text, '.'), *end;
+    if (dot) {
+        size_t wide = (size_t)snprintf(half, sizeof half, "%.1f", 0.5) - 2;   /* Of its point. */
+        memmove(dot + wide, dot + 1, strlen(dot)), memcpy(dot, half + 1, wide);
     }
-    if (any && p < stop && (*p | 32) == 'e') {
-        p++;
-        bool down = dc__read_sign(&p, stop);
-        any = dc__is_digit(p, stop);
-        for (; dc__is_digit(p, stop); p++) power = 10 * power + (*p - '0');
-        exponent += down ? -power : power;
-    }
-    if (!any || p < stop) return false;
-    if (!digits) text[digits++] = '0';
-    snprintf(text + digits, 32, "e%.0f", fmax(-99999, fmin(exponent, 99999)));     /* 0 or inf. */
-    return *value = sign * strtod(text, NULL), true;
+    *value = strtod(text, &end);
+    is_decimal = is_decimal && end > text && !*end;
+    if (text != room) DC_FREE(text);
+    return is_decimal;
 }
 
 /* Text that grows, in a buffer. Start with dc__text t = { .ctx = ctx }, look at `failed` once at
@@ -1660,9 +1588,8 @@ static void dc__text_add(dc__text *t, const char *format, ...) {
     size_t end = t->used + (size_t)vsnprintf(NULL, 0, format, arguments);
     if (end >= t->room && !t->failed) {
         t->room = 2 * end + 4096;
-        char *larger = dc__buffer_resize(t->ctx, t->data, t->room);
-        if (larger) t->data = larger;
-        t->failed = !larger;
+        t->data = dc__buffer_resize(t->ctx, t->data, t->room);
+        t->failed = !t->data;
     }
     if (!t->failed) vsnprintf(t->data + t->used, t->room - t->used, format, again), t->used = end;
     va_end(again);
@@ -1712,7 +1639,7 @@ static bool dc__write_file(dc_context *ctx, const char *path, const void *bytes,
  * at any time. */
 
 enum { DC__FOR_INIT = 1, DC__FOR_TENSOR, DC__FOR_DROPOUT, DC__FOR_SHUFFLE, DC__FOR_SPLIT,
-       DC__FOR_DATA };
+       DC__FOR_DATA, DC__FOR_AUGMENT, DC__FOR_NOISE };
 
 typedef struct dc__random {
     uint32_t key[2];
@@ -1792,6 +1719,7 @@ static uint64_t dc__below_at(const dc__random *r, uint64_t i, uint64_t n) {
 #define DC__C(x) ((dc_real)(x))
 
 enum { DC__CHUNK = 256, DC__LANES = 16, DC__LONG_CHUNK = 4096 };   /* The contract's lengths. */
+enum { DC__TILE = 192 };                     /* Rows of A: 192 KiB with a chunk of k. */
 
 /* The kernels: all arithmetic on arrays goes through this table, and every op is written in terms
  * of it. Another device is another instance of the table. What a kernel writes overlaps with
@@ -1824,7 +1752,7 @@ typedef struct dc__reduction_kernel {
 typedef struct dc__step {
     dc_real scale, limit;      /* The gradient counts as scale g, cut to [-limit, limit] ... */
     dc_real l2, keep;          /* ... plus l2 w; and w becomes keep w first (decoupled decay). */
-    dc_real rate, rate_of_g;   /* w -= rate * direction; Nadam has another rate for g itself. */
+    dc_real rate;              /* w -= rate * direction */
     dc_real beta1, rest1;      /* Decay of the first moment, or the momentum; rest = 1 - beta. */
     dc_real beta2, rest2;      /* Decay of the second moment, or rho. */
     dc_real unbias;            /* 1 / sqrt(1 - beta2^t) */
@@ -1841,6 +1769,20 @@ typedef struct dc__matrix {
     const dc_real *data;
     int64_t        row, column;
 } dc__matrix;
+
+/* Places in memory, in runs of equal steps: place i is start[j / run] + j % run * step, where j =
+ * first + i. */
+typedef struct dc__runs {
+    int64_t        step, run, first;
+    const int64_t *start;
+} dc__runs;
+
+/* A matrix of which element (i, p) stands at data[row's place i + column's place p]. So a
+ * convolution sees the patches of an image: a row is a patch, a column one of its numbers. */
+typedef struct dc__patches {
+    const dc_real *data;
+    dc__runs       row, column;
+} dc__patches;
 
 /* A loop over `rank` axes, at least 1, for two arrays, outermost axis first; a stride of 0
  * repeats. */
@@ -1861,6 +1803,17 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
     return false;
 }
 
+static inline int64_t dc__place(const dc__runs *r, int64_t i) {
+    return r->start[(r->first + i) / r->run] + (r->first + i) % r->run * r->step;
+}
+
+/* Windows over images [in[0], in[1], channels]: row i of y sees rows from[0][i] to below to[0][i],
+ * in steps of step[0]; columns likewise. */
+typedef struct dc__windows {
+    int64_t        channels, in[2], out[2], step[2];
+    const int64_t *from[2], *to[2];
+} dc__windows;
+
 /* Losses element by element: private rows of the binary table, with a = Huber's delta.
  *
  *     NAME            F = f(x, y)                 dz/dx                      dz/dy            */
@@ -1872,20 +1825,14 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
                                                       DC__FN(huber_slope)(y - x, a) )              \
     X( bce_logits,     DC__FN(bce_logits_loss)(x, y), DC__FN(sigmoid)(x) - y,       -x )           \
     X( bce_error,      DC__FN(bce_loss)(x, y),        DC__FN(bce_slope)(x, y),                     \
-                                                      DC__FN(bce_slope_t)(x) )                     \
-    X( kl_error,       DC__FN(kl)(x, y),              -y,                                          \
-                                                      DC__FN(kl_slope_t)(x, y) )                   \
-    X( hinge_error,    DC__FN(hinge)(x, y),           DC__FN(hinge_slope)(x, y),                   \
-                                                      DC__FN(hinge_slope)(y, x) )
+                                                      DC__FN(bce_slope_t)(x) )
 
-/* Reductions. A sum is divided by r->divisor; y of cumsum is as large as x.
+/* Reductions. A sum is divided by r->divisor.
  *
- *     NAME     dx, for dc_explain */
+ *     NAME     dx */
 #define DC__REDUCTION_OPS(X)                                                                       \
     X( sum,    "dx_i = dy" )                                                                       \
-    X( max,    "dx_i = dy where x_i is the largest" )                                              \
-    X( prod,   "dx_i = dy prod_(j != i) x_j" )                                                     \
-    X( cumsum, "dx_i = dy_i + ... + dy_(n-1)" )
+    X( max,    "dx_i = dy where x_i is the largest" )
 
 /* The others, once: the table's fields and its rows are stamped out of this list.
  *
@@ -1917,12 +1864,25 @@ static inline __attribute__((always_inline)) bool dc__next_row(const dc__walk *w
     X( log_softmax,          (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
     X( log_softmax_backward, (int64_t rows, int64_t n, dc__in y, dc__in dy, dc__out dx) )          \
     X( logsumexp,            (int64_t rows, int64_t n, dc__in x, dc__out y) )                      \
-    X( layer_norm,           (int64_t rows, int64_t n, dc__in x, dc__out y, dc__out scale,         \
-                              dc_real epsilon) )                     /* y = (x - mean) scale */    \
-    X( layer_norm_backward,  (int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,          \
-                              dc__out dx) )                                                        \
-    X( batch_norm_backward,  (int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,          \
-                              dc__in dy_mean, dc__in dyy_mean, dc__out dx) )                       \
+    /* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), by the statistics of the middle      \
+     * axis; backward adds to dx and has room [inner] for two means. */                            \
+    X( normalize,     (const dc__middle *r, dc__in x, dc__out y, dc__out mean, dc__out var,        \
+                       dc__out scale, dc_real epsilon) )                                           \
+    X( normalize_backward, (const dc__middle *r, dc__in y, dc__in scale, dc__in dy, dc__out mean,  \
+                            dc__out along, dc__out dx) )                                           \
+    /* One filter a channel, over a line of places: y = or += sum of x[patch[r]] w[r]; and dw +=   \
+     * sum over the places of x dz. */                                                             \
+    X( depthwise,            (int64_t places, int64_t channels, int64_t taps,                      \
+                              const int64_t *patch, dc__in x, int64_t x_step, dc__in w, dc__out y, \
+                              int64_t y_step, bool add) )                                          \
+    X( depthwise_dw,         (int64_t places, int64_t channels, dc__in x, int64_t x_step,          \
+                              dc__in dz, dc__out dw) )                                             \
+    /* Lines [start, stop) of all images' y: the mean of each window (index NULL), or the largest; \
+     * the pixels of an image are numbered, and index says which one it was. */                    \
+    X( pool,                 (const dc__windows *p, int64_t start, int64_t stop, dc__in x,         \
+                              dc__out y, dc__out index) )                                          \
+    X( pool_backward,        (const dc__windows *p, int64_t start, int64_t stop, dc__in index,     \
+                              dc__in dy, dc__out dx) )                                             \
     /* keep = 0 or 1 / (1 - rate), y = keep x, for elements first, first + 1, ... */               \
     X( dropout,              (int64_t first, int64_t n, const dc__random *random, dc_real rate,    \
                               dc__in x, dc__out y, dc__out keep) )                                 \
@@ -1944,10 +1904,11 @@ typedef struct dc__kernels {
 #define DC__ROW(NAME, FORMULA) dc__reduction_kernel NAME;
     DC__REDUCTION_OPS(DC__ROW)
 #undef DC__ROW
-    /* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. */
-    void (*gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
-                 int64_t c_row, bool accumulate);
-    dc__step_kernel sgd, rmsprop, adadelta, adam, nadam, lion;   /* An optimiser's step. */
+    /* C [m, n] = A [m, k] B [k, n], or C += A B, for one chunk of k. C's rows come in runs as long
+     * as those of A's. */
+    void (*tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b, dc_real *c,
+                 const dc__runs *c_row, bool add);
+    dc__step_kernel sgd, rmsprop, adam;   /* An optimiser's step. */
 } dc__kernels;
 
 /* The chapters from here to @impl-table are compiled first as they stand, for any processor, then
@@ -2054,6 +2015,12 @@ DC__MATH dc_real DC__FN(sigmoid)(dc_real x) {
 #define DC__INF dc__from_bits(0x7f800000)
 #define DC__NAN dc__from_bits(0x7fc00000)
 
+/* Four steps of Horner's rule: p x^4 + a x^3 + b x^2 + c x + d. */
+DC__MATH dc_real DC__FN(horner)(dc_real x, dc_real p, dc_real a, dc_real b, dc_real c, dc_real d) {
+    p = DC__FMA(DC__FMA(p, x, a), x, b);
+    return DC__FMA(DC__FMA(p, x, c), x, d);
+}
+
 /* n = round(x / ln 2) and *r = x - n ln 2, so that e^x = 2^n e^r with |r| <= ln(2)/2. n is returned
  * modulo 2^32: adding the exponent's bias makes it positive. */
 DC__MATH uint32_t DC__FN(exp_reduce)(dc_real x, dc_real *r) {
@@ -2064,11 +2031,8 @@ DC__MATH uint32_t DC__FN(exp_reduce)(dc_real x, dc_real *r) {
 
 /* (e^r - 1 - r) / r^2 for |r| <= ln(2)/2, degree 4. */
 DC__MATH dc_real DC__FN(exp_tail)(dc_real r) {
-    dc_real p = 1.38378306e-3f;
-    p = DC__FMA(p, r, 8.36708862e-3f);
-    p = DC__FMA(p, r, 4.16677482e-2f);
-    p = DC__FMA(p, r, 0.16666539f);
-    return DC__FMA(p, r, 0.49999997f);
+    return DC__FN(horner)(r, 1.38378306e-3f, 8.36708862e-3f, 4.16677482e-2f, 0.16666539f,
+                          0.49999997f);
 }
 
 /* e^x = 2^n e^r. Since 2^n may be too large or too small for a float where e^x is not, it is
@@ -2102,15 +2066,9 @@ DC__MATH dc_real DC__FN(expm1)(dc_real x) {
 
 /* e ln(2) + ln(1 + f) for an integer e and sqrt(1/2) <= 1 + f <= sqrt(2); degree 10. */
 DC__MATH dc_real DC__FN(log_near)(dc_real e, dc_real f) {
-    dc_real p = -0.0768108368f;
-    p = DC__FMA(p, f, 0.127915278f);
-    p = DC__FMA(p, f, -0.131594151f);
-    p = DC__FMA(p, f, 0.141996354f);
-    p = DC__FMA(p, f, -0.16623351f);
-    p = DC__FMA(p, f, 0.200012594f);
-    p = DC__FMA(p, f, -0.250008225f);
-    p = DC__FMA(p, f, 0.333333313f);
-    p = DC__FMA(p, f, -0.5f);
+    dc_real p = DC__FN(horner)(f, -0.0768108368f, 0.127915278f, -0.131594151f, 0.141996354f,
+                               -0.16623351f);
+    p = DC__FN(horner)(f, p, 0.200012594f, -0.250008225f, 0.333333313f, -0.5f);
     return DC__FMA(e, DC__LN2_HI, DC__FMA(e, DC__LN2_LO, DC__FMA(f * f, p, f)));
 }
 
@@ -2153,11 +2111,8 @@ DC__MATH dc_real DC__FN(log1p)(dc_real x) {
 DC__MATH dc_real DC__FN(tanh)(dc_real x) {
     dc_real a = dc__magnitude(x), z = a * a, b = a > 10 ? 10 : a; /* tanh(10) rounds to 1 */
     dc_real high = 1 - 2 / (DC__FN(exp_normal)(2 * b) + 1);
-    dc_real p = -0.00589796668f;
-    p = DC__FMA(p, z, 0.0207986254f);
-    p = DC__FMA(p, z, -0.0537847169f);
-    p = DC__FMA(p, z, 0.133319363f);
-    p = DC__FMA(p, z, -0.333332986f);
+    dc_real p = DC__FN(horner)(z, -0.00589796668f, 0.0207986254f, -0.0537847169f, 0.133319363f,
+                               -0.333332986f);
     dc_real low = DC__FMA(a * z, p, a);
     return dc__with_sign(a < 0.6f ? low : high, x);
 }
@@ -2175,20 +2130,13 @@ DC__MATH dc_real DC__FN(sigmoid)(dc_real x) {
  * degree 11; odd in x, and 1 from 3.92 on. Error 1.12 ulp. */
 DC__MATH dc_real DC__FN(erf)(dc_real x) {
     dc_real a = dc__magnitude(x), z = a * a, b = a > 4 ? 4 : a;
-    dc_real q = -2.0366942e-4f;
-    q = DC__FMA(q, b, 3.11779696e-3f);
-    q = DC__FMA(q, b, -0.0225188807f);
-    q = DC__FMA(q, b, 0.10452567f);
-    q = DC__FMA(q, b, 0.636519134f);
-    q = DC__FMA(q, b, 1.12806094f);
-    q = DC__FMA(q, b, 1.0453086e-4f);
+    dc_real q = DC__FN(horner)(b, -2.0366942e-4f, 3.11779696e-3f, -0.0225188807f, 0.10452567f,
+                               0.636519134f);
+    q = DC__FMA(DC__FMA(q, b, 1.12806094f), b, 1.0453086e-4f);
     dc_real high = 1 - DC__FN(exp_normal)(-q);
 
-    dc_real p = -6.34851167e-4f;
-    p = DC__FMA(p, z, 5.05770324e-3f);
-    p = DC__FMA(p, z, -0.0268072877f);
-    p = DC__FMA(p, z, 0.11282865f);
-    p = DC__FMA(p, z, -0.376125902f);
+    dc_real p = DC__FN(horner)(z, -6.34851167e-4f, 5.05770324e-3f, -0.0268072877f, 0.11282865f,
+                               -0.376125902f);
     p = DC__FMA(p, z, 0.128379166f);
     dc_real low = DC__FMA(p, a, a);
     return dc__with_sign(a < 0.85f ? low : high, x);
@@ -2306,24 +2254,6 @@ DC__MATH dc_real DC__FN(erf_slope)(dc_real x) {          /* 2 / sqrt(pi) e^(-x^2
 
 DC__MATH dc_real DC__FN(elu)(dc_real x, dc_real a) { return x > 0 ? x : a * DC__FN(expm1)(x); }
 
-/* Klambauer et al. 2017, arXiv:1706.02515: scale x, or scale alpha (e^x - 1) below 0. */
-DC__MATH dc_real DC__FN(selu)(dc_real x) {
-    dc_real below = DC__C(1.6732632423543772) * DC__FN(expm1)(x);
-    return DC__C(1.0507009873554805) * (x > 0 ? x : below);
-}
-
-DC__MATH dc_real DC__FN(selu_slope)(dc_real x, dc_real y) {
-    return x > 0 ? DC__C(1.0507009873554805) : y + DC__C(1.7580993408473766);
-}
-
-DC__MATH dc_real DC__FN(hardsigmoid)(dc_real x) {
-    return x < -3 ? 0 : x > 3 ? 1 : x / 6 + DC__C(0.5);
-}
-
-DC__MATH dc_real DC__FN(hardswish_slope)(dc_real x) {
-    return x < -3 ? 0 : x > 3 ? 1 : x / 3 + DC__C(0.5);
-}
-
 /* log(1 + e^x), without overflow: max(x, 0) + log1p(e^-|x|). */
 DC__MATH dc_real DC__FN(softplus)(dc_real x) {
     dc_real e = DC__FN(exp)(x < 0 ? x : -x);
@@ -2357,18 +2287,6 @@ DC__MATH dc_real DC__FN(gelu_tanh_slope)(dc_real x) {
 DC__MATH dc_real DC__FN(silu_slope)(dc_real x) {
     dc_real s = DC__FN(sigmoid)(x);
     return s * (1 + x * (1 - s));
-}
-
-DC__MATH dc_real DC__FN(mish)(dc_real x) { return x * DC__FN(tanh)(DC__FN(softplus)(x)); }
-
-DC__MATH dc_real DC__FN(mish_slope)(dc_real x) {
-    dc_real t = DC__FN(tanh)(DC__FN(softplus)(x));
-    return t + x * (1 - t * t) * DC__FN(sigmoid)(x);
-}
-
-DC__MATH dc_real DC__FN(softsign_slope)(dc_real x) {
-    dc_real d = 1 + DC__FN(size)(x);
-    return 1 / (d * d);
 }
 
 /* Slopes of x^y: y x^(y-1), and x^y log x (0 where x is 0, as its limit for y > 0). */
@@ -2417,17 +2335,6 @@ DC__MATH dc_real DC__FN(bce_slope)(dc_real p, dc_real t) {
     dc_real variance = p * (1 - p);
     return (p - t) / (variance < DC__C(1e-12) ? DC__C(1e-12) : variance);
 }
-
-DC__MATH dc_real DC__FN(kl)(dc_real log_p, dc_real t) {
-    return t == 0 ? 0 : t * (DC__FN(log)(t) - log_p);
-}
-
-DC__MATH dc_real DC__FN(kl_slope_t)(dc_real log_p, dc_real t) {
-    return t == 0 ? 0 : DC__FN(log)(t) + 1 - log_p;
-}
-
-DC__MATH dc_real DC__FN(hinge)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : 1 - y * t; }
-DC__MATH dc_real DC__FN(hinge_slope)(dc_real y, dc_real t) { return y * t >= 1 ? 0 : -t; }
 
 /* @impl-kernels -------------------------------------------------------------------------------- */
 /* Everything slow in training is one of these loops. Each is the definition of what it computes:
@@ -2510,29 +2417,24 @@ static void DC__FN(pack)(int64_t depth, int64_t columns, dc__matrix b, dc__out p
             packed[p * DC__LANES + j] = j < columns ? b.data[p * b.row + j * b.column] : 0;
 }
 
-/* The contract of @impl-arithmetic, sixteen columns and 256 steps of k at a time: each element
- * of C is one chain of fused multiply-adds a chunk. The lanes are independent, so the compiler
- * may run them at once. */
-static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc__out c,
-                         int64_t c_row, bool accumulate) {
+/* The contract of @impl-arithmetic, sixteen columns at a time: each element is one chain of fused
+ * multiply-adds. The lanes are independent, so the compiler may run them at once. */
+static void DC__FN(tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b,
+                         dc_real *c, const dc__runs *c_row, bool add) {
     dc_real packed[DC__CHUNK * DC__LANES], sum[DC__LANES];
+    int64_t column[DC__CHUNK];
+    for (int64_t p = 0; p < k; p++) column[p] = dc__place(&a->column, p);
     for (int64_t j0 = 0; j0 < n; j0 += DC__LANES) {
         int64_t columns = n - j0 < DC__LANES ? n - j0 : DC__LANES;
-        for (int64_t p0 = 0; p0 < k || p0 == 0; p0 += DC__CHUNK) {
-            int64_t depth = k - p0 < DC__CHUNK ? k - p0 : DC__CHUNK;
-            dc__matrix corner = { b.data + p0 * b.row + j0 * b.column, b.row, b.column };
-            DC__FN(pack)(depth, columns, corner, packed);
-            for (int64_t i = 0; i < m; i++) {
-                const dc_real *row = a.data + i * a.row + p0 * a.column;
-                for (int l = 0; l < DC__LANES; l++) sum[l] = 0;
-                for (int64_t p = 0; p < depth; p++)
-                    for (int l = 0; l < DC__LANES; l++)
-                        sum[l] = DC__FMA(row[p * a.column], packed[p * DC__LANES + l], sum[l]);
-                for (int64_t j = 0; j < columns; j++) {
-                    dc_real *to = &c[i * c_row + j0 + j];
-                    *to = accumulate || p0 > 0 ? *to + sum[j] : sum[j];
-                }
-            }
+        DC__FN(pack)(k, columns, (dc__matrix){ b.data + j0 * b.column, b.row, b.column }, packed);
+        for (int64_t i = 0; i < m; i++) {
+            const dc_real *from = a->data + dc__place(&a->row, i);
+            dc_real *to = c + dc__place(c_row, i) + j0;
+            for (int l = 0; l < DC__LANES; l++) sum[l] = 0;
+            for (int64_t p = 0; p < k; p++)
+                for (int l = 0; l < DC__LANES; l++)
+                    sum[l] = DC__FMA(from[column[p]], packed[p * DC__LANES + l], sum[l]);
+            for (int64_t j = 0; j < columns; j++) to[j] = add ? to[j] + sum[j] : sum[j];
         }
     }
 }
@@ -2562,9 +2464,9 @@ static dc_real DC__FN(dot_row)(int64_t n, const dc_real *x, const dc_real *y) {
     return DC__FN(long_sum)(n, x, y);
 }
 
-/* Column sums of x [n, inner], in chunks of 256 rows: 64 columns at a time, so that they stay in
- * registers and in the first cache. */
-static void DC__FN(sum_columns)(int64_t n, int64_t inner, dc__in x, dc__out y) {
+/* Column sums of x [n, inner], or of x z, in chunks of 256 rows: 64 columns at a time, so that they
+ * stay in registers and in the first cache. */
+static inline void DC__FN(sum_columns)(int64_t n, int64_t inner, dc__in x, dc__in z, dc__out y) {
     enum { DC__STRIP = 64 };
     dc_real part[DC__STRIP];
     for (int64_t j0 = 0; j0 < inner; j0 += DC__STRIP) {
@@ -2574,20 +2476,29 @@ static void DC__FN(sum_columns)(int64_t n, int64_t inner, dc__in x, dc__out y) {
             int64_t stop = n - start < DC__CHUNK ? n : start + DC__CHUNK;
             for (int64_t j = 0; j < width; j++) part[j] = 0;
             for (int64_t i = start; i < stop; i++) {
-                const dc_real *row = x + i * inner + j0;
-                for (int64_t j = 0; j < width; j++) part[j] += row[j];
+                const dc_real *row = x + i * inner + j0, *by = z ? z + i * inner + j0 : NULL;
+                if (z) for (int64_t j = 0; j < width; j++) part[j] += row[j] * by[j];
+                else for (int64_t j = 0; j < width; j++) part[j] += row[j];
             }
             for (int64_t j = 0; j < width; j++) y[j0 + j] += part[j];
         }
     }
 }
 
-static void DC__FN(sum_forward)(const dc__middle *r, dc__in x, dc__out y) {
+/* Sums of x, or of x z, over the middle axis. */
+static inline void DC__FN(sums)(const dc__middle *r, const dc_real *x, const dc_real *z,
+                                dc_real *y) {
     const int64_t n = r->n, inner = r->inner;
-    for (int64_t o = 0; o < r->outer; o++)
-        if (inner == 1) y[o] = DC__FN(sum_row)(n, x + o * n);
-        else DC__FN(sum_columns)(n, inner, x + o * n * inner, y + o * inner);
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner) {
+        if (inner > 1) DC__FN(sum_columns)(n, inner, x, z, y + o * inner);
+        else if (inner) y[o] = z ? DC__FN(dot_row)(n, x, z) : DC__FN(sum_row)(n, x);
+        if (z) z += n * inner;
+    }
     for (int64_t i = 0; i < r->outer * inner; i++) y[i] /= r->divisor;
+}
+
+static void DC__FN(sum_forward)(const dc__middle *r, dc__in x, dc__out y) {
+    DC__FN(sums)(r, x, NULL, y);
 }
 
 static void DC__FN(sum_backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy, dc__out dx) {
@@ -2633,48 +2544,6 @@ static void DC__FN(argmax)(const dc__middle *r, dc__in x, dc__out y) {
                 dc_real v = x[i * inner + j];
                 if (v > best || v != v) best = v, y[j] = (dc_real)i;
             }
-        }
-}
-
-static void DC__FN(prod_forward)(const dc__middle *r, dc__in x, dc__out y) {
-    const int64_t inner = r->inner;
-    for (int64_t o = 0; o < r->outer; o++, y += inner) {
-        for (int64_t j = 0; j < inner; j++) y[j] = 1;
-        for (int64_t i = 0; i < r->n; i++, x += inner)
-            for (int64_t j = 0; j < inner; j++) y[j] *= x[j];
-    }
-}
-
-/* The slope for x_i is the product of the others, computed as such since x_i may be 0. */
-static void DC__FN(prod_backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy, dc__out dx) {
-    const int64_t n = r->n, inner = r->inner;
-    (void)y;
-    for (int64_t o = 0; o < r->outer; o++, x += n * inner, dx += n * inner, dy += inner)
-        for (int64_t j = 0; j < inner; j++)
-            for (int64_t i = 0; i < n; i++) {
-                dc_real others = 1;
-                for (int64_t p = 0; p < n; p++) others *= p == i ? 1 : x[p * inner + j];
-                dx[i * inner + j] += dy[j] * others;
-            }
-}
-
-static void DC__FN(cumsum_forward)(const dc__middle *r, dc__in x, dc__out y) {
-    const int64_t n = r->n, inner = r->inner;
-    for (int64_t o = 0; o < r->outer; o++, x += n * inner, y += n * inner)
-        for (int64_t j = 0; j < inner; j++) {
-            dc_real sum = 0;
-            for (int64_t i = j; i < n * inner; i += inner) y[i] = sum += x[i];
-        }
-}
-
-static void DC__FN(cumsum_backward)(const dc__middle *r, dc__in x, dc__in y, dc__in dy,
-                                    dc__out dx) {
-    const int64_t n = r->n, inner = r->inner;
-    (void)x, (void)y;
-    for (int64_t o = 0; o < r->outer; o++, dx += n * inner, dy += n * inner)
-        for (int64_t j = 0; j < inner; j++) {
-            dc_real sum = 0;
-            for (int64_t i = j + (n - 1) * inner; i >= 0; i -= inner) dx[i] += sum += dy[i];
         }
 }
 
@@ -2813,33 +2682,137 @@ static void DC__FN(log_softmax_backward)(int64_t rows, int64_t n, dc__in y, dc__
 }
 
 /* --- normalisation --- */
-/* y = (x - mean) scale, scale = 1 / sqrt(var + epsilon), for each row. */
-static void DC__FN(layer_norm)(int64_t rows, int64_t n, dc__in x, dc__out y, dc__out scale,
-                               dc_real epsilon) {
-    for (int64_t r = 0; r < rows; r++, x += n, y += n) {
-        dc_real mean = DC__FN(sum_row)(n, x) / (dc_real)n;
-        for (int64_t i = 0; i < n; i++) y[i] = x[i] - mean;
-        scale[r] = 1 / DC__SQRT(DC__FN(dot_row)(n, y, y) / (dc_real)n + epsilon);
-        for (int64_t i = 0; i < n; i++) y[i] *= scale[r];
+/* y [n, inner] = (x - mean) scale by column; a single one is a row. */
+static void DC__FN(standardize)(int64_t n, int64_t inner, dc__in x, dc__in mean, dc__in scale,
+                                dc__out y) {
+    for (int64_t i = 0; i < n && inner == 1; i++) y[i] = (x[i] - mean[0]) * scale[0];
+    for (int64_t i = 0; i < n && inner > 1; i++, x += inner, y += inner)
+        for (int64_t j = 0; j < inner; j++) y[j] = (x[j] - mean[j]) * scale[j];
+}
+
+static void DC__FN(normalize)(const dc__middle *r, dc__in x, dc__out y, dc__out mean, dc__out var,
+                              dc__out scale, dc_real epsilon) {
+    const int64_t n = r->n, inner = r->inner;
+    const dc__middle one = { 1, n, inner, r->divisor };
+    for (int64_t o = 0; o < r->outer; o++, x += n * inner, y += n * inner) {
+        DC__FN(sums)(&one, x, NULL, mean);
+        for (int64_t j = 0; j < inner; j++) scale[j] = 1;
+        DC__FN(standardize)(n, inner, x, mean, scale, y);
+        DC__FN(sums)(&one, y, y, var);
+        for (int64_t j = 0; j < inner; j++) scale[j] = 1 / DC__SQRT(var[j] + epsilon);
+        DC__FN(standardize)(n, inner, x, mean, scale, y);
+        mean += inner, var += inner, scale += inner;
     }
 }
 
 /* With y normalised, mean(dy) and mean(dy y) are what the mean and the variance take away:
  * dx = scale (dy - mean(dy) - y mean(dy y)) */
-static void DC__FN(layer_norm_backward)(int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,
-                                        dc__out dx) {
-    for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
-        dc_real mean = DC__FN(sum_row)(n, dy) / (dc_real)n;
-        dc_real along = DC__FN(dot_row)(n, dy, y) / (dc_real)n;
-        for (int64_t i = 0; i < n; i++) dx[i] += scale[r] * (dy[i] - mean - y[i] * along);
+static void DC__FN(normalize_backward)(const dc__middle *r, dc__in y, dc__in scale, dc__in dy,
+                                       dc__out mean, dc__out along, dc__out dx) {
+    const int64_t n = r->n, inner = r->inner;
+    const dc__middle one = { 1, n, inner, r->divisor };
+    for (int64_t o = 0; o < r->outer; o++, scale += inner) {
+        DC__FN(sums)(&one, dy, NULL, mean);
+        DC__FN(sums)(&one, dy, y, along);
+        for (int64_t i = 0; i < n && inner == 1; i++)
+            dx[i] += scale[0] * (dy[i] - mean[0] - y[i] * along[0]);
+        for (int64_t i = 0; i < n && inner > 1; i++)
+            for (int64_t j = 0, at = i * inner; j < inner; j++, at++)
+                dx[at] += scale[j] * (dy[at] - mean[j] - y[at] * along[j]);
+        y += n * inner, dy += n * inner, dx += n * inner;
     }
 }
 
-/* The same by column: batch norm's statistics are over the rows. */
-static void DC__FN(batch_norm_backward)(int64_t rows, int64_t n, dc__in y, dc__in scale, dc__in dy,
-                                        dc__in mean, dc__in along, dc__out dx) {
-    for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n)
-        for (int64_t i = 0; i < n; i++) dx[i] += scale[i] * (dy[i] - mean[i] - y[i] * along[i]);
+/* --- convolution, one filter for each channel --- */
+/* Up to sixteen channels; a whole strip stays in registers. */
+DC__MATH void DC__FN(depthwise_strip)(int64_t n, int64_t taps, const int64_t *patch,
+                                      const dc_real *x, const dc_real *w, int64_t w_row,
+                                      dc_real *y, bool add) {
+    dc_real sum[DC__LANES] = { 0 };
+    for (int64_t r = 0; r < taps; r++, w += w_row)
+        for (int64_t i = 0; i < n; i++) sum[i] = DC__FMA(x[patch[r] + i], w[i], sum[i]);
+    for (int64_t i = 0; i < n; i++) y[i] = add ? y[i] + sum[i] : sum[i];
+}
+
+static void DC__FN(depthwise)(int64_t places, int64_t channels, int64_t taps, const int64_t *patch,
+                              dc__in x, int64_t x_step, dc__in w, dc__out y, int64_t y_step,
+                              bool add) {
+    const int64_t whole = channels & -DC__LANES;
+    for (int64_t j = 0; j < places; j++) {
+        const dc_real *from = x + j * x_step;
+        dc_real *to = y + j * y_step;
+        for (int64_t c = 0; c < whole; c += DC__LANES)
+            DC__FN(depthwise_strip)(DC__LANES, taps, patch, from + c, w + c, channels, to + c, add);
+        DC__FN(depthwise_strip)(channels - whole, taps, patch, from + whole, w + whole, channels,
+                                to + whole, add);
+    }
+}
+
+static void DC__FN(depthwise_dw)(int64_t places, int64_t channels, dc__in x, int64_t x_step,
+                                 dc__in dz, dc__out dw) {
+    dc_real sum[DC__LANES];
+    for (int64_t c = 0, n; c < channels; c += n) {
+        n = channels - c < DC__LANES ? channels - c : DC__LANES;
+        for (int64_t i = 0; i < DC__LANES; i++) sum[i] = 0;
+        for (int64_t j = 0; j < places; j++) {
+            const dc_real *from = x + j * x_step + c, *slope = dz + j * channels + c;
+            if (n == DC__LANES)
+                for (int i = 0; i < DC__LANES; i++) sum[i] = DC__FMA(from[i], slope[i], sum[i]);
+            else for (int64_t i = 0; i < n; i++) sum[i] = DC__FMA(from[i], slope[i], sum[i]);
+        }
+        for (int64_t i = 0; i < n; i++) dw[c + i] += sum[i];
+    }
+}
+
+/* --- pooling --- */
+/* One pixel more in the windows of all channels. A NaN wins. */
+DC__MATH void DC__FN(pool_pixel)(int64_t n, bool is_first, dc_real pixel, dc__in x, dc__out y,
+                                 dc__out index) {
+    if (is_first) memcpy(y, x, (size_t)n * sizeof *y);
+    if (is_first && index) for (int64_t i = 0; i < n; i++) index[i] = pixel;
+    if (!is_first && !index) for (int64_t i = 0; i < n; i++) y[i] += x[i];
+    if (!is_first && index)
+        for (int64_t i = 0; i < n; i++) {
+            bool is_larger = x[i] > y[i] || x[i] != x[i];
+            index[i] = is_larger ? pixel : index[i];
+            y[i] = is_larger ? x[i] : y[i];
+        }
+}
+
+static void DC__FN(pool)(const dc__windows *p, int64_t start, int64_t stop, dc__in x, dc__out y,
+                         dc__out index) {
+    const int64_t n = p->channels, wide = p->in[1];
+    for (int64_t line = start; line < stop; line++)
+        for (int64_t j = 0, i = line % p->out[0]; j < p->out[1]; j++) {
+            const dc_real *image = x + line / p->out[0] * p->in[0] * wide * n;
+            dc_real *to = y + (line * p->out[1] + j) * n, count = 0;
+            dc_real *which = index ? index + (to - y) : NULL;
+            for (int64_t r = p->from[0][i]; r < p->to[0][i]; r += p->step[0])
+                for (int64_t s = p->from[1][j]; s < p->to[1][j]; s += p->step[1], count++)
+                    DC__FN(pool_pixel)(n, count == 0, (dc_real)(r * wide + s),
+                                       image + (r * wide + s) * n, to, which);
+            for (int64_t k = 0; k < n && !index; k++) to[k] /= count;
+        }
+}
+
+static void DC__FN(pool_backward)(const dc__windows *p, int64_t start, int64_t stop, dc__in index,
+                                  dc__in dy, dc__out dx) {
+    const int64_t n = p->channels, wide = p->in[1];
+    for (int64_t line = start; line < stop; line++)
+        for (int64_t j = 0, i = line % p->out[0]; j < p->out[1]; j++) {
+            const int64_t at = (line * p->out[1] + j) * n;
+            const int64_t rows = (p->to[0][i] - p->from[0][i] - 1) / p->step[0] + 1;
+            const int64_t columns = (p->to[1][j] - p->from[1][j] - 1) / p->step[1] + 1;
+            const dc_real *restrict slope = dy + at, count = (dc_real)(rows * columns);
+            for (int64_t r = p->from[0][i]; r < p->to[0][i]; r += p->step[0])
+                for (int64_t s = p->from[1][j]; s < p->to[1][j]; s += p->step[1]) {
+                    const dc_real pixel = (dc_real)(r * wide + s);
+                    dc_real *restrict to = dx + ((line / p->out[0] * p->in[0] + r) * wide + s) * n;
+                    if (!index) for (int64_t k = 0; k < n; k++) to[k] += slope[k] / count;
+                    else for (int64_t k = 0; k < n; k++)
+                        to[k] += index[at + k] == pixel ? slope[k] : 0;
+                }
+        }
 }
 
 /* --- dropout --- */
@@ -2886,7 +2859,7 @@ static void DC__FN(dropout_backward)(int64_t n, dc__in keep, dc__in dy, dc__out 
 /* Each passes over weights, gradients and states once; scaling, clipping and weight decay happen on
  * the way. A state that fades away becomes 0 before it gets denormal (below 1.2e-38), where
  * processors are up to a hundred times slower; sqrt(1e-36) is far below any epsilon that optimisers
- * accept. The formulas are PyTorch's, but for Lion's, which are its paper's. */
+ * accept. The formulas are PyTorch's. */
 DC__MATH dc_real DC__FN(settle)(dc_real x) {
     return x < DC__C(1e-36) && x > DC__C(-1e-36) ? 0 : x;
 }
@@ -2957,77 +2930,21 @@ static void DC__FN(rmsprop)(int64_t n, dc__out w, dc__in g, dc__out q, dc__out v
     }
 }
 
-/* q = beta2 q + rest2 g^2;  d = g sqrt((u + epsilon) / (q + epsilon));  u = beta2 u + rest2 d^2;
- * w -= rate d */
-static void DC__FN(adadelta)(int64_t n, dc__out w, dc__in g, dc__out q, dc__out u,
-                             const dc__step *step) {
-    const dc__step s = *step;
-    dc_real root[DC__CHUNK];
-    for (int64_t at = 0, stop; at < n; at = stop) {
-        stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
-        for (int64_t i = at; i < stop; i++) {
-            dc_real d = DC__FN(gradient)(g[i], w[i], &s);
-            q[i] = DC__FN(settle)(s.beta2 * q[i] + s.rest2 * d * d);
-            root[i - at] = (u[i] + s.epsilon) / (q[i] + s.epsilon);
-        }
-        DC__FN(roots)(stop - at, root);
-        for (int64_t i = at; i < stop; i++) {
-            dc_real d = root[i - at] * DC__FN(gradient)(g[i], w[i], &s);
-            u[i] = DC__FN(settle)(s.beta2 * u[i] + s.rest2 * d * d);
-            w[i] = s.keep * w[i] - s.rate * d;
-        }
-    }
-}
-
-/* m = beta1 m + rest1 g;  v = beta2 v + rest2 g^2;  root = sqrt v, for weights [at, stop). */
-static inline void DC__FN(moments)(int64_t at, int64_t stop, dc__in w, dc__in g, dc__out m,
-                                   dc__out v, dc__out root, dc__step s) {
-    for (int64_t i = at; i < stop; i++) {
-        dc_real d = DC__FN(gradient)(g[i], w[i], &s);
-        m[i] = DC__FN(settle)(s.beta1 * m[i] + s.rest1 * d);
-        v[i] = root[i - at] = DC__FN(settle)(s.beta2 * v[i] + s.rest2 * d * d);
-    }
-    DC__FN(roots)(stop - at, root);
-}
-
-/* w -= rate m / (unbias sqrt v + epsilon) */
+/* m = beta1 m + rest1 g;  v = beta2 v + rest2 g^2;  w -= rate m / (unbias sqrt v + epsilon) */
 static void DC__FN(adam)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out v,
                          const dc__step *step) {
     const dc__step s = *step;
     dc_real root[DC__CHUNK];
     for (int64_t at = 0, stop; at < n; at = stop) {
         stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
-        DC__FN(moments)(at, stop, w, g, m, v, root, s);
+        for (int64_t i = at; i < stop; i++) {
+            dc_real d = DC__FN(gradient)(g[i], w[i], &s);
+            m[i] = DC__FN(settle)(s.beta1 * m[i] + s.rest1 * d);
+            v[i] = root[i - at] = DC__FN(settle)(s.beta2 * v[i] + s.rest2 * d * d);
+        }
+        DC__FN(roots)(stop - at, root);
         for (int64_t i = at; i < stop; i++)
             w[i] = s.keep * w[i] - s.rate * (m[i] / (s.unbias * root[i - at] + s.epsilon));
-    }
-}
-
-/* w -= (rate m + rate_of_g g) / (unbias sqrt v + epsilon) */
-static void DC__FN(nadam)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out v,
-                          const dc__step *step) {
-    const dc__step s = *step;
-    dc_real root[DC__CHUNK];
-    for (int64_t at = 0, stop; at < n; at = stop) {
-        stop = at + DC__CHUNK < n ? at + DC__CHUNK : n;
-        DC__FN(moments)(at, stop, w, g, m, v, root, s);
-        for (int64_t i = at; i < stop; i++) {
-            dc_real d = s.rate * m[i] + s.rate_of_g * DC__FN(gradient)(g[i], w[i], &s);
-            w[i] = s.keep * w[i] - d / (s.unbias * root[i - at] + s.epsilon);
-        }
-    }
-}
-
-/* w -= rate sign(beta1 m + rest1 g);  m = beta2 m + rest2 g */
-static void DC__FN(lion)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out unused,
-                         const dc__step *step) {
-    const dc__step s = *step;
-    (void)unused;
-    for (int64_t i = 0; i < n; i++) {
-        dc_real d = DC__FN(gradient)(g[i], w[i], &s);
-        dc_real c = s.beta1 * m[i] + s.rest1 * d;
-        m[i] = DC__FN(settle)(s.beta2 * m[i] + s.rest2 * d);
-        w[i] = s.keep * w[i] - s.rate * (c > 0 ? 1 : c < 0 ? -1 : c);
     }
 }
 
@@ -3036,8 +2953,8 @@ static void DC__FN(lion)(int64_t n, dc__out w, dc__in g, dc__out m, dc__out unus
 /* @impl-table ---------------------------------------------------------------------------------- */
 
 #ifdef DC__VECTOR                                 /* The appendix is at work, and brings its own. */
-static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
-                         int64_t c_row, bool accumulate);
+static void DC__FN(tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b,
+                         dc_real *c, const dc__runs *c_row, bool add);
 #endif
 #define DC__TEXT2(x) #x
 #define DC__TEXT1(x) DC__TEXT2(x)
@@ -3057,9 +2974,9 @@ static const dc__kernels DC__FN(kernels) = {
 #define DC__ROW(NAME, ARGUMENTS) .NAME = DC__LOOP(NAME),
     DC__OTHER_KERNELS(DC__ROW)
 #undef DC__ROW
-    .gemm = DC__FN(gemm),
-    .sgd = DC__LOOP(sgd), .rmsprop = DC__LOOP(rmsprop), .adadelta = DC__LOOP(adadelta),
-    .adam = DC__LOOP(adam), .nadam = DC__LOOP(nadam), .lion = DC__LOOP(lion),
+    .tile = DC__FN(tile),
+    .sgd = DC__LOOP(sgd), .rmsprop = DC__LOOP(rmsprop),
+    .adam = DC__LOOP(adam),
 };
 #endif /* DC__SUFFIX: the chapters that are compiled once for each instruction set */
 #ifdef DC__IMPLEMENTING
@@ -3172,21 +3089,17 @@ static void *dc__help(void *number) {
     return NULL;
 }
 
-/* The processors that this process may use. */
+/* The processors that this process may use. The system's header hides its function from strict
+ * C11. */
+#ifdef __linux__
+int dc__affinity(int process, size_t size, unsigned long *mask) __asm__("sched_getaffinity");
+#endif
 static int dc__processors(void) {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
 #ifdef __linux__
     unsigned long mask[16] = { 0 };
-#ifndef CPU_SETSIZE                        /* The header keeps it from strict C11. */
-    int sched_getaffinity(int process, size_t size, unsigned long *mask);
-    if (sched_getaffinity(0, sizeof mask, mask) == 0)
-#else
-    if (sched_getaffinity(0, sizeof mask, (cpu_set_t *)(void *)mask) == 0)
-#endif
-    {
-        n = 0;
-        for (size_t i = 0; i < sizeof mask / sizeof *mask; i++) n += __builtin_popcountl(mask[i]);
-    }
+    if (dc__affinity(0, sizeof mask, mask) == 0) n = 0;
+    for (size_t i = 0; i < sizeof mask / sizeof *mask; i++) n += __builtin_popcountl(mask[i]);
 #endif
     return n < 1 ? 1 : n > DC__MOST_THREADS ? DC__MOST_THREADS : (int)n;
 }
@@ -3293,11 +3206,7 @@ static void dc__parallel(int64_t n, int64_t unit, int64_t least, dc__part part, 
  * many others, so that a pointer that a program kept too long still finds a header that says so. */
 
 enum { DC__ALIVE = 0x11FE, DC__GONE = 0xDEAD };
-#ifdef DC__ASAN
-enum { DC__QUARANTINE = 1 << 12 };
-#else
-enum { DC__QUARANTINE = 1 << 8 };
-#endif
+enum { DC__QUARANTINE = 1 << 8 };          /* So many others. */
 
 static void dc__begin_tensor(dc_context *ctx, dc_tensor *t, int depth) {
     *t = (dc_tensor){ .ctx = ctx, .stamp = DC__ALIVE, .depth = depth, .base = t,
@@ -3378,9 +3287,7 @@ DC_API dc_tensors dc_make_tensors(int count, dc_tensor *const *tensor) {
 }
 
 static bool dc__same_shape(dc_shape a, dc_shape b) {
-    bool same = a.rank == b.rank;
-    for (int i = 0; same && i < a.rank; i++) same = a.dim[i] == b.dim[i];
-    return same;
+    return a.rank == b.rank && !memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim);
 }
 
 /* What a message calls a tensor: its name, or what made it where. */
@@ -3417,7 +3324,6 @@ DC_API dc_context *dc_new_checked(uint64_t seed, const dc_options *options, size
 
 DC_API void dc_free(dc_context *ctx) {
     if (!ctx) return;
-    while (ctx->files) dc__close(ctx, ctx->files);
     while (ctx->buffers) dc__buffer_free(ctx->buffers->bytes);
     dc__free_arena(&ctx->step);
     dc__free_arena(&ctx->permanent);
@@ -3446,11 +3352,9 @@ DC_API void dc_end(dc_context *ctx, dc_mark mark) {
         if (ctx->free_count++) ctx->free_last = ctx->free_last->made_before = t;
         else ctx->free_first = ctx->free_last = t;
     }
-    dc__block *block = mark.block ? mark.block : ctx->step.first;
-    ctx->step.current = block;
-    if (block) block->used = mark.used;
-    for (dc__block *b = block; b; b = b->next) {
-        if (b != block) b->used = 0;
+    ctx->step.current = mark.block ? mark.block : ctx->step.first;
+    for (dc__block *b = ctx->step.current; b; b = b->next) {
+        b->used = b == ctx->step.current ? mark.used : 0;
         DC__POISON(b->start + b->used, b->size - b->used);
     }
     ctx->depth = mark.depth - 1;
@@ -3483,9 +3387,7 @@ DC_API dc_tensor *dc_full(dc_context *ctx, dc_shape shape, dc_real value) {
 
 DC_API dc_tensor *dc_zeros(dc_context *ctx, dc_shape shape) { return dc_full(ctx, shape, 0); }
 DC_API dc_tensor *dc_ones(dc_context *ctx, dc_shape shape) { return dc_full(ctx, shape, 1); }
-DC_API dc_tensor *dc_scalar(dc_context *ctx, dc_real value) {
-    return dc_full(ctx, DC_SCALAR, value);
-}
+DC_API dc_tensor *dc_scalar(dc_context *ctx, dc_real x) { return dc_full(ctx, DC_SCALAR, x); }
 DC_API dc_tensor *dc_from(dc_context *ctx, dc_shape shape, const dc_real *data) {
     return dc__filled(dc__empty(ctx, shape), data);
 }
@@ -3557,36 +3459,6 @@ DC_API dc_tensor *dc_permutation(dc_context *ctx, int64_t n) {
 }
 
 /* --- parameters --- */
-/* Rows of a random [rows, n] matrix made orthonormal one after the other (Gram & Schmidt, twice,
- * since once leaves rounding errors). */
-static void dc__orthonormalize(int64_t rows, int64_t n, double *q) {
-    for (int64_t i = 0; i < rows; i++) {
-        double *v = q + i * n, length = 0;
-        for (int64_t again = 0; again < 2; again++)
-            for (int64_t p = 0; p < i; p++) {
-                double along = 0;
-                for (int64_t j = 0; j < n; j++) along += v[j] * q[p * n + j];
-                for (int64_t j = 0; j < n; j++) v[j] -= along * q[p * n + j];
-            }
-        for (int64_t j = 0; j < n; j++) length += v[j] * v[j];
-        for (int64_t j = 0; j < n; j++) v[j] /= sqrt(length);
-    }
-}
-
-static void dc__init_orthogonal(dc_tensor *t, const dc__random *r) {
-    int64_t columns = t->shape.rank ? t->shape.dim[t->shape.rank - 1] : 1;
-    int64_t rows = columns ? t->size / columns : 0, wide = rows <= columns;
-    int64_t count = wide ? rows : columns, n = wide ? columns : rows;
-    dc_mark mark = dc_begin(t->ctx);
-    double *q = dc__temporary(t->ctx, (size_t)t->size * sizeof *q);
-    for (int64_t i = 0; i < t->size; i++) q[i] = (double)dc__normal_at(r, (uint64_t)i);
-    dc__orthonormalize(count, n, q);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++)
-            t->data[i * columns + j] = (dc_real)(wide ? q[i * n + j] : q[j * n + i]);
-    dc_end(t->ctx, mark);
-}
-
 static void dc__init(dc_tensor *t, dc_init init, const dc__random *r) {
     int rank = t->shape.rank;
     double out = rank > 0 ? (double)t->shape.dim[rank - 1] : 1;
@@ -3595,17 +3467,13 @@ static void dc__init(dc_tensor *t, dc_init init, const dc__random *r) {
     double fan = init == DC_GLOROT || init == DC_GLOROT_NORMAL ? (in + out * receptive) / 2 : in;
     double variance = (init == DC_HE || init == DC_HE_NORMAL ? 2 : 1) / (fan > 0 ? fan : 1);
     dc_real std = (dc_real)sqrt(variance), limit = (dc_real)sqrt(3 * variance);
-    switch (init) {
-    case DC_ZEROS: case DC_ONES: t->ctx->kernels->fill(t->size, init == DC_ONES, t->data); break;
-    case DC_GLOROT: case DC_HE: case DC_LECUN:
+    bool normal = init == DC_GLOROT_NORMAL || init == DC_HE_NORMAL || init == DC_LECUN_NORMAL;
+    if (init == DC_ZEROS || init == DC_ONES)
+        t->ctx->kernels->fill(t->size, init == DC_ONES, t->data);
+    else
         for (int64_t i = 0; i < t->size; i++)
-            t->data[i] = limit * (2 * dc__uniform_at(r, (uint64_t)i) - 1);
-        break;
-    case DC_GLOROT_NORMAL: case DC_HE_NORMAL: case DC_LECUN_NORMAL:
-        for (int64_t i = 0; i < t->size; i++) t->data[i] = std * dc__normal_at(r, (uint64_t)i);
-        break;
-    case DC_ORTHOGONAL: dc__init_orthogonal(t, r); break;
-    }
+            t->data[i] = normal ? std * dc__normal_at(r, (uint64_t)i)
+                                : limit * (2 * dc__uniform_at(r, (uint64_t)i) - 1);
 }
 
 /* Every parameter is listed in its context, for dc_optimize. */
@@ -3678,58 +3546,35 @@ DC_API dc_tensor *dc_named(dc_tensor *x, const char *name) {
  * 2.2). An element is the shortest decimal that reads back as itself, cut to 8 decimals; all share
  * one format. So the array is walked three times: to find the range of the elements shown, their
  * widths, and to print. */
-typedef struct dc__digits { char digit[32]; int count, exponent; } dc__digits;   /* d.dd 10^e */
 
-/* |x| to so many significant digits, picked out of what printf wrote, without its point. */
-static dc__digits dc__round_digits(dc_real x, int count) {
-    char text[64];
-    dc__digits d = { .count = count };
-    snprintf(text, sizeof text, "%.*e", count - 1, fabs((double)x));
-    const char *end = strchr(text, 'e');
-    *d.digit = *text;
-    memcpy(d.digit + 1, end - (count - 1), (size_t)count - 1);
-    d.exponent = (int)strtol(end + 1, NULL, 10);
-    return d;
-}
+enum { DC__WIDEST = 64 };              /* An element as text. */
 
-/* The fewest digits that read back as |x|. The floats above a power of two lie twice as far apart
- * as those below it, so there the decimal above x may do where the nearest one, below, does not. */
-static dc__digits dc__shortest_digits(dc_real x) {
-    for (int count = 1; ; count++)
+/* x as "%f" or "%e" writes it, with the fewest decimals, within bounds, that read back as x;
+ * returns how many. The floats above a power of two lie twice as far apart as those below it, so
+ * there the decimal above x may do where the nearest one, below, does not. */
+static int dc__shortest(char kind, dc_real x, int least, int most, char *out) {
+    for (int decimals = least; ; decimals++)
         for (int up = 0; up < 2; up++) {
-            char text[64];
-            dc__digits d = dc__round_digits(x, count);
-            if (up && d.digit[count - 1]++ == '9') continue;
-            snprintf(text, sizeof text, "%se%d", d.digit, d.exponent - count + 1);
+            snprintf(out, DC__WIDEST, kind == 'f' ? "%#.*f" : "%#.*e", decimals, (double)x);
+            char *last = out + strcspn(out, "e") - 1;
+            while (*last < '0' || *last > '9') last--;
+            if (up && (*last)++ == '9') continue;
             bool single = sizeof x == sizeof(float);
-            double value = single ? (double)strtof(text, NULL) : strtod(text, NULL);
-            if (value == fabs((double)x)) return d;
+            double value = single ? (double)strtof(out, NULL) : strtod(out, NULL);
+            if (value == (double)x || decimals == most) return decimals;
         }
 }
-
-/* Writes -0.00123 or 12., or -1.23e-03 with an exponent of so many digits. */
-static void dc__write_digits(const dc__digits *d, bool negative, int exponent_digits, char *out) {
-    int point = exponent_digits ? 0 : d->exponent;       /* It follows this digit. */
-    if (negative) *out++ = '-';
-    for (int i = point < 0 ? point : 0; i < d->count || i <= point; i++) {
-        *out++ = i >= 0 && i < d->count ? d->digit[i] : '0';
-        if (i == point) *out++ = '.';
-    }
-    *out = 0;
-    if (exponent_digits) snprintf(out, 16, "e%+0*d", exponent_digits + 1, d->exponent);
-}
-
-static const char *dc__special(dc_real x) { return isnan(x) ? "nan" : x < 0 ? "-inf" : "inf"; }
 
 /* A single number: as many digits as it takes; 1.0 for 1, but 1e-05 without a point. */
 static void dc__write_scalar(dc_real x, char *out) {
     double size = fabs((double)x);
+    int decimals = dc__shortest('e', x, 0, 17, out);
+    char *exponent = strchr(out, 'e');
+    int places = decimals - (int)strtol(exponent + 1, NULL, 10);
     bool plain = size <= 0 || (size >= 1e-4 && size < 1e16);
-    dc__digits d = dc__shortest_digits(x);
-    dc__write_digits(&d, signbit(x), plain ? 0 : 2, out);
-    char *point = strchr(out, '.');
-    if (plain && !point[1]) strcat(out, "0");
-    if (!plain && d.count == 1) memmove(point, point + 1, strlen(point));
+    if (plain) snprintf(out, DC__WIDEST, "%.*f", places > 1 ? places : 1, strtod(out, NULL));
+    dc__set_point(out);
+    if (!plain && decimals == 0) memmove(out + strcspn(out, "."), exponent, strlen(exponent) + 1);
 }
 
 enum { DC__LINE = 75, DC__SUMMARY_ABOVE = 1000, DC__EDGE = 3 };   /* As NumPy's printoptions. */
@@ -3747,20 +3592,18 @@ typedef struct dc__printer {
 static void dc__widen(int *width, int needed) { *width = needed > *width ? needed : *width; }
 static int dc__width(const dc__printer *p) { return p->left + 1 + p->decimals + p->exponent; }
 
-/* Decimals are cut to 8. Before an exponent they are filled up, as are digits before the point, but
- * not with zeros. Returns the length. */
+/* Decimals are cut to 8, and filled up before an exponent, not with zeros. Returns the length. */
 static int dc__write_element(const dc__printer *p, dc_real x, char *out) {
-    if (!isfinite(x)) return sprintf(out, "%s", dc__special(x));
-    dc__digits d = dc__shortest_digits(x);
-    int most = 9 + (p->exponent ? 0 : d.exponent);
-    if (d.count > most) {
-        d = dc__round_digits(x, most);
-        while (d.count > 1 && d.digit[d.count - 1] == '0') d.count--;
-    }
-    int least = 1 + (p->exponent ? p->decimals : d.exponent);
-    if (d.count < least) d = dc__round_digits(x, least);
-    dc__write_digits(&d, signbit(x), p->exponent ? p->exponent - 2 : 0, out);
-    return (int)strlen(out);
+    if (!isfinite(x)) return sprintf(out, "%s", DC__NUMBER((double)x, 9));
+    int least = p->exponent ? p->decimals : 0;
+    int decimals = dc__shortest(p->exponent ? 'e' : 'f', x, least, 8, out);
+    dc__set_point(out);
+    char *end = out + strcspn(out, "e");
+    int exponent = *end ? (int)strtol(end + 1, NULL, 10) : 0;
+    while (decimals-- > least && end[-1] == '0') end--;
+    *end = 0;
+    if (p->exponent) end += snprintf(end, 16, "e%+0*d", p->exponent - 1, exponent);
+    return (int)(end - out);
 }
 
 static void dc__find_range(dc__printer *p, dc_real x) {
@@ -3771,7 +3614,7 @@ static void dc__find_range(dc__printer *p, dc_real x) {
 }
 
 static void dc__find_widths(dc__printer *p, dc_real x) {
-    char text[64];
+    char text[DC__WIDEST];
     int length = dc__write_element(p, x, text), point = (int)strcspn(text, ".");
     int end = (int)strcspn(text, "e");
     dc__widen(point < length ? &p->left : &p->special, point);
@@ -3780,7 +3623,7 @@ static void dc__find_widths(dc__printer *p, dc_real x) {
 }
 
 static void dc__print_element(dc__printer *p, dc_real x) {
-    char text[64];
+    char text[DC__WIDEST];
     int length = dc__write_element(p, x, text), point = (int)strcspn(text, ".");
     int left = point < length ? p->left : dc__width(p);  /* nan has no point, and stands right. */
     dc__text_add(&p->text, "%*.*s%-*s", left, point, text, dc__width(p) - left, text + point);
@@ -3826,11 +3669,12 @@ static void dc__print_axis(dc__printer *p, int axis, int64_t at,
 static dc__text dc__tensor_text(const char *function, const dc_tensor *x) {
     dc__check(function, 1, x);
     dc__printer p = { .x = x, .text.ctx = x->ctx, .smallest = (double)INFINITY };
-    char number[64];
+    char number[DC__WIDEST];
     if (x->size == 0) dc__text_add(&p.text, "[]");
     else if (x->shape.rank == 0) {
         if (isfinite(*x->data)) dc__write_scalar(*x->data, number);
-        dc__text_add(&p.text, "%s", isfinite(*x->data) ? number : dc__special(*x->data));
+        else dc__write_element(&p, *x->data, number);
+        dc__text_add(&p.text, "%s", number);
     } else {
         dc__print_axis(&p, 0, 0, dc__find_range);
         if (p.largest >= 1e8 || p.smallest < (double)(dc_real)1e-4 ||
@@ -4140,65 +3984,64 @@ static const dc_real *dc__piece(const dc_real *x, int64_t stride, int64_t start,
     return room;
 }
 
-/* Two operands of one shape: nothing is broadcast. */
 typedef struct dc__binary_work {
     const dc__binary_kernel *kernel;
     const dc_tensor         *z;
     dc_real                 *grad[2];    /* Of the operands; both NULL: forward. */
     bool                     is_fresh[2];
+    int64_t                  stride[2];  /* Of the operands in a row: 1, or 0: one element. */
+    bool                     in_pieces;  /* Something is repeated or added to. */
     dc_real                  a;
 } dc__binary_work;
 
-static void dc__binary_part(void *work, int64_t start, int64_t stop) {
-    const dc__binary_work *b = work;
+/* n elements of a row, at z[at] and at the operands' from[0] and from[1]. One element collects the
+ * gradients of its copies, as a sum over each 256. */
+static void dc__binary_row(const dc__binary_work *b, int64_t at, const int64_t *from, int64_t n) {
     const dc_tensor *z = b->z;
-    const dc_real *x = z->in[0]->data + start, *y = z->in[1]->data + start;
-    if (!b->grad[0] && !b->grad[1]) b->kernel->forward(stop - start, x, y, z->data + start, b->a);
-    for (int side = 0; side < 2; side++)
-        for (int64_t at = start, n; b->grad[side] && at < stop; at += n) {
-            dc_real room[DC__CHUNK], *g = b->is_fresh[side] ? b->grad[side] + at : room;
-            n = stop - at < DC__CHUNK || b->is_fresh[side] ? stop - at : DC__CHUNK;
-            b->kernel->slope[side](n, x + at - start, y + at - start, z->data + at, z->grad + at,
-                                   g, b->a);
-            if (g == room) z->ctx->kernels->accumulate(n, g, b->grad[side] + at);
-        }
-}
-
-/* The same row by row where one is repeated. It collects the gradients of all its copies: along
- * the last axis as a sum over each 256 elements, along the others row by row. */
-static void dc__binary_rows(const dc__binary_work *b) {
-    const dc_tensor *z = b->z;
-    const dc__walk w = dc__broadcast(z);
     const bool forward = !b->grad[0] && !b->grad[1];
-    const int64_t n = w.dim[w.rank - 1];
-    const int64_t stride[2] = { w.x_stride[w.rank - 1], w.y_stride[w.rank - 1] };
-    const int64_t most = forward && stride[0] && stride[1] ? n : DC__CHUNK;
-    int64_t at = 0, row[2] = { 0 }, index[DC_MAX_RANK] = { 0 };
-    dc_real room[2][DC__CHUNK], g[DC__CHUNK], sum;
-    if (!z->size) return;
-    do for (int64_t start = 0, length; start < n; start += length, at += length) {
-        length = n - start < most ? n - start : most;
-        const dc_real *x = dc__piece(z->in[0]->data + row[0], stride[0], start, length, room[0]);
-        const dc_real *y = dc__piece(z->in[1]->data + row[1], stride[1], start, length, room[1]);
+    const dc_real *x_row = z->in[0]->data + from[0], *y_row = z->in[1]->data + from[1];
+    dc_real room[2][DC__CHUNK], slopes[DC__CHUNK], sum;
+    for (int64_t start = 0, length; start < n; start += length, at += length) {
+        length = b->in_pieces && n - start > DC__CHUNK ? DC__CHUNK : n - start;
+        const dc_real *x = dc__piece(x_row, b->stride[0], start, length, room[0]);
+        const dc_real *y = dc__piece(y_row, b->stride[1], start, length, room[1]);
         if (forward) b->kernel->forward(length, x, y, z->data + at, b->a);
         for (int side = 0; side < 2; side++) {
-            dc_real *grad = b->grad[side];
-            if (!grad) continue;
-            grad += row[side];
+            if (!b->grad[side]) continue;
+            dc_real *to = b->grad[side] + from[side], *g = b->is_fresh[side] ? to + start : slopes;
             b->kernel->slope[side](length, x, y, z->data + at, z->grad + at, g, b->a);
-            if (stride[side]) z->ctx->kernels->accumulate(length, g, grad + start);
+            if (g != slopes) continue;
+            if (b->stride[side]) z->ctx->kernels->accumulate(length, g, to + start);
             else z->ctx->kernels->sum.forward(&(dc__middle){ 1, length, 1, 1 }, g, &sum),
-                 grad[0] += sum;
+                 to[0] += sum;
         }
-    } while (dc__next_row(&w, index, &row[0], &row[1]));
+    }
+}
+
+/* Two operands of one shape are one row. */
+static void dc__binary_part(void *work, int64_t start, int64_t stop) {
+    dc__binary_row(work, start, (int64_t[]){ start, start }, stop - start);
+}
+
+static void dc__binary_rows(dc__binary_work *b) {
+    const dc__walk w = dc__broadcast(b->z);
+    const int64_t n = w.dim[w.rank - 1];
+    int64_t at = 0, from[2] = { 0 }, index[DC_MAX_RANK] = { 0 };
+    b->stride[0] = w.x_stride[w.rank - 1], b->stride[1] = w.y_stride[w.rank - 1];
+    b->in_pieces |= !b->stride[0] || !b->stride[1];
+    if (!b->z->size) return;
+    do dc__binary_row(b, at, from, n), at += n;
+    while (dc__next_row(&w, index, &from[0], &from[1]));
 }
 
 static void dc__binary(dc_tensor *z, const dc__binary_kernel *kernel, bool backward) {
     const bool same = dc__same_shape(z->in[0]->shape, z->in[1]->shape);
     const dc__ab *s = z->state;
-    dc__binary_work b = { kernel, z, .a = s ? s->a : 0 };
-    for (int i = 0; i < 2 && backward; i++)
+    dc__binary_work b = { kernel, z, .stride = { 1, 1 }, .a = s ? s->a : 0 };
+    for (int i = 0; i < 2 && backward; i++) {
         b.grad[i] = same ? dc__grad_room(z->in[i], &b.is_fresh[i]) : dc_grad_data(z->in[i]);
+        b.in_pieces |= b.grad[i] && !b.is_fresh[i];
+    }
     if (same) dc__parallel(z->size, DC__LANES, DC__EACH, dc__binary_part, &b);
     else dc__binary_rows(&b);
 }
@@ -4266,6 +4109,7 @@ static dc_tensor *dc__apply_move(const dc_op *op, dc_tensor *x, dc_shape shape,
 
 /* An axis counted from the front; `extra` is 1 where a new axis may also stand behind the last. */
 static int dc__axis_of(const char *function, const dc_tensor *x, int axis, int extra) {
+    dc__check(function, 1, x);
     int rank = x->shape.rank + extra;
     if (axis < -rank || axis >= rank)
         dc_fail(x->ctx, "%s: axis %d of a tensor of shape %s; axes go from %d to %d", function,
@@ -4325,7 +4169,6 @@ DC_API dc_tensor *dc_expand(dc_tensor *x, dc_shape shape) {
 }
 
 DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop) {
-    dc__check("dc_slice", 1, x);
     axis = dc__axis_of("dc_slice", x, axis, 0);
     int64_t size = x->shape.dim[axis], stride[DC_MAX_RANK], asked[2] = { start, stop };
     if (start < 0) start += size;
@@ -4338,13 +4181,11 @@ DC_API dc_tensor *dc_slice(dc_tensor *x, int axis, int64_t start, int64_t stop) 
     dc_shape shape = x->shape;
     shape.dim[axis] = stop - start;
     dc__count(x->ctx, shape);
-    int64_t step = 1;
-    for (int i = x->shape.rank - 1; i >= 0; i--) stride[i] = step, step *= x->shape.dim[i];
+    dc__strides(x->shape, x->shape, stride);
     return dc__apply_move(&dc__slice_op, x, shape, stride, start * stride[axis]);
 }
 
 DC_API void dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out) {
-    dc__check("dc_split", 1, x);
     axis = dc__axis_of("dc_split", x, axis, 0);
     int64_t size = x->shape.dim[axis];
     if (parts < 1 || size % parts)
@@ -4355,12 +4196,7 @@ DC_API void dc_split(dc_tensor *x, int axis, int parts, dc_tensor **out) {
 }
 
 /* --- concat, pad: parts moved into a larger tensor, along one axis --- */
-typedef struct dc__join {
-    dc_shape shape;
-    int      axis;
-    int64_t  before;                 /* Pad: how much comes before x. */
-    dc_real  value;
-} dc__join;
+typedef struct dc__join { dc_shape shape; int axis; } dc__join;
 
 /* A tensor seen as [outer, n, inner], n being one axis. */
 static dc__middle dc__middle_of(dc_shape s, int axis) {
@@ -4370,31 +4206,25 @@ static dc__middle dc__middle_of(dc_shape s, int axis) {
     return m;
 }
 
-/* Moves operand `part` to its place in y, or its place in dy back to its gradient. */
-static void dc__join_move(dc_tensor *y, dc_tensor *part, int64_t start, bool backward) {
-    const dc__join *s = y->state;
-    const dc__middle m = dc__middle_of(part->shape, s->axis);
-    const int64_t row = m.n * m.inner, y_row = y->shape.dim[s->axis] * m.inner;
-    const dc__walk w = { 2, { m.outer, row }, { row, 1 }, { y_row, 1 } };
-    start *= m.inner;
-    if (!backward) y->ctx->kernels->move(&w, part->data, y->data + start, false);
-    else if (part->needs_grad) dc__move_back(y, &w, y->grad + start, dc_grad_data(part));
-}
-
+/* Moves each operand to its place in y, or its place in dy back to its gradient. */
 static void dc__join_all(dc_tensor *y, bool backward) {
     const dc__join *s = y->state;
-    int64_t start = s->before;
+    int64_t start = 0;
     for (int i = 0; i < y->inputs; i++) {
-        dc__join_move(y, y->in[i], start, backward);
-        start += y->in[i]->shape.dim[s->axis];
+        dc_tensor *part = y->in[i];
+        const dc__middle m = dc__middle_of(part->shape, s->axis);
+        const int64_t row = m.n * m.inner, y_row = y->shape.dim[s->axis] * m.inner;
+        const dc__walk w = { 2, { m.outer, row }, { row, 1 }, { y_row, 1 } };
+        if (!backward) y->ctx->kernels->move(&w, part->data, y->data + start, false);
+        else if (part->needs_grad) dc__move_back(y, &w, y->grad + start, dc_grad_data(part));
+        start += row;
     }
 }
 
 static void dc__concat_forward(dc_tensor *y) { dc__join_all(y, false); }
-static void dc__join_backward(dc_tensor *y) { dc__join_all(y, true); }
+static void dc__concat_backward(dc_tensor *y) { dc__join_all(y, true); }
 
-DC__RECORD(concat, "dx_i = its part of dy", dc__shape_in_state, dc__concat_forward,
-           dc__join_backward);
+DC__OP(concat, "dx_i = its part of dy", dc__shape_in_state);
 
 DC_API dc_tensor *dc_concat(dc_tensors parts, int axis) {
     dc_context *ctx = dc__context_of("dc_concat", parts);
@@ -4413,24 +4243,15 @@ DC_API dc_tensor *dc_concat(dc_tensors parts, int axis) {
     return dc_apply(&dc__concat_op, parts, &s, sizeof s);
 }
 
-static void dc__pad_forward(dc_tensor *y) {
-    const dc__join *s = y->state;
-    y->ctx->kernels->fill(y->size, s->value, y->data);
-    dc__join_all(y, false);
-}
-
-DC__RECORD(pad, "dx = dy without the padding", dc__shape_in_state, dc__pad_forward,
-           dc__join_backward);
-
 DC_API dc_tensor *dc_pad(dc_tensor *x, int axis, int64_t before, int64_t after, dc_real value) {
-    dc__check("dc_pad", 1, x);
     axis = dc__axis_of("dc_pad", x, axis, 0);
     if (before < 0 || after < 0 || before > INT32_MAX || after > INT32_MAX)
         dc_fail(x->ctx, "dc_pad: %lld before and %lld after axis %d; both must be 0 or more",
                 (long long)before, (long long)after, axis);
-    dc__join s = { .shape = x->shape, .axis = axis, .before = before, .value = value };
-    s.shape.dim[axis] += before + after;
-    return dc__apply1(&dc__pad_op, x, &s, sizeof s);
+    dc_shape first = x->shape, last = x->shape;
+    first.dim[axis] = before, last.dim[axis] = after;
+    dc_tensor *head = dc_full(x->ctx, first, value), *tail = dc_full(x->ctx, last, value);
+    return dc_concat(DC_TENSORS(head, x, tail), axis);
 }
 
 /* --- views: another shape for the same elements; dx = dy --- */
@@ -4487,7 +4308,6 @@ DC_API dc_tensor *dc_flatten_op(dc_tensor *x) {
 }
 
 DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis) {
-    dc__check("dc_squeeze", 1, x);
     axis = dc__axis_of("dc_squeeze", x, axis, 0);
     if (x->shape.dim[axis] != 1)
         dc_fail(x->ctx, "dc_squeeze: axis %d of %s has size %lld; only an axis of size 1 can be "
@@ -4499,7 +4319,6 @@ DC_API dc_tensor *dc_squeeze(dc_tensor *x, int axis) {
 }
 
 DC_API dc_tensor *dc_unsqueeze(dc_tensor *x, int axis) {
-    dc__check("dc_unsqueeze", 1, x);
     axis = dc__axis_of("dc_unsqueeze", x, axis, 1);
     dc_shape shape = x->shape;
     if (shape.rank == DC_MAX_RANK)
@@ -4580,24 +4399,18 @@ static dc_tensor *dc__prepare(const char *function, dc_tensor *x, dc_axes axes, 
     }
     *r = (dc__reduction){ .m = { 1, 1, 1, 1 } };
     dc_axes order = { .count = x->shape.rank };
-    int kept = 0, groups = 0;
+    int placed = 0, groups = 0;
     for (int i = 0; i < x->shape.rank; i++) {
-        if (keepdims || !reduced[i])
-            r->shape.dim[r->shape.rank++] = reduced[i] ? 1 : x->shape.dim[i];
+        int64_t size = x->shape.dim[i];
+        if (keepdims || !reduced[i]) r->shape.dim[r->shape.rank++] = reduced[i] ? 1 : size;
+        if (!reduced[i]) order.axis[placed++] = i;
         groups += reduced[i] && (i == 0 || !reduced[i - 1]);
-        if (!reduced[i]) order.axis[kept++] = i;
+        *(reduced[i] ? &r->m.n : groups ? &r->m.inner : &r->m.outer) *= size;
     }
-    if (groups > 1) {
-        for (int i = 0, to = kept; i < x->shape.rank; i++) if (reduced[i]) order.axis[to++] = i;
-        for (int i = 0; i < x->shape.rank; i++) reduced[i] = i >= kept;
-        x = dc_permute(x, order);
-    }
-    bool seen = false;
-    for (int i = 0; i < x->shape.rank; i++) {
-        seen |= reduced[i];
-        *(reduced[i] ? &r->m.n : seen ? &r->m.inner : &r->m.outer) *= x->shape.dim[i];
-    }
-    return x;
+    if (groups < 2) return x;
+    for (int i = 0; i < x->shape.rank; i++) if (reduced[i]) order.axis[placed++] = i;
+    r->m.outer *= r->m.inner, r->m.inner = 1;
+    return dc_permute(x, order);
 }
 
 #define DC__DEFINE(NAME, FORMULA)                                                                  \
@@ -4622,36 +4435,28 @@ static void dc__argmax_forward(dc_tensor *y) {
 
 DC__RECORD(argmax, "no gradient", dc__shape_in_state, dc__argmax_forward, NULL);
 
-/* An empty sum is 0, an empty product 1; else there must be something. */
+/* An empty sum is 0; else there must be something. */
 static dc_tensor *dc__reduce_by(const dc_op *op, const char *function, dc_tensor *x, dc_axes axes,
                                 bool keepdims) {
     dc__reduction r;
     x = dc__prepare(function, x, axes, keepdims, &r);
-    if (!r.m.n && op != &dc__sum_op && op != &dc__prod_op)
+    if (!r.m.n && op != &dc__sum_op)
         dc_fail(x->ctx, "%s: of no elements at all (shape %s)", function, DC__SHAPE_TEXT(x->shape));
     if (op == &dc__mean_op) r.m.divisor = (dc_real)r.m.n;
     return dc__apply1(op, x, &r, sizeof r);
 }
 
-DC_API dc_tensor *dc_sum_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__sum_op, "dc_sum", x, axes, keepdims);
-}
-
-DC_API dc_tensor *dc_mean_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__mean_op, "dc_mean", x, axes, keepdims);
-}
-
-DC_API dc_tensor *dc_max_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__max_op, "dc_max", x, axes, keepdims);
-}
-
+#define DC__DEFINE(NAME)                                                                           \
+    DC_API dc_tensor *dc_##NAME##_over(dc_tensor *x, dc_axes axes, bool keepdims) {                \
+        return dc__reduce_by(&dc__##NAME##_op, "dc_" #NAME, x, axes, keepdims);                    \
+    }
+DC__DEFINE(sum)
+DC__DEFINE(mean)
+DC__DEFINE(max)
+#undef DC__DEFINE
 DC_API dc_tensor *dc_min_over(dc_tensor *x, dc_axes axes, bool keepdims) {
     dc__check("dc_min", 1, x);
     return dc_neg(dc__reduce_by(&dc__max_op, "dc_min", dc_neg(x), axes, keepdims));
-}
-
-DC_API dc_tensor *dc_prod_over(dc_tensor *x, dc_axes axes, bool keepdims) {
-    return dc__reduce_by(&dc__prod_op, "dc_prod", x, axes, keepdims);
 }
 
 DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis) {
@@ -4659,13 +4464,6 @@ DC_API dc_tensor *dc_argmax(dc_tensor *x, int axis) {
 }
 
 DC_API dc_tensor *dc_argmin(dc_tensor *x, int axis) { return dc_argmax(dc_neg(x), axis); }
-
-DC_API dc_tensor *dc_cumsum(dc_tensor *x, int axis) {
-    dc__check("dc_cumsum", 1, x);
-    axis = dc__axis_of("dc_cumsum", x, axis, 0);
-    dc__reduction r = { x->shape, dc__middle_of(x->shape, axis) };
-    return dc__apply1(&dc__cumsum_op, x, &r, sizeof r);
-}
 
 /* The square root of a sum of squares. Its slope 1 / 2y is infinite at 0, where 0 will do. */
 static void dc__root_backward(dc_tensor *y) {
@@ -4709,7 +4507,6 @@ DC_API dc_tensor *dc_sum (dc_tensor *x) { return dc_sum_over (x, dc__all_axes(x)
 DC_API dc_tensor *dc_mean(dc_tensor *x) { return dc_mean_over(x, dc__all_axes(x), false); }
 DC_API dc_tensor *dc_max (dc_tensor *x) { return dc_max_over (x, dc__all_axes(x), false); }
 DC_API dc_tensor *dc_min (dc_tensor *x) { return dc_min_over (x, dc__all_axes(x), false); }
-DC_API dc_tensor *dc_prod(dc_tensor *x) { return dc_prod_over(x, dc__all_axes(x), false); }
 DC_API dc_tensor *dc_norm(dc_tensor *x) { return dc_norm_over(x, dc__all_axes(x), false); }
 DC_API dc_tensor *dc_var(dc_tensor *x, int c) { return dc_var_over(x, dc__all_axes(x), false, c); }
 DC_API dc_tensor *dc_std(dc_tensor *x, int c) { return dc_std_over(x, dc__all_axes(x), false, c); }
@@ -4737,15 +4534,13 @@ static dc_shape dc__gather_shape(const dc_tensor *y) {
 }
 
 static void dc__gather_forward(dc_tensor *y) {
-    dc_tensor *table = y->in[0], *rows = y->in[1];
-    int64_t n = rows->size, width = n ? y->size / n : 0;
-    y->ctx->kernels->gather(n, width, table->data, rows->data, y->data);
+    int64_t n = y->in[1]->size, width = n ? y->size / n : 0;
+    y->ctx->kernels->gather(n, width, y->in[0]->data, y->in[1]->data, y->data);
 }
 
 static void dc__gather_backward(dc_tensor *y) {
-    dc_tensor *table = y->in[0], *rows = y->in[1];
-    int64_t n = rows->size, width = n ? y->size / n : 0;
-    y->ctx->kernels->scatter(n, width, y->grad, rows->data, dc_grad_data(table));
+    int64_t n = y->in[1]->size, width = n ? y->size / n : 0;
+    y->ctx->kernels->scatter(n, width, y->grad, y->in[1]->data, dc_grad_data(y->in[0]));
 }
 
 DC__OP(gather, "dtable[rows_i] += dy_i", dc__gather_shape);
@@ -4756,9 +4551,7 @@ DC_API dc_tensor *dc_gather(dc_tensor *table, dc_tensor *rows) {
 }
 
 /* y[o, i, j] = x[o, index[o, i, j], j],  dx[o, index[o, i, j], j] += dy[o, i, j] */
-typedef struct dc__take_state { dc__middle m; int64_t count; } dc__take_state;
-
-static dc_shape dc__take_along_shape(const dc_tensor *y) { return y->in[1]->shape; }
+typedef struct dc__take_state { dc_shape shape; dc__middle m; int64_t count; } dc__take_state;
 
 static void dc__take_along_forward(dc_tensor *y) {
     const dc__take_state *s = y->state;
@@ -4770,12 +4563,12 @@ static void dc__take_along_backward(dc_tensor *y) {
     y->ctx->kernels->put(&s->m, s->count, y->grad, y->in[1]->data, dc_grad_data(y->in[0]));
 }
 
-DC__OP(take_along, "dx[index_i] += dy_i", dc__take_along_shape);
+DC__OP(take_along, "dx[index_i] += dy_i", dc__shape_in_state);
 
 DC_API dc_tensor *dc_take_along(dc_tensor *x, dc_tensor *index, int axis) {
     dc_context *ctx = dc__context_of("dc_take_along", DC_TENSORS(x, index));
     axis = dc__axis_of("dc_take_along", x, axis, 0);
-    dc__take_state s = { dc__middle_of(x->shape, axis), 0 };
+    dc__take_state s = { index->shape, dc__middle_of(x->shape, axis), 0 };
     dc_shape aligned = index->shape;
     if (aligned.rank == x->shape.rank) s.count = aligned.dim[axis], aligned.dim[axis] = s.m.n;
     if (!dc__same_shape(aligned, x->shape))
@@ -4799,6 +4592,51 @@ DC_API dc_tensor *dc_one_hot(dc_tensor *labels, int64_t classes) {
 }
 
 /* --- products, and the end of a linear layer; in parts by rows of C, or by columns --- */
+enum { DC__PITCH = DC__CHUNK + 16 };         /* A's rows are copied so far apart. */
+
+/* Equal steps, however many. */
+static dc__runs dc__steps(int64_t step) {
+    static const int64_t zero = 0;
+    return (dc__runs){ step, INT64_MAX, 0, &zero };
+}
+
+/* A's rows copied side by side, for where they are far apart and used often: addresses that differ
+ * by a power of two share a few places of the cache. */
+static dc__matrix dc__copy_rows(int64_t m, int64_t depth, dc__matrix a, dc_real *copy) {
+    bool by_row = a.column == 1;
+    int64_t lines = by_row ? m : depth, length = by_row ? depth : m;
+    int64_t from = by_row ? a.row : a.column, to = by_row ? DC__PITCH : DC__TILE;
+    for (int64_t i = 0; i < lines; i++)
+        memcpy(copy + i * to, a.data + i * from, (size_t)length * sizeof *copy);
+    return (dc__matrix){ copy, by_row ? to : 1, by_row ? 1 : to };
+}
+
+/* C [m, n] = A [m, k] B [k, n], or C += A B; C's rows are c_row apart. Blocks of A stay in the
+ * second cache, panels of B in the first, blocks of C in registers (Goto & van de Geijn 2008,
+ * "Anatomy of high-performance matrix multiplication"). */
+static void dc__gemm(const dc__kernels *kernels, int64_t m, int64_t n, int64_t k, dc__matrix a,
+                     dc__matrix b, dc_real *c, int64_t c_row, bool accumulate) {
+    if (n == 1 && c_row == 1) {                  /* A column is computed as a row: C^T = B^T A^T. */
+        dc__matrix flipped = { a.data, a.column, a.row };
+        a = (dc__matrix){ b.data, b.column, b.row }, b = flipped, n = m, m = 1;
+    }
+    dc_real copy[DC__TILE * DC__PITCH] __attribute__((aligned(64)));
+    dc__runs to = dc__steps(c_row);
+    for (int64_t p = 0; p < k || p == 0; p += DC__CHUNK) {
+        int64_t depth = k - p < DC__CHUNK ? k - p : DC__CHUNK;
+        for (int64_t i = 0; i < m; i += DC__TILE) {
+            int64_t rows = m - i < DC__TILE ? m - i : DC__TILE;
+            dc__matrix x = { a.data + i * a.row + p * a.column, a.row, a.column };
+            if (n >= 512 && rows > 8 && (a.row == 1 || a.column == 1))
+                x = dc__copy_rows(rows, depth, x, copy);
+            dc__patches tile = { x.data, dc__steps(x.row), dc__steps(x.column) };
+            kernels->tile(rows, n, depth, &tile,
+                          (dc__matrix){ b.data + p * b.row, b.row, b.column }, c + i * c_row, &to,
+                          accumulate || p > 0);
+        }
+    }
+}
+
 typedef struct dc__product {
     const dc__kernels *kernels;
     int64_t        m, n, k;
@@ -4822,7 +4660,7 @@ static void dc__product_part(void *work, int64_t start, int64_t stop) {
     } else {
         p.m = stop - start, p.a.data += start * p.a.row, p.c += start * row;
     }
-    p.kernels->gemm(p.m, p.n, p.k, p.a, p.b, p.c, row, p.add);
+    dc__gemm(p.kernels, p.m, p.n, p.k, p.a, p.b, p.c, row, p.add);
     if (p.bias || p.f != DC_LINEAR) p.kernels->finish(p.m, p.n, row, p.bias, p.f, p.c);
 }
 
@@ -4977,42 +4815,44 @@ static void dc__linear_forward(dc_tensor *y) {
                                     *(const dc_activation *)y->state });
 }
 
-typedef struct dc__linear_work {
-    const dc_tensor *y;
-    dc_real         *dz, *dw, *db;       /* dw, db: NULL when they are not wanted. */
-    bool             add;                /* To dw. */
-} dc__linear_work;
+/* The way back through f and the bias: dz [m, n] of y and dy, and db, by columns. */
+typedef struct dc__finish_work {
+    const dc__kernels *kernels;
+    int64_t        m, n;
+    dc_activation  f;
+    const dc_real *y, *dy;
+    dc_real       *dz, *db;
+} dc__finish_work;
 
-/* What belongs to some columns of y: of dz, db and dW. */
-static void dc__linear_columns(void *work, int64_t start, int64_t stop) {
-    const dc__linear_work *l = work;
-    const dc_tensor *y = l->y;
-    const dc__kernels *kernels = y->ctx->kernels;
-    dc_activation f = *(const dc_activation *)y->state;
-    int64_t k = y->in[1]->shape.dim[0], n = y->in[1]->shape.dim[1], m = y->size / n;
-    if (f != DC_LINEAR || l->db)
-        kernels->finish_backward(m, stop - start, n, f, y->data + start, y->grad + start,
-                                 l->dz + start, l->db ? l->db + start : NULL);
-    if (l->dw)
-        kernels->gemm(k, stop - start, m, (dc__matrix){ y->in[0]->data, 1, k },
-                      (dc__matrix){ l->dz + start, n, 1 }, l->dw + start, n, l->add);
+static void dc__finish_columns(void *work, int64_t start, int64_t stop) {
+    const dc__finish_work *w = work;
+    w->kernels->finish_backward(w->m, stop - start, w->n, w->f, w->y + start, w->dy + start,
+                                w->dz + start, w->db ? w->db + start : NULL);
+}
+
+static void dc__finish_backward(dc__finish_work w) {
+    int64_t least = DC__EACH / (w.m + 1) + 1;
+    if (w.f != DC_LINEAR || w.db)
+        dc__parallel(w.n, 2 * DC__LANES, least, dc__finish_columns, &w);
 }
 
 static void dc__linear_backward(dc_tensor *y) {
     int64_t k = y->in[1]->shape.dim[0], n = y->in[1]->shape.dim[1], m = n ? y->size / n : 0;
+    const dc__kernels *kernels = y->ctx->kernels;
+    dc_activation f = *(const dc_activation *)y->state;
     bool fresh_w = true, fresh_x = true;
     for (int i = 0; i < y->inputs && !m; i++) dc_grad_data(y->in[i]);        /* Zeros. */
     if (!m) return;
-    dc__linear_work l = { y, y->grad, dc__grad_room(y->in[1], &fresh_w), NULL, false };
-    if (y->inputs > 2) l.db = dc_grad_data(y->in[2]);
-    if (*(const dc_activation *)y->state != DC_LINEAR)
-        l.dz = dc__temporary(y->ctx, (size_t)y->size * sizeof *l.dz);
-    l.add = !fresh_w;
-    dc__parallel(n, 2 * DC__LANES, dc__part_length(n, m * n * k), dc__linear_columns, &l);
-    dc_real *dx = dc__grad_room(y->in[0], &fresh_x);
+    dc_real *dw = dc__grad_room(y->in[1], &fresh_w), *dx = dc__grad_room(y->in[0], &fresh_x);
+    dc_real *db = y->inputs > 2 ? dc_grad_data(y->in[2]) : NULL, *dz = y->grad;
+    if (f != DC_LINEAR) dz = dc__temporary(y->ctx, (size_t)y->size * sizeof *dz);
+    dc__finish_backward((dc__finish_work){ kernels, m, n, f, y->data, y->grad, dz, db });
+    if (dw)
+        dc__multiply((dc__product){ kernels, k, n, m, { y->in[0]->data, 1, k }, { dz, n, 1 }, dw,
+                                    !fresh_w, NULL, DC_LINEAR });
     if (dx)
-        dc__multiply((dc__product){ y->ctx->kernels, m, k, n, { l.dz, n, 1 },
-                                    { y->in[1]->data, 1, n }, dx, !fresh_x, NULL, DC_LINEAR });
+        dc__multiply((dc__product){ kernels, m, k, n, { dz, n, 1 }, { y->in[1]->data, 1, n }, dx,
+                                    !fresh_x, NULL, DC_LINEAR });
 }
 
 static dc_shape dc__linear_shape(const dc_tensor *y) {
@@ -5037,22 +4877,6 @@ static dc_tensor *dc__linear(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_activa
 
 DC_API dc_tensor *dc_linear(dc_tensor *x, dc_tensor *w, dc_tensor *b) {
     return dc__linear(x, w, b, DC_LINEAR);
-}
-
-DC_API dc_tensor *dc_dot(dc_tensor *a, dc_tensor *b) {
-    dc_context *ctx = dc__context_of("dc_dot", DC_TENSORS(a, b));
-    if (a->shape.rank != 1 || !dc__same_shape(a->shape, b->shape))
-        dc_fail(ctx, "dc_dot: two vectors of one length are wanted, not %s and %s",
-                DC__SHAPE_TEXT(a->shape), DC__SHAPE_TEXT(b->shape));
-    return dc_sum(dc_mul(a, b));
-}
-
-DC_API dc_tensor *dc_outer(dc_tensor *a, dc_tensor *b) {
-    dc_context *ctx = dc__context_of("dc_outer", DC_TENSORS(a, b));
-    if (a->shape.rank != 1 || b->shape.rank != 1)
-        dc_fail(ctx, "dc_outer: two vectors are wanted, not %s and %s", DC__SHAPE_TEXT(a->shape),
-                DC__SHAPE_TEXT(b->shape));
-    return dc_mul(dc_unsqueeze(a, 1), b);
 }
 
 /* --- softmax and its family, over the last axis --- */
@@ -5125,24 +4949,34 @@ DC__OP(logsumexp, "dx_i = dy softmax(x)_i", dc__logsumexp_shape);
 DC_API dc_tensor *dc_logsumexp(dc_tensor *x) { return dc__apply1(&dc__logsumexp_op, x, NULL, 0); }
 
 /* --- normalisation --- */
-/* y = (x - mean) scale by row or by column; the state keeps scale for the way back. */
-typedef struct dc__norm_state { dc_real epsilon, *mean, *scale; } dc__norm_state;
+/* y = (x - mean) scale, with the statistics of the middle axis of x seen as [outer, n, inner]: each
+ * row's for layer norm, each column's for batch norm. */
+typedef struct dc__norm_state {
+    dc__middle m;
+    dc_real    epsilon, *mean, *var, *scale;
+} dc__norm_state;
 
-static void dc__layer_norm_forward(dc_tensor *y) {
+static void dc__normalize_forward(dc_tensor *y) {
     dc__norm_state *s = y->state;
-    int64_t rows = dc__rows(y);
-    s->scale = dc__temporary(y->ctx, (size_t)rows * sizeof *s->scale);
-    y->ctx->kernels->layer_norm(rows, dc__last(y), y->in[0]->data, y->data, s->scale, s->epsilon);
+    const int64_t n = s->m.outer * s->m.inner;
+    s->mean = dc__temporary(y->ctx, 3 * (size_t)n * sizeof *s->mean);
+    s->var = s->mean + n, s->scale = s->var + n;
+    y->ctx->kernels->normalize(&s->m, y->in[0]->data, y->data, s->mean, s->var, s->scale,
+                               s->epsilon);
 }
 
-static void dc__layer_norm_backward(dc_tensor *y) {
+static void dc__normalize_backward(dc_tensor *y) {
     const dc__norm_state *s = y->state;
-    y->ctx->kernels->layer_norm_backward(dc__rows(y), dc__last(y), y->data, s->scale, y->grad,
-                                         dc_grad_data(y->in[0]));
+    dc_real *dx = dc_grad_data(y->in[0]);
+    dc_real *means = dc__temporary(y->ctx, 2 * (size_t)s->m.inner * sizeof *means);
+    y->ctx->kernels->normalize_backward(&s->m, y->data, s->scale, y->grad, means,
+                                        means + s->m.inner, dx);
 }
 
 DC__RECORD(layer_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
-           dc__layer_norm_forward, dc__layer_norm_backward);
+           dc__normalize_forward, dc__normalize_backward);
+DC__RECORD(batch_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
+           dc__normalize_forward, dc__normalize_backward);
 
 static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bias) {
     dc__check_vector(y->ctx, "normalisation: the gain", y->shape, gain);
@@ -5153,56 +4987,41 @@ static dc_tensor *dc__gain_and_bias(dc_tensor *y, dc_tensor *gain, dc_tensor *bi
 
 DC_API dc_tensor *dc_layer_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bias, dc_real epsilon)
 {
-    dc__norm_state s = { .epsilon = epsilon };
+    dc__check("dc_layer_norm_op", 1, x);
+    int64_t n = x->shape.rank ? dc__last(x) : 0;
+    dc__norm_state s = { .m = { n ? x->size / n : 0, n, 1, (dc_real)n }, .epsilon = epsilon };
     return dc__gain_and_bias(dc__apply1(&dc__layer_norm_op_op, x, &s, sizeof s), gain, bias);
 }
 
-/* By column, the statistics from the rows. x - mean and its square are taken row by row. */
-static void dc__batch_norm_forward(dc_tensor *y) {
-    dc__norm_state *s = y->state;
-    const dc__kernels *k = y->ctx->kernels;
-    const int64_t rows = dc__rows(y), n = dc__last(y);
-    const dc__middle columns = { 1, rows, n, (dc_real)rows };
-    s->mean = dc__temporary(y->ctx, 2 * (size_t)n * sizeof(dc_real));
-    s->scale = dc__temporary(y->ctx, (size_t)n * sizeof(dc_real));
-    k->sum.forward(&columns, y->in[0]->data, s->mean);
-    for (int64_t r = 0; r < rows; r++)
-        k->sub.forward(n, y->in[0]->data + r * n, s->mean, y->data + r * n, 0);
-    dc_mark mark = dc_begin(y->ctx);
-    dc_real *squares = dc__temporary(y->ctx, (size_t)y->size * sizeof *squares), *var = s->mean + n;
-    k->square.forward(y->size, y->data, squares, 0, 0);
-    k->sum.forward(&columns, squares, var);
-    dc_end(y->ctx, mark);
-    for (int64_t i = 0; i < n; i++) s->scale[i] = 1 / DC__SQRT(var[i] + s->epsilon);
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < n; i++) y->data[r * n + i] *= s->scale[i];
+/* Each sample's channels in groups: [N, places, groups, C / groups] -> [N groups, the rest]. */
+DC_API dc_tensor *dc_group_norm_op(dc_tensor *x, int64_t groups, dc_tensor *gain, dc_tensor *bias,
+                                   dc_real epsilon) {
+    dc__check("dc_group_norm_op", 1, x);
+    int64_t channels = x->shape.rank > 1 ? dc__last(x) : 0;
+    if (groups < 1 || channels < 1 || channels % groups)
+        dc_fail(x->ctx, "dc_group_norm_op: the last axis of %s does not fall into %lld groups",
+                DC__SHAPE_TEXT(x->shape), (long long)groups);
+    int64_t n = x->shape.dim[0], each = channels / groups, places = n ? x->size / n / channels : 0;
+    dc_tensor *y = dc_permute(dc_reshape(x, DC_SHAPE(n, places, groups, each)),
+                              DC_AXES(0, 2, 1, 3));
+    y = dc_layer_norm_op(dc_reshape(y, DC_SHAPE(n * groups, places * each)), NULL, NULL, epsilon);
+    y = dc_permute(dc_reshape(y, DC_SHAPE(n, groups, places, each)), DC_AXES(0, 2, 1, 3));
+    return dc__gain_and_bias(dc_reshape(y, x->shape), gain, bias);
 }
 
-static void dc__batch_norm_backward(dc_tensor *y) {
-    const dc__norm_state *s = y->state;
-    const dc__kernels *k = y->ctx->kernels;
-    const int64_t rows = dc__rows(y), n = dc__last(y);
-    const dc__middle columns = { 1, rows, n, (dc_real)rows };
-    dc_real *dx = dc_grad_data(y->in[0]);
-    dc_real *means = dc__temporary(y->ctx, 2 * (size_t)n * sizeof *means);
-    dc_real *products = dc__temporary(y->ctx, (size_t)y->size * sizeof *products);
-    k->mul.forward(y->size, y->grad, y->data, products, 0);
-    k->sum.forward(&columns, y->grad, means);
-    k->sum.forward(&columns, products, means + n);
-    k->batch_norm_backward(rows, n, y->data, s->scale, y->grad, means, means + n, dx);
+DC_API dc_tensor *dc_rms_norm_op(dc_tensor *x, dc_tensor *gain, dc_real epsilon) {
+    dc__check("dc_rms_norm_op", 1, x);
+    dc_tensor *square = dc_mean_over(dc_square(x), DC_AXES(-1), true);
+    return dc__gain_and_bias(dc_mul(x, dc_rsqrt(dc_shift(square, epsilon))), gain, NULL);
 }
-
-DC__RECORD(batch_norm_op, "dx = (dy - mean(dy) - y mean(dy y)) / std", dc__rows_shape,
-           dc__batch_norm_forward, dc__batch_norm_backward);
 
 /* running = (1 - momentum) running + momentum batch; the running variance is the unbiased one. */
 static void dc__update_running(dc_tensor *y, dc_tensor *mean, dc_tensor *var, dc_real momentum) {
     const dc__norm_state *s = y->state;
-    int64_t n = dc__last(y), rows = dc__rows(y);
-    dc_real unbiased = rows > 1 ? (dc_real)rows / (dc_real)(rows - 1) : 1;
-    for (int64_t i = 0; i < n; i++) {
+    dc_real rows = s->m.divisor, unbiased = rows > 1 ? rows / (rows - 1) : 1;
+    for (int64_t i = 0; i < s->m.inner; i++) {
         mean->data[i] = (1 - momentum) * mean->data[i] + momentum * s->mean[i];
-        var->data[i] = (1 - momentum) * var->data[i] + momentum * (s->mean[n + i] * unbiased);
+        var->data[i] = (1 - momentum) * var->data[i] + momentum * (s->var[i] * unbiased);
     }
     mean->base->version++, var->base->version++;
 }
@@ -5222,10 +5041,11 @@ DC_API dc_tensor *dc_batch_norm_op(dc_tensor *x, dc_tensor *gain, dc_tensor *bia
         dc_tensor *mean = dc_copy(dc_detach(running_mean));
         return dc__gain_and_bias(dc_mul(dc_sub(x, mean), scale), gain, bias);
     }
-    if (dc__rows(x) < 2)
+    int64_t rows = dc__rows(x);
+    if (rows < 2)
         dc_fail(ctx, "dc_batch_norm_op: a batch of one sample (%s) has no variance; choose "
                 "a batch_size that leaves none at the end of an epoch", DC__SHAPE_TEXT(x->shape));
-    dc__norm_state s = { .epsilon = epsilon };
+    dc__norm_state s = { .m = { 1, rows, features, (dc_real)rows }, .epsilon = epsilon };
     dc_tensor *y = dc__apply1(&dc__batch_norm_op_op, x, &s, sizeof s);
     dc__update_running(y, running_mean, running_var, momentum);
     return dc__gain_and_bias(y, gain, bias);
@@ -5271,16 +5091,778 @@ DC_API dc_tensor *dc_dropout_op(dc_tensor *x, dc_real rate) {
     return dc__dropout(x, rate, 0, x->ctx->training ? x->ctx->calls++ : 0);
 }
 
+/* @impl-convolution ---------------------------------------------------------------------------- */
+/* A convolution is a dense layer that looks at every patch of an image through the same weights:
+ *   y[i, j, o] = sum over r, s, c of x[i stride + r, j stride + s, c] w[r, s, c, o]
+ * so it is a product of matrices, whose left one has a row for each place (i, j) and a column for
+ * each (r, s, c). That matrix, kh kw times as large as the image, is never written down: element
+ * (row, column) stands at the place of the row plus the place of the column, and the kernel `tile`
+ * takes such a matrix as it is. The two gradients are products of the same kind:
+ *   dw = patches(x)^T dy     places change roles
+ *   dx = patches(dy) w'      w turned around; with a stride, one for each (i mod stride, j mod
+ *                            stride), since only every stride-th weight reaches such a pixel
+ * The last is also what a transposed convolution computes. Images are worked on in groups that fit
+ * into the cache; padding is a copy of a group in a frame of zeros. */
+
+/* Axis 0 is the height, 1 the width. */
+typedef struct dc__geometry {
+    int64_t images, channels, filters, groups;
+    int64_t in[2], out[2];               /* Sizes of x and y. */
+    int64_t size[2], stride[2], dilation[2];
+    int64_t before[2];                   /* Zeros above and to the left of x. */
+} dc__geometry;
+
+/* Numbers of one image, on either side. */
+static int64_t dc__large_size(const dc__geometry *g) { return g->in[0] * g->in[1] * g->channels; }
+static int64_t dc__small_size(const dc__geometry *g) { return g->out[0] * g->out[1] * g->filters; }
+
+/* A product over the places of some images: x and y hold `rows` lines of `columns` places each. */
+typedef struct dc__places {
+    const dc__kernels *kernels;
+    int64_t        rows, columns;
+    const dc_real *x;
+    int64_t        x_image, x_row, x_step;      /* To the next image, line, place. */
+    dc_real       *y;
+    int64_t        y_image, y_row, y_step;
+    int64_t        runs, run;                   /* A patch: so many runs of neighbours in x, ... */
+    int64_t       *patch;                       /* ... which begin here. */
+    int64_t        groups, x_group;             /* From group to group of channels. */
+    const dc_real *w;                           /* [runs run, groups n] */
+    int64_t        n;
+    const dc_real *bias;
+    dc_activation  f;
+    bool           add;
+    int64_t        count;                       /* Images. */
+    int64_t       *line, *line_of_dw;           /* For dw: where the runs of x and of dw begin. */
+    const dc_real *dz;                          /* For dw: y's gradient, rows side by side. */
+} dc__places;
+
+/* Is each group one channel in and one out? */
+static bool dc__is_depthwise(const dc__places *s) {
+    return s->groups > 1 && s->n == 1 && s->x_group == 1;
+}
+
+static void dc__group_of_lines(const dc__places *s, int64_t g, int64_t lines, const int64_t *x_line,
+                               const int64_t *y_line) {
+    int64_t k = s->runs * s->run, places = lines * s->columns;
+    dc__runs to = { s->y_step, s->columns, 0, y_line };
+    for (int64_t p = 0; p < k || p == 0; p += DC__CHUNK) {
+        dc__patches a = { s->x + g * s->x_group, { s->x_step, s->columns, 0, x_line },
+                          { 1, s->run, p % s->run, s->patch + p / s->run } };
+        dc__matrix b = { s->w + p * s->groups * s->n + g * s->n, s->groups * s->n, 1 };
+        s->kernels->tile(places, s->n, k - p < DC__CHUNK ? k - p : DC__CHUNK, &a, b,
+                         s->y + g * s->n, &to, s->add || p > 0);
+    }
+}
+
+static void dc__lines(void *work, int64_t start, int64_t stop) {
+    const dc__places *s = work;
+    int64_t x_line[DC__TILE], y_line[DC__TILE], most = DC__TILE / s->columns, n = s->groups * s->n;
+    if (most < 1) most = 1;
+    for (int64_t at = start, lines; at < stop; at += lines) {
+        lines = stop - at < most ? stop - at : most;
+        for (int64_t i = 0; i < lines; i++) {
+            int64_t image = (at + i) / s->rows, row = (at + i) % s->rows;
+            x_line[i] = image * s->x_image + row * s->x_row;
+            y_line[i] = image * s->y_image + row * s->y_row;
+        }
+        if (dc__is_depthwise(s))
+            for (int64_t i = 0; i < lines; i++)
+                s->kernels->depthwise(s->columns, n, s->runs, s->patch, s->x + x_line[i], s->x_step,
+                                      s->w, s->y + y_line[i], s->y_step, s->add);
+        for (int64_t g = 0; g < s->groups && !dc__is_depthwise(s); g++)
+            dc__group_of_lines(s, g, lines, x_line, y_line);
+        if (s->bias || s->f != DC_LINEAR)
+            s->kernels->finish(lines * s->columns, n, n, s->bias, s->f, s->y + y_line[0]);
+    }
+}
+
+static void dc__multiply_places(dc__places s) {
+    int64_t lines = s.count * s.rows, work = s.columns * s.groups * s.n * s.runs * s.run;
+    if (s.columns > 0 && s.rows > 0)
+        dc__parallel(lines, 1, dc__part_length(lines, lines * work), dc__lines, &s);
+}
+
+/* Rows [start, stop) of dw, numbers of a patch. */
+static void dc__dw_part(void *work, int64_t start, int64_t stop) {
+    const dc__places *s = work;
+    int64_t filters = s->groups * s->n, places = s->count * s->rows * s->columns;
+    int64_t first = start % s->run, run = start / s->run;
+    dc__runs to = { filters, s->run, first, s->line_of_dw + run };
+    for (int64_t g = 0; g < s->groups; g++)
+        for (int64_t p = 0; p < places; p += DC__CHUNK) {
+            int64_t depth = places - p < DC__CHUNK ? places - p : DC__CHUNK;
+            dc__patches a = { s->x + g * s->x_group,
+                              { 1, s->run, first, s->patch + run },
+                              { s->x_step, s->columns, p % s->columns, s->line + p / s->columns } };
+            s->kernels->tile(stop - start, s->n, depth, &a,
+                             (dc__matrix){ s->dz + p * filters + g * s->n, filters, 1 },
+                             s->y + g * s->n, &to, s->add || p > 0);
+        }
+}
+
+/* One channel in and one out: taps [start, stop) of dw. */
+static void dc__depthwise_dw_part(void *work, int64_t start, int64_t stop) {
+    const dc__places *s = work;
+    if (!s->add) s->kernels->fill((stop - start) * s->groups, 0, s->y + start * s->groups);
+    for (int64_t i = 0; i < s->count * s->rows; i++)
+        for (int64_t tap = start; tap < stop; tap++)
+            s->kernels->depthwise_dw(s->columns, s->groups, s->x + s->line[i] + s->patch[tap],
+                                     s->x_step, s->dz + i * s->columns * s->groups,
+                                     s->y + tap * s->groups);
+}
+
+/* --- frames --- */
+typedef struct dc__frame {
+    const dc_real *x;                    /* [images, in[0], in[1], channels] */
+    dc_real       *y;                    /* [images, out[0], out[1], channels] */
+    int64_t        channels, in[2], out[2], before[2];
+} dc__frame;
+
+static void dc__frame_part(void *work, int64_t start, int64_t stop) {
+    const dc__frame *f = work;
+    int64_t c = f->channels, left = f->before[1] > 0 ? f->before[1] : 0;
+    int64_t skip = left - f->before[1], wide = f->in[1] - skip;
+    if (wide > f->out[1] - left) wide = f->out[1] - left;
+    for (int64_t i = start; i < stop; i++) {
+        int64_t row = i % f->out[0] - f->before[0];
+        dc_real *to = f->y + i * f->out[1] * c;
+        bool inside = row >= 0 && row < f->in[0] && wide > 0;
+        int64_t at = ((i / f->out[0] * f->in[0] + row) * f->in[1] + skip) * c;
+        if (!inside || wide < f->out[1]) memset(to, 0, (size_t)(f->out[1] * c) * sizeof *to);
+        if (inside) memcpy(to + left * c, f->x + at, (size_t)(wide * c) * sizeof *to);
+    }
+}
+
+/* x, or a copy of it with zeros around (or with less of it), of size `out`. */
+static const dc_real *dc__framed(dc_context *ctx, int64_t images, dc__frame f, dc__places *s) {
+    s->x_image = f.out[0] * f.out[1] * f.channels;
+    if (!f.before[0] && !f.before[1] && f.out[1] <= f.in[1] && f.out[0] <= f.in[0]) {
+        s->x_image = f.in[0] * f.in[1] * f.channels, f.out[1] = f.in[1], f.y = NULL;
+    } else {
+        f.y = dc__temporary(ctx, (size_t)(images * s->x_image) * sizeof *f.y);
+        dc__parallel(images * f.out[0], 1, DC__EACH / (f.out[1] * f.channels + 1) + 1,
+                     dc__frame_part, &f);
+    }
+    s->x_row = f.out[1] * f.channels;
+    return f.y ? f.y : f.x;
+}
+
+/* --- the three products, for some images --- */
+/* The patch of places (r, s), with as few runs as possible: the numbers of neighbouring pixels are
+ * neighbours too. */
+static void dc__set_patch(dc__places *s, const int64_t count[2], const int64_t *row,
+                          const int64_t *column) {
+    bool merge = s->groups == 1;
+    for (int64_t j = 1; j < count[1]; j++) merge &= column[j] == column[j - 1] + s->run;
+    int64_t across = merge && count[1] > 1 ? 1 : count[1];
+    s->runs = count[0] * across;
+    for (int64_t i = 0; i < count[0]; i++)
+        for (int64_t j = 0; j < across; j++) s->patch[i * across + j] = row[i] + column[j];
+    if (across < count[1]) s->run *= count[1];
+}
+
+/* x as y's places see it. */
+static dc__places dc__places_of(dc_context *ctx, const dc__geometry *g, int64_t images,
+                                const dc_real *x) {
+    dc__places s = { .kernels = ctx->kernels, .count = images, .rows = g->out[0],
+                     .columns = g->out[1], .groups = g->groups, .run = g->channels / g->groups,
+                     .x_group = g->channels / g->groups, .n = g->filters / g->groups };
+    dc__frame f = { .x = x, .channels = g->channels };
+    for (int a = 0; a < 2; a++) {
+        f.in[a] = g->in[a], f.before[a] = g->before[a];
+        f.out[a] = (g->out[a] - 1) * g->stride[a] + (g->size[a] - 1) * g->dilation[a] + 1;
+    }
+    s.x = dc__framed(ctx, images, f, &s);
+    s.x_step = g->stride[1] * g->channels;
+    int64_t taps = g->size[0] * g->size[1], *row = dc__temporary(ctx, (size_t)taps * 8 * 2);
+    int64_t *column = row + g->size[0];
+    s.patch = dc__temporary(ctx, (size_t)taps * sizeof *s.patch);
+    for (int64_t r = 0; r < g->size[0]; r++) row[r] = r * g->dilation[0] * s.x_row;
+    for (int64_t r = 0; r < g->size[1]; r++) column[r] = r * g->dilation[1] * g->channels;
+    dc__set_patch(&s, g->size, row, column);
+    s.x_row *= g->stride[0];
+    return s;
+}
+
+/* y = f(conv(x, w) + bias), or y += */
+static void dc__conv_y(dc_context *ctx, const dc__geometry *g, int64_t images, const dc_real *x,
+                       const dc_real *w, const dc_real *bias, dc_activation f, dc_real *y,
+                       bool add) {
+    dc_mark mark = dc_begin(ctx);
+    dc__places s = dc__places_of(ctx, g, images, x);
+    s.w = w, s.bias = bias, s.f = f, s.y = y, s.add = add;
+    s.y_step = g->filters, s.y_row = g->out[1] * s.y_step, s.y_image = g->out[0] * s.y_row;
+    dc__multiply_places(s);
+    dc_end(ctx, mark);
+}
+
+/* dw = patches(x)^T dz, or dw += */
+static void dc__conv_dw(dc_context *ctx, const dc__geometry *g, int64_t images, const dc_real *x,
+                        const dc_real *dz, dc_real *dw, bool add) {
+    dc_mark mark = dc_begin(ctx);
+    dc__places s = dc__places_of(ctx, g, images, x);
+    int64_t lines = images * s.rows, k = s.runs * s.run;
+    s.line = dc__temporary(ctx, (size_t)(lines + s.runs) * sizeof *s.line);
+    s.line_of_dw = s.line + lines;
+    for (int64_t i = 0; i < lines; i++)
+        s.line[i] = i / s.rows * s.x_image + i % s.rows * s.x_row;
+    for (int64_t i = 0; i < s.runs; i++) s.line_of_dw[i] = i * s.run * g->filters;
+    s.dz = dz, s.y = dw, s.add = add;
+    dc__parallel(k, 1, dc__part_length(k, k * lines * s.columns * g->filters),
+                 dc__is_depthwise(&s) ? dc__depthwise_dw_part : dc__dw_part, &s);
+    dc_end(ctx, mark);
+}
+
+/* Pixels i = phase, phase + stride, ... along one axis of dx: which taps r of w reach them, i = o
+ * stride + r dilation - before, from the lowest place o to the highest. */
+static int64_t dc__taps_of(const dc__geometry *g, int axis, int64_t phase, int64_t *tap) {
+    int64_t count = 0;
+    for (int64_t r = g->size[axis] - 1; r >= 0; r--)
+        if ((phase + g->before[axis] - r * g->dilation[axis]) % g->stride[axis] == 0)
+            tap[count++] = r;
+    return count;
+}
+
+/* w [size, channels / groups, filters] for dx: phase by phase, its taps, with channels and filters
+ * exchanged: [taps, filters / groups, channels]. */
+static dc_real *dc__turned(dc_context *ctx, const dc__geometry *g, const dc_real *w) {
+    int64_t in = g->channels / g->groups, out = g->filters / g->groups, count[2];
+    int64_t *tap = dc__temporary(ctx, (size_t)(g->size[0] + g->size[1]) * sizeof *tap);
+    size_t size = (size_t)(g->size[0] * g->size[1] * out * g->channels);
+    dc_real *turned = dc__temporary(ctx, size * sizeof *turned), *to = turned;
+    for (int64_t phase = 0; phase < g->stride[0] * g->stride[1]; phase++) {
+        count[0] = dc__taps_of(g, 0, phase / g->stride[1], tap);
+        count[1] = dc__taps_of(g, 1, phase % g->stride[1], tap + g->size[0]);
+        for (int64_t t = 0; t < count[0] * count[1]; t++, to += out * g->channels) {
+            int64_t r = tap[t / count[1]], s = tap[g->size[0] + t % count[1]];
+            const dc_real *from = w + (r * g->size[1] + s) * in * g->filters;
+            for (int64_t c = 0; c < g->channels; c++)
+                for (int64_t o = 0; o < out; o++)
+                    to[o * g->channels + c] = from[c % in * g->filters + c / in * out + o];
+        }
+    }
+    return turned;
+}
+
+/* dx = patches(dz) turned, or dx += */
+static void dc__conv_dx(dc_context *ctx, const dc__geometry *g, int64_t images, const dc_real *dz,
+                        const dc_real *turned, dc_real *dx, bool add) {
+    dc_mark mark = dc_begin(ctx);
+    int64_t taps = g->size[0] * g->size[1], lowest[2], count[2], *tap[2];
+    int64_t *patch = dc__temporary(ctx, (size_t)taps * sizeof *patch);
+    dc__frame f = { .x = dz, .channels = g->filters };
+    for (int a = 0; a < 2; a++) {
+        int64_t s = g->stride[a], far = g->before[a] - (g->size[a] - 1) * g->dilation[a];
+        tap[a] = dc__temporary(ctx, (size_t)g->size[a] * sizeof *tap[a]);
+        lowest[a] = far >= 0 ? far / s : -((s - 1 - far) / s);
+        f.in[a] = g->out[a], f.before[a] = -lowest[a];
+        f.out[a] = (g->in[a] - 1 + g->before[a]) / s - lowest[a] + 1;
+    }
+    dc__places s = { .kernels = ctx->kernels, .count = images, .groups = g->groups, .add = add,
+                     .x_group = g->filters / g->groups, .n = g->channels / g->groups,
+                     .x_step = g->filters, .patch = patch, .w = turned };
+    s.x = dc__framed(ctx, images, f, &s);
+    s.y_image = dc__large_size(g);
+    s.y_row = g->stride[0] * g->in[1] * g->channels, s.y_step = g->stride[1] * g->channels;
+    for (int64_t phase = 0; phase < g->stride[0] * g->stride[1]; phase++) {
+        const int64_t at[2] = { phase / g->stride[1], phase % g->stride[1] };
+        for (int a = 0; a < 2; a++) {
+            count[a] = dc__taps_of(g, a, at[a], tap[a]);
+            for (int64_t t = 0; t < count[a]; t++) {
+                int64_t o = (at[a] + g->before[a] - tap[a][t] * g->dilation[a]) / g->stride[a];
+                tap[a][t] = (o - lowest[a]) * (a ? g->filters : s.x_row);
+            }
+        }
+        s.run = s.x_group;
+        dc__set_patch(&s, count, tap[0], tap[1]);
+        s.rows = (g->in[0] - at[0] + g->stride[0] - 1) / g->stride[0];
+        s.columns = (g->in[1] - at[1] + g->stride[1] - 1) / g->stride[1];
+        s.y = dx + (at[0] * g->in[1] + at[1]) * g->channels;
+        dc__multiply_places(s);
+        s.w += count[0] * count[1] * s.x_group * g->channels;
+    }
+    dc_end(ctx, mark);
+}
+
+/* How many images at once: what stays in the cache. */
+static int64_t dc__images_at_once(const dc__geometry *g) {
+    int64_t most = (1 << 17) / (dc__large_size(g) + dc__small_size(g) + 1);
+    return most < 1 ? 1 : most;
+}
+
+/* --- what the windows are --- */
+typedef struct dc__conv_state { dc_window window; dc_activation f; dc__geometry g; } dc__conv_state;
+
+static bool dc__are_images(const dc_tensor *x) { return x->shape.rank == 3 || x->shape.rank == 4; }
+
+/* Of images [N, H, W, C] or sequences [N, L, C], which are images of height 1. */
+static int64_t dc__side(const dc_tensor *x, int axis) {
+    return axis ? x->shape.dim[x->shape.rank - 2] : x->shape.rank == 4 ? x->shape.dim[1] : 1;
+}
+
+static int64_t dc__or(int64_t given, int64_t usual) { return given ? given : usual; }
+
+/* Strides, dilations and padding of both axes, and the size of what comes out; `size` is known. */
+static void dc__set_geometry(const dc_tensor *y, const dc_window *w, bool transposed,
+                             const int64_t usual_stride[2], dc__geometry *g) {
+    const dc_tensor *x = y->in[0];
+    g->images = x->shape.dim[0];
+    int64_t stride = dc__or(w->stride, usual_stride[0]), dilation = dc__or(w->dilation, 1);
+    int64_t strides[2] = { stride, dc__or(w->stride_x, dc__or(w->stride, usual_stride[1])) };
+    int64_t dilations[2] = { dilation, dc__or(w->dilation_x, dilation) };
+    int64_t before[2] = { w->top, w->left }, after[2] = { w->bottom, w->right };
+    for (int a = x->shape.rank == 4 ? 0 : 1; a < 2; a++) {
+        int64_t n = dc__side(x, a), s = strides[a], span = (g->size[a] - 1) * dilations[a] + 1, m;
+        if (g->size[a] < 1 || s < 1 || dilations[a] < 1 || before[a] < 0 || after[a] < 0)
+            dc_fail(y->ctx, "dc_%s: size %lld, stride %lld, dilation %lld, %lld and %lld zeros "
+                    "around; the first three are at least 1", y->op->name, (long long)g->size[a],
+                    (long long)s, (long long)dilations[a], (long long)before[a],
+                    (long long)after[a]);
+        int64_t same = (transposed ? n : (n + s - 1) / s), pad = (same - 1) * s + span - n;
+        if (transposed) pad = span - s;
+        if (w->padding == DC_SAME) before[a] = pad > 0 ? pad / 2 : 0;
+        if (w->padding == DC_SAME) m = transposed ? n * s : same;
+        else if (transposed) m = (n - 1) * s + span - before[a] - after[a] + w->output_padding;
+        else m = n + before[a] + after[a] < span ? 0 : (n + before[a] + after[a] - span) / s + 1;
+        if (m < 1)
+            dc_fail(y->ctx, "dc_%s: the window spans %lld, axis %d of %s only %lld and %lld zeros",
+                    y->op->name, (long long)span, x->shape.rank - 3 + a, DC__SHAPE_TEXT(x->shape),
+                    (long long)n, (long long)(before[a] + after[a]));
+        g->stride[a] = s, g->dilation[a] = dilations[a], g->before[a] = before[a];
+        g->in[a] = transposed ? m : n, g->out[a] = transposed ? n : m;
+    }
+}
+
+static dc__geometry dc__point(void) {
+    return (dc__geometry){ .in = { 1, 1 }, .out = { 1, 1 }, .size = { 1, 1 }, .stride = { 1, 1 },
+                           .dilation = { 1, 1 } };
+}
+
+/* [N, sizes..., channels] */
+static dc_shape dc__image_batch(const dc_tensor *x, const int64_t size[2], int64_t channels) {
+    dc_shape shape = x->shape;
+    if (shape.rank == 4) shape.dim[1] = size[0];
+    shape.dim[shape.rank - 2] = size[1], shape.dim[shape.rank - 1] = channels;
+    return shape;
+}
+
+static void dc__conv_forward(dc_tensor *y) {
+    const dc__conv_state *s = y->state;
+    const dc__geometry *g = &s->g;
+    int64_t most = dc__images_at_once(g), x_size = dc__large_size(g), y_size = dc__small_size(g);
+    for (int64_t i = 0; i < g->images; i += most)
+        dc__conv_y(y->ctx, g, g->images - i < most ? g->images - i : most,
+                   y->in[0]->data + i * x_size, y->in[1]->data,
+                   y->inputs > 2 ? y->in[2]->data : NULL, s->f, y->data + i * y_size, false);
+}
+
+static void dc__conv_backward(dc_tensor *y) {
+    const dc__conv_state *s = y->state;
+    const dc__geometry *g = &s->g;
+    int64_t most = dc__images_at_once(g), x_size = dc__large_size(g), y_size = dc__small_size(g);
+    bool fresh_x = true, fresh_w = true;
+    if (!y->size) {
+        for (int i = 0; i < y->inputs; i++) dc_grad_data(y->in[i]);          /* Zeros. */
+        return;
+    }
+    dc_real *dx = dc__grad_room(y->in[0], &fresh_x), *dw = dc__grad_room(y->in[1], &fresh_w);
+    dc_real *db = y->inputs > 2 ? dc_grad_data(y->in[2]) : NULL, *dz = NULL;
+    dc_mark mark = dc_begin(y->ctx);
+    if (s->f != DC_LINEAR) dz = dc__temporary(y->ctx, (size_t)(most * y_size) * sizeof *dz);
+    const dc_real *turned = dx ? dc__turned(y->ctx, g, y->in[1]->data) : NULL;
+    for (int64_t i = 0; i < g->images; i += most) {
+        int64_t images = g->images - i < most ? g->images - i : most;
+        dc__finish_work f = { y->ctx->kernels, images * y_size / g->filters, g->filters, s->f,
+                              y->data + i * y_size, y->grad + i * y_size,
+                              dz ? dz : y->grad + i * y_size, db };
+        dc__finish_backward(f);
+        if (dw) dc__conv_dw(y->ctx, g, images, y->in[0]->data + i * x_size, f.dz, dw,
+                            !fresh_w || i > 0);
+        if (dx) dc__conv_dx(y->ctx, g, images, f.dz, turned, dx + i * x_size, !fresh_x);
+    }
+    dc_end(y->ctx, mark);
+}
+
+
+/* Both directions: in w, `a` stands for x's channels of a convolution, and for y's of a transposed
+ * one. */
+static dc_shape dc__conv_shape_of(const dc_tensor *y, bool transposed) {
+    dc__conv_state *s = y->state;
+    const dc_tensor *x = y->in[0], *w = y->in[1];
+    int64_t groups = dc__or(s->window.groups, 1);
+    int rank = w->shape.rank;
+    if (!dc__are_images(x) || rank != x->shape.rank)
+        dc_fail(y->ctx, "dc_%s: images [N, H, W, C] and filters of 4 axes, or sequences [N, L, C] "
+                "and filters of 3, are wanted, not %s and %s", y->op->name,
+                DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(w->shape));
+    int64_t in = w->shape.dim[rank - 2], out = w->shape.dim[rank - 1], c = dc__last(x);
+    if (groups < 1 || (transposed ? out : in * groups) != c || out % groups)
+        dc_fail(y->ctx, "dc_%s: filters %s in %lld group%s do not fit %s: %s", y->op->name,
+                DC__SHAPE_TEXT(w->shape), (long long)groups, groups == 1 ? "" : "s",
+                DC__SHAPE_TEXT(x->shape), transposed ? "they are [..., out / groups, in]"
+                : "they are [..., in / groups, out], and out is a multiple of groups");
+    s->g = dc__point();
+    s->g.channels = in * groups, s->g.filters = out, s->g.groups = groups;
+    if (rank == 4) s->g.size[0] = w->shape.dim[0];
+    s->g.size[1] = w->shape.dim[rank - 3];
+    dc__set_geometry(y, &s->window, transposed, (const int64_t[2]){ 1, 1 }, &s->g);
+    dc_shape shape = dc__image_batch(x, transposed ? s->g.in : s->g.out,
+                                     transposed ? s->g.channels : out);
+    dc__check_vector(y->ctx, "dc_conv_op: the bias", shape, y->inputs > 2 ? y->in[2] : NULL);
+    return shape;
+}
+
+static dc_shape dc__conv_shape(const dc_tensor *y) { return dc__conv_shape_of(y, false); }
+
+DC__RECORD(conv_op, "dz = dy f'(z), dx = patches(dz) w, dw = patches(x)^T dz, db = sum of dz",
+           dc__conv_shape, dc__conv_forward, dc__conv_backward);
+
+/* f must be fused. */
+static dc_tensor *dc__conv(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window,
+                           dc_activation f) {
+    dc_tensors in = { b ? 3 : 2, (dc_tensor *[]){ x, w, b } };
+    dc__conv_state s = { .window = window, .f = f };
+    return dc_apply(&dc__conv_op_op, in, &s, sizeof s);
+}
+
+DC_API dc_tensor *dc_conv_op(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window) {
+    return dc__conv(x, w, b, window, DC_LINEAR);
+}
+
+static void dc__conv_transpose_forward(dc_tensor *y) {
+    const dc__conv_state *s = y->state;
+    const dc__geometry *g = &s->g;
+    int64_t most = dc__images_at_once(g);
+    dc_mark mark = dc_begin(y->ctx);
+    const dc_real *turned = dc__turned(y->ctx, g, y->in[1]->data);
+    for (int64_t i = 0; i < g->images; i += most)
+        dc__conv_dx(y->ctx, g, g->images - i < most ? g->images - i : most,
+                    y->in[0]->data + i * dc__small_size(g), turned,
+                    y->data + i * dc__large_size(g), false);
+    dc_end(y->ctx, mark);
+}
+
+static void dc__conv_transpose_backward(dc_tensor *y) {
+    const dc__conv_state *s = y->state;
+    const dc__geometry *g = &s->g;
+    int64_t most = dc__images_at_once(g);
+    bool fresh_x = true, fresh_w = true;
+    dc_real *dx = dc__grad_room(y->in[0], &fresh_x);
+    dc_real *dw = y->size ? dc__grad_room(y->in[1], &fresh_w) : NULL;
+    if (!y->size) dc_grad_data(y->in[1]);                                    /* Zeros. */
+    for (int64_t i = 0; i < g->images; i += most) {
+        int64_t images = g->images - i < most ? g->images - i : most;
+        const dc_real *dy = y->grad + i * dc__large_size(g);
+        int64_t at = i * dc__small_size(g);
+        if (dw) dc__conv_dw(y->ctx, g, images, dy, y->in[0]->data + at, dw, !fresh_w || i > 0);
+        if (dx) dc__conv_y(y->ctx, g, images, dy, y->in[1]->data, NULL, DC_LINEAR, dx + at,
+                           !fresh_x);
+    }
+}
+
+static dc_shape dc__conv_transpose_shape(const dc_tensor *y) { return dc__conv_shape_of(y, true); }
+
+DC__RECORD(conv_transpose_op, "dx = conv(dy, w), dw = patches(dy)^T x", dc__conv_transpose_shape,
+           dc__conv_transpose_forward, dc__conv_transpose_backward);
+
+DC_API dc_tensor *dc_conv_transpose_op(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_window window) {
+    dc__conv_state s = { .window = window };
+    dc__context_of("dc_conv_transpose_op", (dc_tensors){ b ? 3 : 2, (dc_tensor *[]){ x, w, b } });
+    dc_tensor *y = dc__apply2(&dc__conv_transpose_op_op, x, w, &s, sizeof s);
+    dc__check_vector(y->ctx, "dc_conv_transpose_op: the bias", y->shape, b);
+    return b ? dc_add(y, b) : y;
+}
+
+/* --- pooling --- */
+typedef struct dc__pool_state {
+    dc_window    window;
+    bool         is_adaptive;            /* To window.height x window.width. */
+    dc__geometry g;
+    dc__windows  windows;
+    bool         is_fresh;               /* x's gradient. */
+    dc_real     *index;                  /* Maximum: which pixel of the image it was. */
+} dc__pool_state;
+
+static dc_shape dc__pool_shape(const dc_tensor *y) {
+    dc__pool_state *s = y->state;
+    const dc_tensor *x = y->in[0];
+    const dc_window *w = &s->window;
+    if (!dc__are_images(x))
+        dc_fail(y->ctx, "dc_%s: images [N, H, W, C] or sequences [N, L, C] are wanted, not %s",
+                y->op->name, DC__SHAPE_TEXT(x->shape));
+    s->g = dc__point();
+    s->g.channels = s->g.filters = dc__last(x);
+    s->g.size[0] = x->shape.rank == 4 ? w->height : 1, s->g.size[1] = dc__or(w->width, w->height);
+    if (!s->is_adaptive) dc__set_geometry(y, w, false, s->g.size, &s->g);
+    for (int a = 0; a < 2 && s->is_adaptive; a++) {
+        s->g.in[a] = dc__side(x, a), s->g.out[a] = s->g.size[a], s->g.images = x->shape.dim[0];
+        if (s->g.in[a] < 1 || s->g.out[a] < 1)
+            dc_fail(y->ctx, "dc_%s: %s to %lld x %lld: sizes are at least 1", y->op->name,
+                    DC__SHAPE_TEXT(x->shape), (long long)s->g.size[0], (long long)s->g.size[1]);
+    }
+    return dc__image_batch(x, s->g.out, s->g.channels);
+}
+
+/* Which rows (columns) of x belong to row (column) i of y. */
+static void dc__set_pool(dc_tensor *y) {
+    dc__pool_state *s = y->state;
+    const dc__geometry *g = &s->g;
+    s->windows = (dc__windows){ .channels = g->channels };
+    for (int a = 0; a < 2; a++) {
+        int64_t in = g->in[a], out = g->out[a], d = g->dilation[a];
+        int64_t *from = dc__temporary(y->ctx, (size_t)out * 2 * sizeof *from), *to = from + out;
+        for (int64_t i = 0; i < out; i++) {
+            int64_t first = i * g->stride[a] - g->before[a], last = first + (g->size[a] - 1) * d;
+            from[i] = first >= 0 ? first : first + (d - 1 - first) / d * d;
+            to[i] = last < in ? last + 1 : in;
+            if (s->is_adaptive) from[i] = i * in / out, to[i] = ((i + 1) * in + out - 1) / out;
+            if (from[i] >= to[i])
+                dc_fail(y->ctx, "dc_%s: a window of %lld lies in the padding only", y->op->name,
+                        (long long)g->size[a]);
+        }
+        s->windows.in[a] = in, s->windows.out[a] = out, s->windows.step[a] = d;
+        s->windows.from[a] = from, s->windows.to[a] = to;
+    }
+}
+
+static int64_t dc__pool_least(const dc__geometry *g) {
+    return DC__EACH / (g->size[0] * g->size[1] * g->out[1] * g->channels + 1) + 1;
+}
+
+static void dc__pool_part(void *work, int64_t start, int64_t stop) {
+    dc_tensor *y = work;
+    const dc__pool_state *s = y->state;
+    y->ctx->kernels->pool(&s->windows, start, stop, y->in[0]->data, y->data, s->index);
+}
+
+static void dc__avg_pool_forward(dc_tensor *y) {
+    const dc__pool_state *s = y->state;
+    dc__set_pool(y);
+    dc__parallel(s->g.images * s->g.out[0], 1, dc__pool_least(&s->g), dc__pool_part, y);
+}
+
+static void dc__max_pool_forward(dc_tensor *y) {
+    dc__pool_state *s = y->state;
+    s->index = dc__temporary(y->ctx, (size_t)y->size * sizeof *s->index);
+    dc__avg_pool_forward(y);
+}
+
+/* Whole images, since windows may overlap. */
+static void dc__pool_backward_part(void *work, int64_t start, int64_t stop) {
+    dc_tensor *y = work;
+    const dc__pool_state *s = y->state;
+    const dc__kernels *k = y->ctx->kernels;
+    int64_t rows = s->g.out[0], size = dc__large_size(&s->g);
+    if (s->is_fresh) k->fill((stop - start) * size, 0, y->in[0]->grad + start * size);
+    k->pool_backward(&s->windows, start * rows, stop * rows, s->index, y->grad, y->in[0]->grad);
+}
+
+static void dc__pool_backward(dc_tensor *y) {
+    dc__pool_state *s = y->state;
+    if (!dc__grad_room(y->in[0], &s->is_fresh)) return;
+    int64_t least = dc__pool_least(&s->g) / s->g.out[0] + 1;
+    dc__parallel(s->g.images, 1, least, dc__pool_backward_part, y);
+}
+
+DC__RECORD(max_pool_op, "dx = dy where x was the largest", dc__pool_shape, dc__max_pool_forward,
+           dc__pool_backward);
+DC__RECORD(avg_pool_op, "dx = dy / size of the window", dc__pool_shape, dc__avg_pool_forward,
+           dc__pool_backward);
+
+static dc_tensor *dc__apply_pool(const dc_op *op, dc_tensor *x, dc_window w, bool is_adaptive) {
+    dc__pool_state s = { .window = w, .is_adaptive = is_adaptive };
+    return dc__apply1(op, x, &s, sizeof s);
+}
+
+DC_API dc_tensor *dc_max_pool_op(dc_tensor *x, dc_window window) {
+    return dc__apply_pool(&dc__max_pool_op_op, x, window, false);
+}
+DC_API dc_tensor *dc_avg_pool_op(dc_tensor *x, dc_window window) {
+    return dc__apply_pool(&dc__avg_pool_op_op, x, window, false);
+}
+DC_API dc_tensor *dc_adaptive_max_pool_op(dc_tensor *x, int64_t height, int64_t width) {
+    dc_window size = { .height = height, .width = width };
+    return dc__apply_pool(&dc__max_pool_op_op, x, size, true);
+}
+DC_API dc_tensor *dc_adaptive_avg_pool_op(dc_tensor *x, int64_t height, int64_t width) {
+    dc_window size = { .height = height, .width = width };
+    return dc__apply_pool(&dc__avg_pool_op_op, x, size, true);
+}
+
+/* --- other sizes --- */
+/* [out, in]: what each of the old places contributes to each new one. */
+static dc_tensor *dc__resizing(dc_context *ctx, int64_t in, int64_t out, dc_resizing how) {
+    dc_tensor *m = dc_zeros(ctx, DC_SHAPE(out, in));
+    dc_real scale = (dc_real)in / (dc_real)out;
+    for (int64_t i = 0; i < out; i++) {
+        dc_real *row = m->data + i * in, at = ((dc_real)i + DC__C(0.5)) * scale - DC__C(0.5);
+        int64_t first = i * in / out, last = ((i + 1) * in + out - 1) / out;
+        if (how == DC_NEAREST) row[first] = 1;
+        if (how == DC_BILINEAR) {
+            at = at < 0 ? 0 : at;
+            int64_t low = (int64_t)at < in - 1 ? (int64_t)at : in - 1;
+            int64_t high = low + 1 < in ? low + 1 : low;
+            row[low] += 1 - (at - (dc_real)low), row[high] += at - (dc_real)low;
+        }
+        for (int64_t k = first; k < last && how == DC_AREA; k++) {
+            dc_real from = (dc_real)i * scale, to = from + scale;
+            dc_real low = (dc_real)k > from ? (dc_real)k : from;
+            dc_real high = (dc_real)(k + 1) < to ? (dc_real)(k + 1) : to;
+            row[k] = (high - low) / scale;
+        }
+    }
+    return m;
+}
+
+/* Both axes in turn, as products with matrices, whose gradient is known. */
+DC_API dc_tensor *dc_resize(dc_tensor *x, int64_t height, int64_t width, dc_resizing how) {
+    dc__check("dc_resize", 1, x);
+    if (!dc__are_images(x) || x->size == 0 || (x->shape.rank == 4 && height < 1) || width < 1)
+        dc_fail(x->ctx, "dc_resize: images [N, H, W, C] or sequences [N, L, C], %s, to a size of "
+                "%lld x %lld", DC__SHAPE_TEXT(x->shape), (long long)height, (long long)width);
+    int64_t n = x->shape.dim[0], c = dc__last(x), h = dc__side(x, 0), w = dc__side(x, 1);
+    dc_shape shape = dc__image_batch(x, (int64_t[2]){ height, width }, c);
+    if (x->shape.rank == 3) height = 1;
+    if (height != h)
+        x = dc_matmul(dc__resizing(x->ctx, h, height, how), dc_reshape(x, DC_SHAPE(n, h, w * c)));
+    if (width != w)
+        x = dc_matmul(dc__resizing(x->ctx, w, width, how), dc_reshape(x, DC_SHAPE(-1, w, c)));
+    return dc_reshape(x, shape);
+}
+
+DC_API dc_tensor *dc_pixel_shuffle_op(dc_tensor *x, int64_t factor) {
+    dc__check("dc_pixel_shuffle_op", 1, x);
+    const int64_t *d = x->shape.dim, r = factor;
+    if (x->shape.rank != 4 || r < 1 || d[3] % (r * r))
+        dc_fail(x->ctx, "dc_pixel_shuffle_op: %s by %lld: images [N, H, W, C factor^2] are wanted",
+                DC__SHAPE_TEXT(x->shape), (long long)r);
+    dc_tensor *y = dc_reshape(x, DC_SHAPE(d[0], d[1], d[2], d[3] / (r * r), r, r));
+    y = dc_permute(y, DC_AXES(0, 1, 4, 2, 5, 3));
+    return dc_reshape(y, DC_SHAPE(d[0], d[1] * r, d[2] * r, d[3] / (r * r)));
+}
+
+/* --- augmentation --- */
+/* Chances 0 to 63 of image n, [0, 1), are its own; of these the last 32 are for elastic. */
+typedef struct dc__augmenting {
+    dc_augmentation how;
+    dc__random      random, noise;
+    int64_t         h, w, c;
+    const dc_real  *x;
+    dc_real        *y;
+} dc__augmenting;
+
+static dc_real dc__chance(const dc__augmenting *a, int64_t n, int which) {
+    return dc__uniform_at(&a->random, (uint64_t)(n * 64 + which));
+}
+static dc_real dc__spread(const dc__augmenting *a, int64_t n, int which) {
+    return 2 * dc__chance(a, n, which) - 1;
+}
+
+/* How far the pixel at (v, u), in [0, 1], moves along an axis: a field [4, 4], interpolated. */
+static dc_real dc__elastic(const dc_real *field, dc_real v, dc_real u) {
+    int row = (int)(v * 3), column = (int)(u * 3);
+    dc_real down = v * 3 - (dc_real)row, across = u * 3 - (dc_real)column, sum = 0;
+    for (int k = 0; k < 4; k++)
+        sum += field[(row + k / 2) * 4 + column + k % 2] * (k / 2 ? down : 1 - down)
+             * (k % 2 ? across : 1 - across);
+    return sum;
+}
+
+/* y's pixel (i, j) is what x has at (v, u), interpolated. */
+static void dc__sample(const dc__augmenting *a, const dc_real *x, dc_real v, dc_real u, dc_real *y)
+{
+    for (int64_t k = 0; k < a->c; k++) y[k] = 0;
+    if (!(v > -1 && u > -1 && v < (dc_real)a->h && u < (dc_real)a->w)) return;
+    int64_t row = (int64_t)(v + 1) - 1, column = (int64_t)(u + 1) - 1;
+    dc_real down = v - (dc_real)row, across = u - (dc_real)column;
+    for (int q = 0; q < 4; q++) {
+        int64_t r = row + q / 2, s = column + q % 2;
+        dc_real part = (q / 2 ? down : 1 - down) * (q % 2 ? across : 1 - across);
+        if (r < 0 || s < 0 || r >= a->h || s >= a->w) continue;
+        for (int64_t k = 0; k < a->c; k++) y[k] += part * x[(r * a->w + s) * a->c + k];
+    }
+}
+
+/* Every pixel of y asks where in x it comes from: the inverse of the changes, around the centre. */
+static void dc__move_pixels(const dc__augmenting *a, int64_t n, const dc_real *x, dc_real *y) {
+    const dc_augmentation *o = &a->how;
+    dc_real h = (dc_real)a->h, w = (dc_real)a->w, angle = dc__spread(a, n, 0) * o->rotate;
+    dc_real sin = dc__sin_plain(angle * DC__C(0.017453292519943295));
+    dc_real cos = dc__cos_plain(angle * DC__C(0.017453292519943295));
+    dc_real size = 1 / (1 + dc__spread(a, n, 1) * o->scale), shear = dc__spread(a, n, 2) * o->shear;
+    dc_real across = dc__chance(a, n, 3) < o->flip_x ? -size : size;
+    dc_real along = dc__chance(a, n, 4) < o->flip_y ? -size : size;
+    dc_real down = dc__spread(a, n, 5) * o->shift * h, right = dc__spread(a, n, 6) * o->shift * w;
+    dc_real field[32];
+    for (int k = 0; k < 32; k++) field[k] = DC__C(1.5) * o->elastic * dc__spread(a, n, 32 + k);
+    for (int64_t i = 0; i < a->h; i++)
+        for (int64_t j = 0; j < a->w; j++, y += a->c) {
+            dc_real v = (dc_real)i - (h - 1) / 2 - down, u = (dc_real)j - (w - 1) / 2 - right;
+            dc_real from_v = along * (cos * v + sin * u) + (h - 1) / 2;
+            dc_real from_u = across * (cos * u - sin * v + shear * v) + (w - 1) / 2;
+            if (o->elastic != 0) {
+                from_v += dc__elastic(field, (dc_real)i / h, (dc_real)j / w);
+                from_u += dc__elastic(field + 16, (dc_real)i / h, (dc_real)j / w);
+            }
+            dc__sample(a, x, from_v, from_u, y);
+        }
+}
+
+static void dc__change_pixels(const dc__augmenting *a, int64_t n, dc_real *y) {
+    const dc_augmentation *o = &a->how;
+    int64_t size = a->h * a->w * a->c;
+    dc_real mean = dc__sum_row_plain(size, y) / (dc_real)size;
+    dc_real gain = 1 + dc__spread(a, n, 7) * o->contrast;
+    dc_real light = dc__spread(a, n, 8) * o->brightness;
+    for (int64_t i = 0; i < size && (o->contrast != 0 || o->brightness != 0); i++)
+        y[i] = mean + (y[i] - mean) * gain + light;
+    for (int64_t i = 0; i < size && o->noise != 0; i++)
+        y[i] += o->noise * dc__normal_at(&a->noise, (uint64_t)(n * size + i));
+    int64_t high = (int64_t)(dc__chance(a, n, 9) * o->erase * (dc_real)a->h);
+    int64_t wide = (int64_t)(dc__chance(a, n, 10) * o->erase * (dc_real)a->w);
+    int64_t top = (int64_t)(dc__chance(a, n, 11) * (dc_real)(a->h - high + 1));
+    int64_t left = (int64_t)(dc__chance(a, n, 12) * (dc_real)(a->w - wide + 1));
+    for (int64_t i = 0; i < high; i++)
+        for (int64_t k = 0; k < wide * a->c; k++) y[((top + i) * a->w + left) * a->c + k] = 0;
+}
+
+static void dc__augment_part(void *work, int64_t start, int64_t stop) {
+    const dc__augmenting *a = work;
+    int64_t size = a->h * a->w * a->c;
+    for (int64_t n = start; n < stop; n++) {
+        dc__move_pixels(a, n, a->x + n * size, a->y + n * size);
+        dc__change_pixels(a, n, a->y + n * size);
+    }
+}
+
+static dc_tensor *dc__augment(dc_tensor *x, dc_augmentation how, uint32_t owner) {
+    dc_context *ctx = x->ctx;
+    if (x->shape.rank != 4)
+        dc_fail(ctx, "dc_augment_op: images [N, H, W, C] are wanted, not %s",
+                DC__SHAPE_TEXT(x->shape));
+    if (!(how.scale > -1 && how.scale < 1 && how.erase >= 0 && how.erase <= 1))
+        dc_fail(ctx, "dc_augment_op: a scale of %g, which must be below 1, or an erase of %g, from "
+                "0 to 1", (double)how.scale, (double)how.erase);
+    if (!ctx->training || x->size == 0) return x;
+    uint32_t call = ctx->calls++;
+    dc_tensor *y = dc_zeros(ctx, x->shape);
+    dc__augmenting a = { how, dc__stream(ctx, DC__FOR_AUGMENT, owner, call, ctx->steps),
+                         dc__stream(ctx, DC__FOR_NOISE, owner, call, ctx->steps),
+                         x->shape.dim[1], x->shape.dim[2], x->shape.dim[3], x->data, y->data };
+    dc__parallel(x->shape.dim[0], 1, 1, dc__augment_part, &a);
+    return y;
+}
+
+DC_API dc_tensor *dc_augment_op(dc_tensor *x, dc_augmentation how) {
+    dc__check("dc_augment_op", 1, x);
+    return dc__augment(x, how, 0);
+}
+
 /* @impl-losses --------------------------------------------------------------------------------- */
 /* A loss says in one number how far predictions are from targets. Each is a formula for one
  * element or one sample, and a way of putting those together: their mean, their sum, or not at
  * all. */
-
-static const dc_loss_options dc__mean_loss;            /* All zero: the mean. */
-
-static const dc_loss_options *dc__or_mean(const dc_loss_options *o) {
-    return o ? o : &dc__mean_loss;
-}
 
 static dc_tensor *dc__reduce(dc_tensor *each, const dc_loss_options *o) {
     return o->reduction == DC_NONE ? each : o->reduction == DC_SUM ? dc_sum(each) : dc_mean(each);
@@ -5301,37 +5883,21 @@ static dc_tensor *dc__target_like(const char *who, dc_tensor *y, dc_shape wanted
     return dc_reshape(t, wanted);
 }
 
-/* --- element by element: the table of @impl-arithmetic --- */
-static dc_tensor *dc__elementwise_loss(const char *function, const dc_op *op, dc_tensor *y,
-                                       dc_tensor *t, const dc_loss_options *o) {
-    o = dc__or_mean(o);
-    dc__check(function, 1, y);
+/* Element by element: an op of the table of @impl-arithmetic. */
+static dc_tensor *dc__element_loss(const char *who, const dc_op *op, dc_tensor *y, dc_tensor *t,
+                                   const dc_loss_options *o) {
+    dc__check(who, 1, y);
     dc__ab s = { o->delta > 0 ? o->delta : 1, 0 };
-    t = dc__target_like(function, y, y->shape, t);
+    t = dc__target_like(who, y, y->shape, t);
     return dc__reduce(dc__apply2(op, y, t, &s, sizeof s), o);
 }
 
-#define DC__DEFINE(NAME, OP)                                                                       \
-    DC_API dc_tensor *dc_##NAME##_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {     \
-        return dc__elementwise_loss("dc_" #NAME, &dc__##OP##_op, y, t, o);                         \
-    }
-DC__DEFINE(mse, squared_error)
-DC__DEFINE(mae, absolute_error)
-DC__DEFINE(huber, huber_error)
-DC__DEFINE(bce_with_logits, bce_logits)
-DC__DEFINE(bce, bce_error)
-DC__DEFINE(hinge, hinge_error)
-#undef DC__DEFINE
 /* --- by sample, over the last axis --- */
-static void dc__needs_classes(const char *function, const dc_tensor *y) {
+static void dc__check_classes(const char *function, const dc_tensor *y, const dc_loss_options *o) {
     dc__check(function, 1, y);
     if (!y->shape.rank || !dc__last(y))
         dc_fail(y->ctx, "%s: a prediction of shape %s has no axis of classes", function,
                 DC__SHAPE_TEXT(y->shape));
-}
-
-static void dc__check_class_weights(const char *function, const dc_tensor *y,
-                                    const dc_loss_options *o) {
     if (!(o->label_smoothing >= 0 && o->label_smoothing < 1))
         dc_fail(y->ctx, "%s: label_smoothing %g; it must be in [0, 1)", function,
                 (double)o->label_smoothing);
@@ -5351,31 +5917,27 @@ static dc_tensor *dc__labels_like(const char *function, dc_tensor *y, dc_tensor 
 
 static dc_tensor *dc__sum_last(dc_tensor *x) { return dc_sum_over(x, DC_AXES(-1), false); }
 
-/* -w[label] log_p[label], of each sample; *weights receives w[label], or stays NULL. */
-static dc_tensor *dc__pick(const char *function, dc_tensor *log_p, dc_tensor *labels,
-                           const dc_loss_options *o, dc_tensor **weights) {
+/* -w[label] log_p[label]. With weights, the mean divides by their sum, so that they only count
+ * against each other. Smoothing moves the part s of each target from its class to all C of them
+ * (Szegedy et al. 2015, arXiv:1512.00567): (1 - s) (-log_p[label]) + s/C sum_c (-log_p[c]). */
+static dc_tensor *dc__label_loss(const char *function, dc_tensor *log_p, dc_tensor *labels,
+                                 const dc_loss_options *o) {
+    dc_tensor *w = o->class_weights, *weights = NULL;
+    dc__check_classes(function, log_p, o);
     labels = dc__labels_like(function, log_p, labels);
-    dc__check_class_weights(function, log_p, o);
-    dc_tensor *picked = dc_neg(dc_squeeze(dc_take_along(log_p, dc_unsqueeze(labels, -1), -1), -1));
-    if (!o->class_weights) return picked;
-    *weights = dc_gather(dc_reshape(o->class_weights, DC_SHAPE(o->class_weights->size)), labels);
-    return dc_mul(picked, *weights);
-}
-
-/* With weights, the mean divides by their sum, so that they only count against each other. */
-static dc_tensor *dc__reduce_weighted(dc_tensor *each, dc_tensor *weights, const dc_loss_options *o)
-{
+    dc_tensor *each = dc_neg(dc_squeeze(dc_take_along(log_p, dc_unsqueeze(labels, -1), -1), -1));
+    if (w) {
+        weights = dc_gather(dc_reshape(w, DC_SHAPE(w->size)), labels);
+        each = dc_mul(each, weights);
+    }
+    if (o->label_smoothing > 0) {
+        dc_tensor *all = dc__sum_last(w ? dc_mul(log_p, w) : log_p);
+        each = dc_scale(each, 1 - o->label_smoothing);
+        each = dc_sub(each, dc_scale(all, o->label_smoothing / (dc_real)dc__last(log_p)));
+    }
     if (!weights || o->reduction != DC_MEAN) return dc__reduce(each, o);
     dc_tensor *total = dc_sum(each);
     return dc_div(total, dc_sum(weights));
-}
-
-DC_API dc_tensor *dc_nll_with(dc_tensor *log_p, dc_tensor *labels, const dc_loss_options *o) {
-    dc_tensor *weights = NULL;
-    o = dc__or_mean(o);
-    dc__needs_classes("dc_nll", log_p);
-    dc_tensor *each = dc__pick("dc_nll", log_p, labels, o, &weights);
-    return dc__reduce_weighted(each, weights, o);
 }
 
 /* The usual case as one op: neither weights nor smoothing, and one number as the result. It takes
@@ -5410,38 +5972,20 @@ static void dc__fused_nll_backward(dc_tensor *y) {
 DC__RECORD(cross_entropy, "dx_i = dy (softmax(x)_i - [i is the label]) / samples",
            dc__scalar_shape, dc__fused_nll_forward, dc__fused_nll_backward);
 
-static dc_tensor *dc__fused_nll(dc_tensor *logits, dc_tensor *labels, dc_reduction reduction) {
-    labels = dc__labels_like("dc_cross_entropy", logits, labels);
-    dc__nll_state s = { reduction == DC_SUM ? 1 : (dc_real)labels->size, NULL };
+static dc_tensor *dc__label_loss_of_logits(const char *who, dc_tensor *logits, dc_tensor *labels,
+                                           const dc_loss_options *o) {
+    dc__check_classes(who, logits, o);
+    if (o->class_weights || o->label_smoothing > 0 || o->reduction == DC_NONE || !logits->size)
+        return dc__label_loss(who, dc_log_softmax(logits), labels, o);
+    labels = dc__labels_like(who, logits, labels);
+    dc__nll_state s = { o->reduction == DC_SUM ? 1 : (dc_real)labels->size, NULL };
     return dc__apply2(&dc__cross_entropy_op, logits, dc_detach(labels), &s, sizeof s);
 }
 
-/* Smoothing moves the part s of each target from its class to all C of them (Szegedy et al. 2015,
- * arXiv:1512.00567): (1 - s) (-log_p[label]) + s/C sum_c (-log_p[c]). */
-DC_API dc_tensor *dc_cross_entropy_with(dc_tensor *logits, dc_tensor *labels,
-                                        const dc_loss_options *o) {
-    dc_tensor *weights = NULL;
-    o = dc__or_mean(o);
-    dc__needs_classes("dc_cross_entropy", logits);
-    if (!o->class_weights && o->label_smoothing == 0 && o->reduction != DC_NONE && logits->size)
-        return dc__fused_nll(logits, labels, o->reduction);
-    dc_tensor *log_p = dc_log_softmax(logits);
-    dc_tensor *each = dc__pick("dc_cross_entropy", log_p, labels, o, &weights);
-    if (o->label_smoothing > 0) {
-        dc_tensor *all = o->class_weights ? dc_mul(log_p, o->class_weights) : log_p;
-        dc_real share = o->label_smoothing / (dc_real)dc__last(logits);
-        each = dc_scale(each, 1 - o->label_smoothing);
-        each = dc_sub(each, dc_scale(dc__sum_last(all), share));
-    }
-    return dc__reduce_weighted(each, weights, o);
-}
-
-DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *logits, dc_tensor *t,
-                                             const dc_loss_options *o) {
-    o = dc__or_mean(o);
-    dc__needs_classes("dc_soft_cross_entropy", logits);
-    dc__check_class_weights("dc_soft_cross_entropy", logits, o);
-    t = dc__target_like("dc_soft_cross_entropy", logits, logits->shape, t);
+static dc_tensor *dc__soft_label_loss(const char *who, dc_tensor *logits, dc_tensor *t,
+                                      const dc_loss_options *o) {
+    dc__check_classes(who, logits, o);
+    t = dc__target_like(who, logits, logits->shape, t);
     if (o->label_smoothing > 0)
         t = dc_shift(dc_scale(t, 1 - o->label_smoothing),
                      o->label_smoothing / (dc_real)dc__last(logits));
@@ -5449,48 +5993,30 @@ DC_API dc_tensor *dc_soft_cross_entropy_with(dc_tensor *logits, dc_tensor *t,
     return dc__reduce(dc_neg(dc__sum_last(dc_mul(t, dc_log_softmax(logits)))), o);
 }
 
-DC_API dc_tensor *dc_kl_div_with(dc_tensor *log_p, dc_tensor *t, const dc_loss_options *o) {
-    o = dc__or_mean(o);
-    dc__needs_classes("dc_kl_div", log_p);
-    t = dc__target_like("dc_kl_div", log_p, log_p->shape, t);
-    return dc__reduce(dc__sum_last(dc__apply2(&dc__kl_error_op, log_p, t, NULL, 0)), o);
-}
-
-DC_API dc_tensor *dc_cosine_loss_with(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {
-    o = dc__or_mean(o);
-    dc__needs_classes("dc_cosine_loss", y);
-    t = dc__target_like("dc_cosine_loss", y, y->shape, t);
-    dc_tensor *least = dc_scalar(y->ctx, DC__C(1e-8));
-    dc_tensor *y_length = dc_maximum(dc_norm_over(y, DC_AXES(-1), false), least);
-    dc_tensor *t_length = dc_maximum(dc_norm_over(t, DC_AXES(-1), false), least);
-    dc_tensor *lengths = dc_mul(y_length, t_length);
-    dc_tensor *cosine = dc_div(dc__sum_last(dc_mul(y, t)), lengths);
-    return dc__reduce(dc_shift(dc_neg(cosine), 1), o);
-}
-
 /* --- the short names, and the records for dc_compile --- */
-/*     NAME                 RECORD                 IS CLASSIFIER */
+/*     NAME               IS CLASSIFIER  LOSS of y and t with options o */
 #define DC__LOSSES(X)                                                                              \
-    X( mse,                "mse",                  false )                                         \
-    X( mae,                "mae",                  false )                                         \
-    X( huber,              "huber",                false )                                         \
-    X( bce_with_logits,    "bce_with_logits",      true  )                                         \
-    X( bce,                "bce",                  true  )                                         \
-    X( cross_entropy,      "cross_entropy",        true  )                                         \
-    X( soft_cross_entropy, "soft_cross_entropy",   true  )                                         \
-    X( nll,                "nll",                  true  )                                         \
-    X( kl_div,             "kl_div",               false )                                         \
-    X( hinge,              "hinge",                true  )                                         \
-    X( cosine_loss,        "cosine",               false )
+    X( mse,                false,        dc__element_loss(who, &dc__squared_error_op, y, t, o) )   \
+    X( mae,                false,        dc__element_loss(who, &dc__absolute_error_op, y, t, o) )  \
+    X( huber,              false,        dc__element_loss(who, &dc__huber_error_op, y, t, o) )     \
+    X( bce_with_logits,    true,         dc__element_loss(who, &dc__bce_logits_op, y, t, o) )      \
+    X( bce,                true,         dc__element_loss(who, &dc__bce_error_op, y, t, o) )       \
+    X( cross_entropy,      true,         dc__label_loss_of_logits(who, y, t, o) )                  \
+    X( soft_cross_entropy, true,         dc__soft_label_loss(who, y, t, o) )                       \
+    X( nll,                true,         dc__label_loss(who, y, t, o) )
 
-#define DC__DEFINE(NAME, RECORD, IS_CLASSIFIER)                                                    \
+#define DC__DEFINE(NAME, IS_CLASSIFIER, LOSS)                                                      \
+    static dc_tensor *dc__##NAME##_of(dc_tensor *y, dc_tensor *t, const dc_loss_options *o) {      \
+        const char *who = "dc_" #NAME;                                                             \
+        return LOSS;                                                                               \
+    }                                                                                              \
     DC_API dc_tensor *dc_##NAME(dc_tensor *y, dc_tensor *t) {                                      \
-        return dc_##NAME##_with(y, t, NULL);                                                       \
+        return dc__##NAME##_of(y, t, &(dc_loss_options){ .reduction = DC_MEAN });                  \
     }
 DC__LOSSES(DC__DEFINE)
 #undef DC__DEFINE
 DC_API dc_loss dc_loss_named(const char *name) {
-#define DC__ROW(NAME, RECORD, IS_CLASSIFIER) { RECORD, dc_##NAME##_with, IS_CLASSIFIER, { 0 } },
+#define DC__ROW(NAME, IS_CLASSIFIER, LOSS) { #NAME, dc__##NAME##_of, IS_CLASSIFIER, { 0 } },
     static const dc_loss record[] = { DC__LOSSES(DC__ROW) };
 #undef DC__ROW
     for (size_t i = 0; i < sizeof record / sizeof *record; i++)
@@ -5498,123 +6024,14 @@ DC_API dc_loss dc_loss_named(const char *name) {
     return (dc_loss){ .name = name };
 }
 
-/* @impl-explain -------------------------------------------------------------------------------- */
-/* The tape, written out. A node's local derivative is found by asking its own backward: with a
- * gradient of one at the result and zero at the operands, what arrives at the operands is the
- * derivative itself. */
-
-/* "0.25" for one number, else "mean 0.1, norm 3.2". */
-static dc__words dc__values_text(const dc_real *data, int64_t n) {
-    if (n == 1) return dc__number_words('g', (double)data[0], 6);
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += (double)data[i], squares += (double)data[i] * (double)data[i];
-    dc__words w;
-    snprintf(w.text, sizeof w.text, "mean %.40s, norm %.40s",
-             DC__NUMBER(sum / (double)(n ? n : 1), 4), DC__NUMBER(sqrt(squares), 4));
-    return w;
+DC_API dc_tensor *dc_loss_value(dc_loss loss, dc_tensor *y, dc_tensor *t) {
+    dc__check("dc_loss_value", 1, y);
+    if (!loss.compute)
+        dc_fail(y->ctx, "dc_loss_value: there is no loss '%s'", loss.name ? loss.name : "(null)");
+    return loss.compute(y, t, &loss.options);
 }
 
-/* The derivatives of y for each operand, as text: "0.5; 3; constant". */
-static void dc__local_derivatives(dc_tensor *y, char *out, size_t size) {
-    dc_context *ctx = y->ctx;
-    dc_mark mark = dc_begin(ctx);
-    dc_tensor kept = *y, *x = dc__temporary(ctx, (size_t)y->inputs * sizeof *x);
-    y->in = dc__temporary(ctx, (size_t)y->inputs * sizeof *y->in);
-    for (int i = 0; i < y->inputs; i++) {        /* Copies of the headers stand in. */
-        x[i] = *kept.in[i], y->in[i] = &x[i];
-        x[i].grad = dc_alloc(ctx, (size_t)x[i].size * sizeof(dc_real));
-        x[i].pass = ctx->pass;                   /* Reached already: dc_grad_data leaves it be. */
-    }
-    y->grad = dc__temporary(ctx, (size_t)y->size * sizeof(dc_real));
-    ctx->kernels->fill(y->size, 1, y->grad);
-    y->op->backward(y);
-    size_t n = 0;
-    for (int i = 0; i < y->inputs && n < size; i++) {
-        dc__words value = dc__values_text(x[i].grad, x[i].size);
-        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? "; " : "",
-                              x[i].needs_grad ? value.text : "constant");
-    }
-    y->in = kept.in, y->grad = kept.grad;
-    dc_end(ctx, mark);
-}
-
-typedef struct dc__nodes { dc_tensor **node; int64_t count; } dc__nodes;
-
-static int64_t dc__index_of(const dc__nodes *nodes, const dc_tensor *t) {
-    for (int64_t i = 0; i < nodes->count; i++) if (nodes->node[i] == t) return i;
-    return -1;
-}
-
-static void dc__add_node(dc__nodes *nodes, dc_tensor *t) {
-    if (dc__index_of(nodes, t) < 0) nodes->node[nodes->count++] = t;
-}
-
-/* What the loss depends on, in the order in which it was made, each leaf before its first use. The
- * tape is walked backwards, and a tensor belongs to it when something that belongs uses it. */
-static dc__nodes dc__forward_order(dc_tensor *loss) {
-    size_t room = 1;
-    for (dc_tensor *t = loss; t; t = t->made_before) room += 1 + (size_t)t->inputs;
-    dc__nodes list[3] = { { 0 } }, *used = &list[0], *newest_first = &list[1], *all = &list[2];
-    for (int i = 0; i < 3; i++) list[i].node = dc__temporary(loss->ctx, room * sizeof *all->node);
-    dc__add_node(used, loss);
-    for (dc_tensor *t = loss; t; t = t->made_before) {
-        if (!t->inputs || dc__index_of(used, t) < 0) continue;
-        dc__add_node(newest_first, t);
-        for (int i = 0; i < t->inputs; i++) dc__add_node(used, t->in[i]);
-    }
-    for (int64_t k = newest_first->count; k-- > 0;) {
-        dc_tensor *t = newest_first->node[k];
-        for (int i = 0; i < t->inputs; i++) dc__add_node(all, t->in[i]);
-        dc__add_node(all, t);
-    }
-    dc__add_node(all, loss);                     /* It may be a leaf. */
-    return *all;
-}
-
-/* A paragraph of text; or for graphviz a line, and one more for each arrow to it. */
-static void dc__explain_node(dc__text *out, const dc__nodes *nodes, int64_t i,
-                             dc_explain_format format) {
-    dc_tensor *t = nodes->node[i];
-    char local[512];
-    bool is_dot = format == DC_DOT, has_grad = t->grad && t->pass && t->needs_grad;
-    const char *what = t->inputs ? t->op->name : t->needs_grad ? "parameter" : "constant";
-    dc__text_add(out, is_dot ? "  n%lld [label=\"%s" : "%3lld  %s", (long long)i, what);
-    if (t->name) dc__text_add(out, is_dot ? "\\n" : " '");
-    for (const char *c = t->name; c && *c; c++)          /* '"' and '\' would end the label. */
-        dc__text_add(out, "%c", is_dot && (*c == '"' || *c == '\\') ? '\'' : *c);
-    dc__text_add(out, is_dot ? "\\n%s" : t->name ? "' %s" : " %s", DC__SHAPE_TEXT(t->shape));
-    for (int k = 0; !is_dot && k < t->inputs; k++)
-        dc__text_add(out, "%s%lld", k ? ", " : " of ", (long long)dc__index_of(nodes, t->in[k]));
-    const char *line = is_dot ? "\\n%s %s" : "\n       %-10s %s";
-    dc__text_add(out, line, "value", dc__values_text(t->data, t->size).text);
-    if (has_grad) dc__text_add(out, line, "gradient", dc__values_text(t->grad, t->size).text);
-    if (t->inputs) dc__local_derivatives(t, local, sizeof local);
-    if (t->inputs) dc__text_add(out, line, "local", local);
-    if (t->inputs && !is_dot) dc__text_add(out, line, "rule", t->op->derivative);
-    dc__text_add(out, !is_dot ? "\n" : t->inputs ? "\" shape=ellipse];\n" : "\" shape=box];\n");
-    for (int k = 0; is_dot && k < t->inputs; k++)
-        dc__text_add(out, "  n%lld -> n%lld;\n", (long long)dc__index_of(nodes, t->in[k]),
-                     (long long)i);
-}
-
-DC_API bool dc_explain(dc_tensor *loss, dc_explain_format format, const char *path) {
-    dc__check("dc_explain", 1, loss);
-    dc_mark mark = dc_begin(loss->ctx);
-    dc__nodes nodes = dc__forward_order(loss);
-    dc__text out = { .ctx = loss->ctx };
-    if (format == DC_DOT) dc__text_add(&out, "digraph tape {\n  rankdir=LR;\n");
-    for (int64_t i = 0; i < nodes.count; i++) dc__explain_node(&out, &nodes, i, format);
-    if (format == DC_DOT) dc__text_add(&out, "}\n");
-    bool ok = !out.failed;
-    if (ok && path) ok = dc__write_file(out.ctx, path, out.data, out.used);
-    else if (ok) fputs(out.data, stdout);
-    dc__text_free(&out);
-    dc_end(loss->ctx, mark);
-    return ok;
-}
-
-/* --- checking gradients --- */
+/* @impl-gradcheck ------------------------------------------------------------------------------ */
 /* (f(x + h) - f(x - h)) / 2h has an error of h^2 f''' / 6 from the formula and e |f| / h from
  * rounding; they are equal near h = e^(1/3). Two such differences, with h and 2h, give a formula
  * of error h^4 (Richardson 1911), for which the best h is near e^(1/5). */
@@ -5670,8 +6087,8 @@ typedef struct dc__slot {
     dc_tensor *param;
     dc_real   *state[3];                   /* Moments, as large as the parameter, or NULL. */
     double     rate_factor, weight_decay;  /* Its group's. */
-    int64_t    t;                          /* Updates of this parameter; with the products */
-    double     power1, power2, mu_product; /* beta1^t, beta2^t; Nadam: mu_1 mu_2 ... mu_t */
+    int64_t    t;                          /* Updates of this parameter. */
+    double     power1, power2;             /* beta1^t, beta2^t */
     bool       is_due;                     /* It has a gradient in the present step, */
     dc__step   step;                       /* which is this. */
 } dc__slot;
@@ -5679,10 +6096,9 @@ typedef struct dc__slot {
 typedef struct dc__rule {
     const char     *name;
     dc__step_kernel step;
-    int             states;
-    bool            has_betas;             /* beta1 and beta2; the others: momentum and rho. */
+    int             states;                /* Numbers to remember for each weight. */
+    double          beta1, beta2, rest2;   /* As in dc__step. */
     bool            divides;               /* By something that epsilon must keep from 0. */
-    bool            only_adds;             /* Squares, where the others forget old ones. */
 } dc__rule;
 
 struct dc_optimizer {
@@ -5698,66 +6114,37 @@ struct dc_optimizer {
 };
 
 /* --- specifications --- */
-/*     NAME       PYTORCH'S DEFAULTS. Lion's sign makes every step equally long, so decay within g
- *                would be lost; its decay is decoupled. */
-#define DC__OPTIMIZERS(X)                                                                          \
-    X( sgd,       .momentum = 0 )                                                                  \
-    X( rmsprop,   .rho = 0.99, .epsilon = 1e-8 )                                                   \
-    X( adagrad,   .epsilon = 1e-10 )                                                               \
-    X( adadelta,  .rho = 0.9, .epsilon = 1e-6 )                                                    \
-    X( adam,      .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 )                                  \
-    X( adamw,     .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.01,             \
-                  .decoupled = true )                                                              \
-    X( nadam,     .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 )                                  \
-    X( lion,      .beta1 = 0.9, .beta2 = 0.99, .decoupled = true )
-
-#define DC__DEFINE(NAME, ...)                                                                      \
-    DC_API dc_optimizer_spec dc_##NAME(double rate) {                                              \
-        return (dc_optimizer_spec){ .name = #NAME, .rate = rate, __VA_ARGS__ };                    \
+/* PyTorch's defaults. */
+#define DC__OPTIMIZER(CALL, NAME, ...)                                                             \
+    DC_API dc_optimizer_spec CALL {                                                                \
+        return (dc_optimizer_spec){ .name = NAME, .rate = rate, __VA_ARGS__ };                     \
     }
-DC__OPTIMIZERS(DC__DEFINE)
-#undef DC__DEFINE
-DC_API dc_optimizer_spec dc_momentum(double rate, double momentum) {
-    return (dc_optimizer_spec){ .name = "sgd", .rate = rate, .momentum = momentum };
-}
-
-DC_API dc_optimizer_spec dc_nesterov(double rate, double momentum) {
-    dc_optimizer_spec s = dc_momentum(rate, momentum);
-    s.nesterov = true;
-    return s;
-}
+DC__OPTIMIZER(dc_sgd(double rate), "sgd", .momentum = 0)
+DC__OPTIMIZER(dc_momentum(double rate, double momentum), "sgd", .momentum = momentum)
+DC__OPTIMIZER(dc_nesterov(double rate, double momentum), "sgd", .momentum = momentum,
+              .nesterov = true)
+DC__OPTIMIZER(dc_rmsprop(double rate), "rmsprop", .rho = 0.99, .epsilon = 1e-8)
+DC__OPTIMIZER(dc_adagrad(double rate), "adagrad", .epsilon = 1e-10)
+DC__OPTIMIZER(dc_adam(double rate), "adam", .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8)
+DC__OPTIMIZER(dc_adamw(double rate), "adamw", .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8,
+              .weight_decay = 0.01, .decoupled = true)
+#undef DC__OPTIMIZER
 
 /* --- schedules --- */
-DC_API dc_schedule dc_step_decay(int64_t every, double factor) {
-    return (dc_schedule){ .kind = DC_STEP_DECAY, .steps = every, .factor = factor };
-}
-
-DC_API dc_schedule dc_exponential_decay(double factor) {
-    return (dc_schedule){ .kind = DC_EXPONENTIAL_DECAY, .factor = factor };
-}
-
-DC_API dc_schedule dc_polynomial_decay(int64_t steps, double power, double final) {
-    return (dc_schedule){
-        .kind = DC_POLYNOMIAL_DECAY, .steps = steps, .power = power, .final = final
-    };
-}
-
-DC_API dc_schedule dc_cosine_decay(int64_t steps, double final) {
-    return (dc_schedule){ .kind = DC_COSINE_DECAY, .steps = steps, .final = final };
-}
-
-DC_API dc_schedule dc_one_cycle(int64_t steps) {
-    return (dc_schedule){ .kind = DC_ONE_CYCLE, .steps = steps };
-}
-
-DC_API dc_schedule dc_reduce_on_plateau(double factor, int patience) {
-    return (dc_schedule){ .kind = DC_REDUCE_ON_PLATEAU, .factor = factor, .patience = patience };
-}
-
-DC_API dc_schedule dc_with_warmup(dc_schedule schedule, int64_t steps) {
-    schedule.warmup = steps;
-    return schedule;
-}
+#define DC__SCHEDULE(CALL, KIND, ...) \
+    DC_API dc_schedule CALL { return (dc_schedule){ .kind = KIND, __VA_ARGS__ }; }
+DC__SCHEDULE(dc_step_decay(int64_t every, double factor),
+             DC_STEP_DECAY, .steps = every, .factor = factor)
+DC__SCHEDULE(dc_exponential_decay(double factor), DC_EXPONENTIAL_DECAY, .factor = factor)
+DC__SCHEDULE(dc_polynomial_decay(int64_t steps, double power, double final),
+             DC_POLYNOMIAL_DECAY, .steps = steps, .power = power, .final = final)
+DC__SCHEDULE(dc_cosine_decay(int64_t steps, double final),
+             DC_COSINE_DECAY, .steps = steps, .final = final)
+DC__SCHEDULE(dc_one_cycle(int64_t steps), DC_ONE_CYCLE, .steps = steps)
+DC__SCHEDULE(dc_reduce_on_plateau(double factor, int patience),
+             DC_REDUCE_ON_PLATEAU, .factor = factor, .patience = patience)
+#undef DC__SCHEDULE
+DC_API dc_schedule dc_with_warmup(dc_schedule s, int64_t steps) { s.warmup = steps; return s; }
 
 /* x^n by squaring, which unlike pow gives the same bits everywhere. */
 static double dc__whole_power(double x, int64_t n) {
@@ -5810,21 +6197,19 @@ DC_API double dc_schedule_at(dc_schedule s, int64_t t) {
 
 /* --- making an optimiser --- */
 /* The rule of that name on this device; .name is NULL when there is none. */
-static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *spec) {
+static dc__rule dc__rule_of(const dc_context *ctx, const dc_optimizer_spec *s) {
     const dc__kernels *k = ctx->kernels;
-    const int momentum = spec->momentum > 0;
+    const int momentum = s->momentum > 0;
     const dc__rule rules[] = {
-        { "sgd",      k->sgd,      momentum,     false, false, false },
-        { "rmsprop",  k->rmsprop,  1 + momentum, false, true,  false },
-        { "adagrad",  k->rmsprop,  1,            false, true,  true  },
-        { "adadelta", k->adadelta, 2,            false, true,  false },
-        { "adam",     k->adam,     2,            true,  true,  false },
-        { "adamw",    k->adam,     2,            true,  true,  false },
-        { "nadam",    k->nadam,    2,            true,  true,  false },
-        { "lion",     k->lion,     1,            true,  false, false },
+        /* NAME     STEP        STATES        BETA1        BETA2     REST2         DIVIDES */
+        { "sgd",     k->sgd,     momentum,     s->momentum, 0,        1,            false },
+        { "rmsprop", k->rmsprop, 1 + momentum, s->momentum, s->rho,   1 - s->rho,   true  },
+        { "adagrad", k->rmsprop, 1,            0,           1,        1,            true  },
+        { "adam",    k->adam,    2,            s->beta1,    s->beta2, 1 - s->beta2, true  },
+        { "adamw",   k->adam,    2,            s->beta1,    s->beta2, 1 - s->beta2, true  },
     };
-    for (size_t i = 0; spec->name && i < sizeof rules / sizeof *rules; i++)
-        if (!strcmp(spec->name, rules[i].name)) return rules[i];
+    for (size_t i = 0; s->name && i < sizeof rules / sizeof *rules; i++)
+        if (!strcmp(s->name, rules[i].name)) return rules[i];
     return (dc__rule){ 0 };
 }
 
@@ -5833,11 +6218,6 @@ static void dc__check_number(dc_context *ctx, const char *who, const char *what,
                              double low, const char *rule) {
     if (x >= low && x < INFINITY) return;
     dc_fail(ctx, "%s: %s is %s; it must be %s", who, what, DC__NUMBER(x, 6), rule);
-}
-
-static void dc__check_part(dc_context *ctx, const char *who, const char *what, double x) {
-    if (x >= 0 && x < 1) return;
-    dc_fail(ctx, "%s: %s is %s; it must be in [0, 1)", who, what, DC__NUMBER(x, 6));
 }
 
 static void dc__check_schedule(dc_context *ctx, const char *who, dc_schedule s) {
@@ -5864,15 +6244,17 @@ static void dc__check_schedule(dc_context *ctx, const char *who, dc_schedule s) 
 }
 
 static void dc__check_spec(dc_context *ctx, const char *who, const dc_optimizer_spec *s) {
+    const char *const name[] = { "momentum", "beta1", "beta2", "rho" };
+    const double part[] = { s->momentum, s->beta1, s->beta2, s->rho };
     const dc__rule rule = dc__rule_of(ctx, s);
     if (!rule.name)
         dc_fail(ctx, "%s: there is no optimizer \"%s\"; start from dc_sgd, dc_adam or their like "
                 "and change what they return", who, s->name ? s->name : "(NULL)");
     dc__check_number(ctx, who, "the rate", s->rate, DBL_MIN, "greater than 0");
-    dc__check_part(ctx, who, "momentum", s->momentum);
-    dc__check_part(ctx, who, "beta1", s->beta1);
-    dc__check_part(ctx, who, "beta2", s->beta2);
-    dc__check_part(ctx, who, "rho", s->rho);
+    for (int i = 0; i < 4; i++)
+        if (!(part[i] >= 0 && part[i] < 1))
+            dc_fail(ctx, "%s: %s is %s; it must be in [0, 1)", who, name[i],
+                    DC__NUMBER(part[i], 6));
     if (rule.divides)
         dc__check_number(ctx, who, "epsilon", s->epsilon, 1e-16,
                          "at least 1e-16, for it is the divisor where gradients are 0");
@@ -5906,7 +6288,7 @@ static void dc__add_slot(dc_optimizer *o, const char *who, dc_tensor *p, int sta
     if (dc__slot_of(o, p)) dc_fail(o->ctx, "%s: parameter %d is in the list twice", who, i + 1);
     dc__slot *s = &o->slot[o->count++];
     *s = (dc__slot){ .param = p, .rate_factor = 1, .weight_decay = o->spec.weight_decay,
-                     .power1 = 1, .power2 = 1, .mu_product = 1 };
+                     .power1 = 1, .power2 = 1 };
     for (int k = 0; k < states; k++)
         s->state[k] = dc__permanent_zeros(o->ctx, (size_t)p->size * sizeof(dc_real));
 }
@@ -6003,35 +6385,20 @@ static double dc__gradient_scale(const dc_optimizer *o) {
     return factor > 1 ? mean : mean * factor;
 }
 
-/* Nadam's momentum grows from beta1 / 2 to beta1: mu_t = beta1 (1 - 0.96^(t / 250) / 2). */
-static double dc__nadam_mu(const dc_optimizer *o, int64_t t) {
-    return o->spec.beta1 * (1 - 0.5 * dc__whole_power(0.9998367253526753, t));
-}
-
-/* What the kernel is told for one parameter, once slot->t and the products are those of this
- * update. Moments start at 0, so they are too small at first: Adam and Nadam divide this bias
- * out. */
+/* What the kernel is told for one parameter, once the slot's t and powers are those of this update.
+ * Moments start at 0, so they are too small at first: Adam divides this bias out. */
 static dc__step dc__numbers(const dc_optimizer *o, const dc__slot *slot, double rate, double scale)
 {
     const dc_optimizer_spec *s = &o->spec;
     const dc__rule *rule = &o->rule;
     rate *= slot->rate_factor;
-    double beta1 = rule->has_betas ? s->beta1 : s->momentum;
-    double beta2 = rule->has_betas ? s->beta2 : s->rho;
-    double keep = s->decoupled ? 1 - rate * slot->weight_decay : 1, rate_of_g = 0;
+    double keep = s->decoupled ? 1 - rate * slot->weight_decay : 1;
     if (rule->step == o->ctx->kernels->adam) rate /= 1 - slot->power1;
-    if (rule->step == o->ctx->kernels->nadam) {
-        double mu = dc__nadam_mu(o, slot->t), next = dc__nadam_mu(o, slot->t + 1);
-        rate_of_g = rate * (1 - mu) / (1 - slot->mu_product);
-        rate *= next / (1 - slot->mu_product * next);
-    }
     return (dc__step){
         .scale = DC__C(scale), .limit = DC__C(s->clip_value > 0 ? s->clip_value : INFINITY),
         .l2 = DC__C(s->decoupled ? 0 : slot->weight_decay), .keep = DC__C(keep),
-        .rate = DC__C(rate), .rate_of_g = DC__C(rate_of_g),
-        .beta1 = DC__C(beta1), .rest1 = DC__C(1 - beta1),
-        .beta2 = DC__C(rule->only_adds ? 1 : beta2),
-        .rest2 = DC__C(rule->only_adds ? 1 : 1 - beta2),
+        .rate = DC__C(rate), .beta1 = DC__C(rule->beta1), .rest1 = DC__C(1 - rule->beta1),
+        .beta2 = DC__C(rule->beta2), .rest2 = DC__C(rule->rest2),
         .unbias = DC__C(1 / sqrt(1 - slot->power2)), .epsilon = DC__C(s->epsilon),
         .nesterov = s->nesterov,
     };
@@ -6069,7 +6436,6 @@ DC_API void dc_step(dc_optimizer *o) {
         slot->is_due = dc__gradient_of(slot->param) != NULL;
         if (!slot->is_due) continue;
         slot->t++, slot->power1 *= s->beta1, slot->power2 *= s->beta2;
-        if (o->rule.step == o->ctx->kernels->nadam) slot->mu_product *= dc__nadam_mu(o, slot->t);
         slot->step = dc__numbers(o, slot, rate, scale);
         slot->param->base->version++;
         weights += slot->param->size;
@@ -6086,7 +6452,6 @@ DC_API void dc_step(dc_optimizer *o) {
 struct dc_model {
     dc_context        *ctx;
     dc_layer       *first, *newest; /* All layers, those inside others too, in order of creation. */
-    int                layers;
     dc_layer         **chain;               /* Sequential: what runs after what. */
     int                chain_count;
     dc_shape           input;               /* Of one sample. */
@@ -6094,6 +6459,7 @@ struct dc_model {
     dc_model_function  function;            /* Functional. */
     void              *user;
     bool               is_traced, is_compiled;
+    dc_tensors         all;                 /* Parameters and buffers: see dc__all_of. */
     dc_tensor        **param;               /* Room for dc_params. */
     dc_loss            loss;
     dc_optimizer_spec  optimizer_spec;
@@ -6106,13 +6472,10 @@ struct dc_model {
 static const struct { const char *name; dc_tensor *(*apply)(dc_tensor *x); } dc__activations[] = {
     [DC_LINEAR]    = { "linear", NULL },            [DC_RELU]     = { "relu", dc_relu },
     [DC_LEAKY_RELU] = { "leaky_relu", NULL },       [DC_ELU]      = { "elu", NULL },
-    [DC_SELU]      = { "selu", dc_selu },           [DC_GELU]     = { "gelu", dc_gelu },
-    [DC_GELU_TANH] = { "gelu_tanh", dc_gelu_tanh }, [DC_SILU]     = { "silu", dc_silu },
-    [DC_MISH]      = { "mish", dc_mish },           [DC_SOFTPLUS] = { "softplus", dc_softplus },
-    [DC_SOFTSIGN]  = { "softsign", dc_softsign },
-    [DC_HARDSIGMOID] = { "hardsigmoid", dc_hardsigmoid },
-    [DC_HARDSWISH] = { "hardswish", dc_hardswish }, [DC_TANH]     = { "tanh", dc_tanh },
-    [DC_SIGMOID]   = { "sigmoid", dc_sigmoid },     [DC_SOFTMAX]  = { "softmax", dc_softmax },
+    [DC_GELU]      = { "gelu", dc_gelu },           [DC_GELU_TANH] = { "gelu_tanh", dc_gelu_tanh },
+    [DC_SILU]      = { "silu", dc_silu },           [DC_SOFTPLUS] = { "softplus", dc_softplus },
+    [DC_TANH]      = { "tanh", dc_tanh },           [DC_SIGMOID]  = { "sigmoid", dc_sigmoid },
+    [DC_SOFTMAX]   = { "softmax", dc_softmax },
 };
 enum { DC__ACTIVATIONS = sizeof dc__activations / sizeof *dc__activations };
 
@@ -6129,7 +6492,7 @@ DC_API dc_tensor *dc_activate(dc_tensor *x, dc_activation activation) {
 /* --- what a kind's build uses --- */
 static dc_tensor *dc__add_tensor(dc_layer *layer, const char *name, dc_tensor *t) {
     if (layer->tensors == DC_MAX_LAYER_TENSORS)
-        dc_fail(layer->ctx, "layer %s: more than %d tensors", layer->name, DC_MAX_LAYER_TENSORS);
+        dc_fail(layer->ctx, "more than %d tensors", DC_MAX_LAYER_TENSORS);
     char full[256];
     snprintf(full, sizeof full, "%.120s.%.120s", layer->name, name);
     t->name = dc__permanent_text(layer->ctx, full);
@@ -6152,41 +6515,23 @@ DC_API dc_tensor *dc_layer_buffer(dc_layer *l, const char *name, dc_real value, 
 
 static int64_t dc__layer_features(const dc_layer *layer, dc_shape input) {
     if (input.rank < 2)
-        dc_fail(layer->ctx, "layer %s: needs an axis of features behind the batch axis, and got %s",
-                layer->name, DC__SHAPE_TEXT(input));
+        dc_fail(layer->ctx, "needs an axis of features behind the batch axis, and got %s",
+                DC__SHAPE_TEXT(input));
     return input.dim[input.rank - 1];
 }
 
 /* Is this a batch of such samples? */
 static bool dc__is_batch_of(dc_shape batch, dc_shape sample) {
-    bool same = batch.rank == sample.rank + 1;
-    for (int i = 0; same && i < sample.rank; i++) same = batch.dim[i + 1] == sample.dim[i];
-    return same;
+    return batch.rank == sample.rank + 1 &&
+           !memcmp(batch.dim + 1, sample.dim, (size_t)sample.rank * sizeof *sample.dim);
 }
 
 /* --- the kinds --- */
-static dc_tensor *dc__input_call(dc_layer *layer, dc_tensor *x) {
+static dc_tensor *dc__promised(const dc_layer *layer, dc_tensor *x) {
     if (!dc__is_batch_of(x->shape, layer->spec.shape))
         dc_fail(layer->ctx, "dc_input: samples of %s were promised, and a batch of %s came",
                 DC__SHAPE_TEXT(layer->spec.shape), DC__SHAPE_TEXT(x->shape));
     return x;
-}
-
-static int64_t dc__no_flops(const dc_layer *layer) { (void)layer; return 0; }
-
-/* y = f(x W + b) */
-static void dc__dense_build(dc_layer *layer, dc_shape input) {
-    int64_t in = dc__layer_features(layer, input), out = layer->spec.units;
-    if (out < 1) dc_fail(layer->ctx, "dc_dense: %lld units; at least 1 is needed", (long long)out);
-    dc_layer_param(layer, "weight", layer->spec.init, DC_SHAPE(in, out));
-    if (!layer->spec.without_bias) dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(out));
-}
-
-static dc_tensor *dc__dense_call(dc_layer *layer, dc_tensor *x) {
-    dc_tensor *bias = layer->spec.without_bias ? NULL : layer->tensor[1];
-    dc_activation f = layer->spec.activation;
-    if (dc__is_fused(f)) return dc__linear(x, layer->tensor[0], bias, f);
-    return dc_activate(dc_linear(x, layer->tensor[0], bias), f);
 }
 
 /* Elements of the last output, a sample. */
@@ -6196,80 +6541,140 @@ static int64_t dc__outputs(const dc_layer *layer) {
     return n;
 }
 
-static int64_t dc__dense_flops(const dc_layer *layer) {
-    return dc__outputs(layer) * 2 * layer->tensor[0]->shape.dim[0];
+static int64_t dc__no_flops(const dc_layer *layer) { (void)layer; return 0; }
+
+/* Each output is a dot product with one of the filters, or of the columns of a dense layer. */
+static int64_t dc__conv_flops(const dc_layer *layer) {
+    const dc_tensor *w = layer->tensor[0];
+    return dc__outputs(layer) * 2 * (w->size / dc__last(w));
 }
 
-static dc_tensor *dc__activation_call(dc_layer *layer, dc_tensor *x) {
-    return dc_activate(x, layer->spec.activation);
+static int64_t dc__conv_transpose_flops(const dc_layer *layer) {
+    const dc_window *w = &layer->spec.window;
+    int64_t stride = dc__or(w->stride, 1), across = dc__or(w->stride_x, stride);
+    if (layer->out_shape.rank == 3) stride = 1;
+    int64_t places = dc__outputs(layer) / layer->out_shape.dim[layer->out_shape.rank - 1];
+    return places / (stride * across) * 2 * layer->tensor[0]->size;
 }
 
-static dc_tensor *dc__dropout_call(dc_layer *layer, dc_tensor *x) {
+/* y = f(x W + b) */
+static void dc__dense_build(dc_layer *layer, dc_shape input) {
+    int64_t in = dc__layer_features(layer, input), out = layer->spec.units;
+    if (out < 1) dc_fail(layer->ctx, "dc_dense: %lld units; at least 1 is needed", (long long)out);
+    dc_layer_param(layer, "weight", layer->spec.init, DC_SHAPE(in, out));
+    if (!layer->spec.without_bias) dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(out));
+}
+
+static dc_tensor *dc__dense(dc_tensor *x, dc_tensor *w, dc_tensor *b, dc_activation f) {
+    return dc__is_fused(f) ? dc__linear(x, w, b, f) : dc_activate(dc_linear(x, w, b), f);
+}
+
+/* [height, width, C / groups, units], or without the height for a sequence; transposed, units and C
+ * change places. */
+static void dc__filters_build(dc_layer *layer, dc_shape input) {
+    dc_layer_spec *s = &layer->spec;
+    int sequence = strstr(s->kind->name, "1d") != NULL, rank = sequence ? 3 : 4;
+    int64_t c = dc__layer_features(layer, input), in = c, out = dc__or(s->units, c);
+    if (s->window.groups < 0) s->window.groups = c;
+    if (input.rank != rank || out < 1 || s->window.height < 1)
+        dc_fail(layer->ctx, "dc_%s: %lld filters of size %lld on %s; at least 1 of size 1, on %s, "
+                "is needed", s->kind->name, (long long)out, (long long)s->window.height,
+                DC__SHAPE_TEXT(input), sequence ? "[N, L, C]" : "[N, H, W, C]");
+    if (strstr(s->kind->name, "transpose")) in = out, out = c;
+    in /= dc__or(s->window.groups, 1);
+    dc_shape w = { rank, { s->window.height, dc__or(s->window.width, s->window.height), in, out } };
+    if (sequence) w = DC_SHAPE(s->window.height, in, out);
+    dc_layer_param(layer, "weight", s->init, w);
+    if (!s->without_bias)
+        dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(dc__or(s->units, c)));
+}
+
+static dc_tensor *dc__filter(dc_tensor *x, dc_tensor *w, dc_tensor *b, const dc_layer_spec *s) {
+    if (dc__is_fused(s->activation)) return dc__conv(x, w, b, s->window, s->activation);
+    return dc_activate(dc_conv_op(x, w, b, s->window), s->activation);
+}
+
+static void dc__rms_norm_build(dc_layer *layer, dc_shape input) {
+    dc_layer_param(layer, "weight", DC_ONES, DC_SHAPE(dc__layer_features(layer, input)));
+}
+
+static void dc__layer_norm_build(dc_layer *layer, dc_shape input) {
+    dc__rms_norm_build(layer, input);
+    dc_layer_param(layer, "bias", DC_ZEROS, layer->tensor[0]->shape);
+}
+
+static void dc__batch_norm_build(dc_layer *layer, dc_shape input) {
+    dc__layer_norm_build(layer, input);
+    dc_layer_buffer(layer, "running_mean", 0, layer->tensor[0]->shape);
+    dc_layer_buffer(layer, "running_var", 1, layer->tensor[0]->shape);
+}
+
+/* (x - mean) / std; of a model that is being loaded (no data set) 0 and 1, to be overwritten. The
+ * spread is by Welford (1962): sum x^2 - n mean^2 would be the difference of two large numbers. */
+static void dc__standardize_build(dc_layer *layer, dc_shape input) {
+    dc_context *ctx = layer->ctx;
+    int64_t n = dc__layer_features(layer, input), count = 0;
+    dc_tensor *mean = dc_layer_buffer(layer, "mean", 0, DC_SHAPE(n));
+    dc_tensor *std = dc_layer_buffer(layer, "std", 1, DC_SHAPE(n));
+    if (!layer->spec.data) return;
+    dc_shape sample = dc_x_shape(layer->spec.data);
+    if ((sample.rank ? sample.dim[sample.rank - 1] : 1) != n)
+        dc_fail(ctx, "dc_standardize: its data set has samples of %s, the input %s %lld features",
+                DC__SHAPE_TEXT(sample), DC__SHAPE_TEXT(input), (long long)n);
+    dc_mark mark = dc_begin(ctx);
+    double *m = dc_alloc(ctx, 2 * (size_t)n * sizeof *m), *squares = m + n;
+    dc_loader *loader = dc_batches(layer->spec.data, 1, false);
+    for (dc_batch b; dc_next(loader, &b);)
+        for (int64_t k = 0; k < b.x->size; k += n, count++)
+            for (int64_t j = 0; j < n; j++) {
+                double x = (double)b.x->data[k + j], e = x - m[j];
+                m[j] += e / (double)(count + 1);
+                squares[j] += e * (x - m[j]);
+            }
+    if (ctx->error[0]) dc_fail(ctx, "dc_standardize: %s", ctx->error);
+    for (int64_t j = 0; j < n; j++) {
+        mean->data[j] = (dc_real)m[j];
+        std->data[j] = (dc_real)sqrt(squares[j] / (double)count);
+        if (std->data[j] == 0) std->data[j] = 1;
+    }
+    dc_end(ctx, mark);
+}
+
+/* x; without this check, an input of width 1 would be broadcast to the layer's width. */
+static dc_tensor *dc__fitting(const dc_layer *layer, dc_tensor *x) {
+    if (dc__layer_features(layer, x->shape) != layer->tensor[0]->size)
+        dc_fail(layer->ctx, "made for %lld features, and got %s",
+                (long long)layer->tensor[0]->size, DC__SHAPE_TEXT(x->shape));
+    return x;
+}
+
+static dc_tensor *dc__drop(const dc_layer *layer, dc_tensor *x) {
     uint32_t call = layer->ctx->training ? layer->ctx->calls++ : 0;
     return dc__dropout(x, layer->spec.rate, (uint32_t)layer->ordinal + 1, call);
 }
 
-static dc_tensor *dc__flatten_call(dc_layer *layer, dc_tensor *x) {
-    (void)layer;
-    return dc_flatten_op(x);
+/* A one for each channel of each sample. */
+static dc_tensor *dc__channel_ones(const dc_tensor *x) {
+    dc_shape shape = x->shape;
+    for (int i = 1; i < shape.rank - 1; i++) shape.dim[i] = 1;
+    return dc_ones(x->ctx, shape);
 }
 
-static dc_tensor *dc__reshape_call(dc_layer *layer, dc_tensor *x) {
+static dc_tensor *dc__reshape_samples(const dc_layer *layer, dc_tensor *x) {
     dc_shape s = { .rank = layer->spec.shape.rank + 1, .dim = { x->shape.dim[0] } };
     if (s.rank > DC_MAX_RANK)
-        dc_fail(layer->ctx, "layer %s: at most %d axes", layer->name, DC_MAX_RANK - 1);
+        dc_fail(layer->ctx, "at most %d axes", DC_MAX_RANK - 1);
     memcpy(s.dim + 1, layer->spec.shape.dim, (size_t)layer->spec.shape.rank * sizeof *s.dim);
     return dc_reshape(x, s);
 }
 
-static void dc__layer_norm_build(dc_layer *layer, dc_shape input) {
-    int64_t n = dc__layer_features(layer, input);
-    dc_layer_param(layer, "weight", DC_ONES, DC_SHAPE(n));
-    dc_layer_param(layer, "bias", DC_ZEROS, DC_SHAPE(n));
+static dc_axes dc__places_axes(const dc_tensor *x) {
+    return x->shape.rank == 4 ? DC_AXES(1, 2) : DC_AXES(1);
 }
 
-static void dc__batch_norm_build(dc_layer *layer, dc_shape input) {
-    int64_t n = dc__layer_features(layer, input);
-    dc__layer_norm_build(layer, input);
-    dc_layer_buffer(layer, "running_mean", 0, DC_SHAPE(n));
-    dc_layer_buffer(layer, "running_var", 1, DC_SHAPE(n));
-}
-
-static dc_tensor *dc__batch_norm_call(dc_layer *layer, dc_tensor *x) {
-    dc_tensor **t = layer->tensor;
-    return dc_batch_norm_op(x, t[0], t[1], t[2], t[3], layer->spec.momentum, layer->spec.epsilon);
-}
-
-/* Without this, an input of width 1 would be broadcast to the layer's width. */
-static void dc__keep_features(const dc_layer *layer, const dc_tensor *x) {
-    if (dc__layer_features(layer, x->shape) != layer->tensor[0]->size)
-        dc_fail(layer->ctx, "layer %s: made for %lld features, and got %s", layer->name,
-                (long long)layer->tensor[0]->size, DC__SHAPE_TEXT(x->shape));
-}
-
-static dc_tensor *dc__layer_norm_call(dc_layer *layer, dc_tensor *x) {
-    dc__keep_features(layer, x);
-    return dc_layer_norm_op(x, layer->tensor[0], layer->tensor[1], layer->spec.epsilon);
-}
-
-/* (x - mean) / std; of a model that is being loaded (no data set) 0 and 1, to be overwritten. */
-static void dc__standardize_build(dc_layer *layer, dc_shape input) {
-    int64_t n = dc__layer_features(layer, input);
-    dc_tensor *mean = dc_layer_buffer(layer, "mean", 0, DC_SHAPE(n));
-    dc_tensor *std = dc_layer_buffer(layer, "std", 1, DC_SHAPE(n));
-    if (!layer->spec.data) return;
-    dc_scaler scaler = dc_standardizer(layer->spec.data);
-    if (!scaler.features) dc_fail(layer->ctx, "dc_standardize: %s", dc_error(layer->ctx));
-    if (scaler.features != n)
-        dc_fail(layer->ctx, "dc_standardize: its data set has %lld features, the input %s %lld",
-                (long long)scaler.features, DC__SHAPE_TEXT(input), (long long)n);
-    dc_write(mean, scaler.shift);
-    dc_write(std, scaler.scale);
-}
-
-static dc_tensor *dc__standardize_call(dc_layer *layer, dc_tensor *x) {
-    dc__keep_features(layer, x);
-    return dc_div(dc_sub(x, layer->tensor[0]), layer->tensor[1]);
+static dc_tensor *dc__enlarge(dc_tensor *x, int64_t factor, dc_resizing how) {
+    if (x->shape.rank < 3) return dc_resize(x, 0, 0, how);          /* It says what is wrong. */
+    return dc_resize(x, dc__side(x, 0) * factor, dc__side(x, 1) * factor, how);
 }
 
 static dc_tensor *dc__run(dc_layer **layer, int count, dc_tensor *x) {
@@ -6277,45 +6682,68 @@ static dc_tensor *dc__run(dc_layer **layer, int count, dc_tensor *x) {
     return x;
 }
 
-static dc_tensor *dc__residual_call(dc_layer *layer, dc_tensor *x) {
-    dc_tensor *y = dc__run(layer->child, layer->children, x);
+static dc_tensor *dc__add_residual(const dc_layer *layer, dc_tensor *x) {
+    dc_tensor *y = dc__run(layer->child, layer->spec.list.count, x);
     if (!dc__same_shape(x->shape, y->shape))
-        dc_fail(layer->ctx, "layer %s: x + f(x) needs f to keep the shape; %s became %s",
-                layer->name, DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(y->shape));
+        dc_fail(layer->ctx, "x + f(x) needs f to keep the shape; %s became %s",
+                DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(y->shape));
     return dc_add(x, y);
 }
 
-static dc_tensor *dc__branches_call(dc_layer *layer, dc_tensor *x) {
-    dc_tensor **part = dc__temporary(layer->ctx, (size_t)layer->spec.list_count * sizeof *part);
-    dc_layer **child = layer->child;
-    for (int i = 0; i < layer->spec.list_count; i++) {
-        part[i] = dc__run(child, layer->spec.lists[i].count, x);
-        child += layer->spec.lists[i].count;
-    }
-    return dc_concat(dc_make_tensors(layer->spec.list_count, part), -1);
-}
+/* Each kind's output in terms of its input x, specification s, window w and tensors t.
+ *
+ *     KIND               OUTPUT                                           BUILD, FLOPS */
+#define DC__KINDS(X)                                                                               \
+    X( input,             dc__promised(layer, x),                          NULL, dc__no_flops )    \
+    X( dense,             dc__dense(x, t[0], t[1], s->activation),                                 \
+                          dc__dense_build, dc__conv_flops )                                        \
+    X( activation,        dc_activate(x, s->activation),                   NULL, NULL )            \
+    X( dropout,           dc__drop(layer, x),                              NULL, dc__no_flops )    \
+    X( flatten,           dc_flatten_op(x),                                NULL, dc__no_flops )    \
+    X( reshape,           dc__reshape_samples(layer, x),                   NULL, dc__no_flops )    \
+    X( batch_norm,        dc_batch_norm_op(x, t[0], t[1], t[2], t[3], s->momentum, s->epsilon),    \
+                          dc__batch_norm_build, NULL )                                             \
+    X( layer_norm,        dc_layer_norm_op(dc__fitting(layer, x), t[0], t[1], s->epsilon),         \
+                          dc__layer_norm_build, NULL )                                             \
+    X( conv1d,            dc__filter(x, t[0], t[1], s), dc__filters_build, dc__conv_flops )        \
+    X( conv2d,            dc__filter(x, t[0], t[1], s), dc__filters_build, dc__conv_flops )        \
+    X( conv_transpose1d,  dc_activate(dc_conv_transpose_op(x, t[0], t[1], *w), s->activation),     \
+                          dc__filters_build, dc__conv_transpose_flops )                            \
+    X( conv_transpose2d,  dc_activate(dc_conv_transpose_op(x, t[0], t[1], *w), s->activation),     \
+                          dc__filters_build, dc__conv_transpose_flops )                            \
+    X( max_pool,          dc_max_pool_op(x, *w),                           NULL, NULL )            \
+    X( avg_pool,          dc_avg_pool_op(x, *w),                           NULL, NULL )            \
+    X( adaptive_max_pool, dc_adaptive_max_pool_op(x, w->height, w->width), NULL, NULL )            \
+    X( adaptive_avg_pool, dc_adaptive_avg_pool_op(x, w->height, w->width), NULL, NULL )            \
+    X( global_max_pool,   dc_max_over(x, dc__places_axes(x), false),       NULL, NULL )            \
+    X( global_avg_pool,   dc_mean_over(x, dc__places_axes(x), false),      NULL, NULL )            \
+    X( upsample,          dc__enlarge(x, s->units, s->resizing),           NULL, NULL )            \
+    X( pixel_shuffle,     dc_pixel_shuffle_op(x, s->units),                NULL, dc__no_flops )    \
+    X( group_norm,        dc_group_norm_op(dc__fitting(layer, x), dc__or(s->units, t[0]->size),    \
+                                           t[0], t[1], s->epsilon), dc__layer_norm_build, NULL )   \
+    X( rms_norm,          dc_rms_norm_op(dc__fitting(layer, x), t[0], s->epsilon),                 \
+                          dc__rms_norm_build, NULL )                                               \
+    X( augment,           dc__augment(x, s->augmentation, (uint32_t)layer->ordinal + 1),           \
+                          NULL, dc__no_flops )                                                     \
+    X( spatial_dropout,   dc_mul(x, dc__drop(layer, dc__channel_ones(x))), NULL, dc__no_flops )    \
+    X( standardize,       dc_div(dc_sub(dc__fitting(layer, x), t[0]), t[1]),                       \
+                          dc__standardize_build, NULL )                                            \
+    X( residual,          dc__add_residual(layer, x),                      NULL, NULL )
 
-static const dc_layer_kind
-    dc__input_kind       = { "input",       NULL, dc__input_call, dc__no_flops },
-    dc__dense_kind       = { "dense",       dc__dense_build, dc__dense_call, dc__dense_flops },
-    dc__activation_kind  = { "activation",  NULL, dc__activation_call, NULL },
-    dc__dropout_kind     = { "dropout",     NULL, dc__dropout_call, dc__no_flops },
-    dc__flatten_kind     = { "flatten",     NULL, dc__flatten_call, dc__no_flops },
-    dc__reshape_kind     = { "reshape",     NULL, dc__reshape_call, dc__no_flops },
-    dc__batch_norm_kind  = { "batch_norm",  dc__batch_norm_build, dc__batch_norm_call, NULL },
-    dc__layer_norm_kind  = { "layer_norm",  dc__layer_norm_build, dc__layer_norm_call, NULL },
-    dc__standardize_kind = { "standardize", dc__standardize_build, dc__standardize_call, NULL },
-    dc__residual_kind    = { "residual",    NULL, dc__residual_call, NULL },
-    dc__branches_kind    = { "branches",    NULL, dc__branches_call, dc__no_flops };
-
+#define DC__DEFINE(KIND, OUTPUT, BUILD, FLOPS)                                                     \
+    static dc_tensor *dc__##KIND##_call(dc_layer *layer, dc_tensor *x) {                           \
+        const dc_layer_spec *s = &layer->spec;                                                     \
+        const dc_window *w = &s->window;                                                           \
+        dc_tensor **t = layer->tensor;                                                             \
+        return (void)w, (void)t, OUTPUT;                                                           \
+    }                                                                                              \
+    static const dc_layer_kind dc__##KIND##_kind = { #KIND, BUILD, dc__##KIND##_call, FLOPS };
+DC__KINDS(DC__DEFINE)
+#undef DC__DEFINE
 static const dc_layer_kind *dc__kind_named(dc_context *ctx, const char *name) {
-    static const dc_layer_kind *const builtin[] = {
-        &dc__input_kind, &dc__dense_kind, &dc__activation_kind, &dc__dropout_kind,
-        &dc__flatten_kind, &dc__reshape_kind, &dc__batch_norm_kind, &dc__layer_norm_kind,
-        &dc__standardize_kind, &dc__residual_kind, &dc__branches_kind,
-    };
-    for (size_t i = 0; i < sizeof builtin / sizeof *builtin; i++)
-        if (!strcmp(builtin[i]->name, name)) return builtin[i];
+#define DC__ROW(KIND, ...) if (!strcmp(#KIND, name)) return &dc__##KIND##_kind;
+    DC__KINDS(DC__ROW)
+#undef DC__ROW
     for (int i = 0; i < ctx->kinds; i++) if (!strcmp(ctx->kind[i]->name, name)) return ctx->kind[i];
     return NULL;
 }
@@ -6343,14 +6771,33 @@ DC__LAYER(dc_reshape_layer(dc_shape shape),           reshape,     .shape = shap
 DC__LAYER(dc_batch_norm(void), batch_norm, .momentum = DC__C(0.1), .epsilon = DC__C(1e-5))
 DC__LAYER(dc_layer_norm(void),                        layer_norm,  .epsilon = DC__C(1e-5))
 DC__LAYER(dc_standardize(dc_dataset *training),       standardize, .data = training)
+#define DC__FILTERS .units = filters, .window.height = size, .activation = f
+DC__LAYER(dc_conv1d(int64_t filters, int64_t size, dc_activation f), conv1d, DC__FILTERS)
+DC__LAYER(dc_conv2d(int64_t filters, int64_t size, dc_activation f), conv2d, DC__FILTERS)
+DC__LAYER(dc_conv_transpose1d(int64_t filters, int64_t size, dc_activation f), conv_transpose1d,
+          DC__FILTERS)
+DC__LAYER(dc_conv_transpose2d(int64_t filters, int64_t size, dc_activation f), conv_transpose2d,
+          DC__FILTERS)
+#undef DC__FILTERS
+DC__LAYER(dc_depthwise_conv2d(int64_t size, dc_activation f), conv2d, .window.height = size,
+          .window.groups = -1, .activation = f)
+DC__LAYER(dc_max_pool(int64_t size),                  max_pool,    .window.height = size)
+DC__LAYER(dc_avg_pool(int64_t size),                  avg_pool,    .window.height = size)
+DC__LAYER(dc_adaptive_max_pool(int64_t height, int64_t width), adaptive_max_pool,
+          .window.height = height, .window.width = width)
+DC__LAYER(dc_adaptive_avg_pool(int64_t height, int64_t width), adaptive_avg_pool,
+          .window.height = height, .window.width = width)
+DC__LAYER(dc_global_max_pool(void),                   global_max_pool, .units = 0)
+DC__LAYER(dc_global_avg_pool(void),                   global_avg_pool, .units = 0)
+DC__LAYER(dc_upsample(int64_t factor, dc_resizing how), upsample,  .units = factor, .resizing = how)
+DC__LAYER(dc_pixel_shuffle(int64_t factor),           pixel_shuffle, .units = factor)
+DC__LAYER(dc_group_norm(int64_t groups), group_norm,  .units = groups, .epsilon = DC__C(1e-5))
+DC__LAYER(dc_instance_norm(void),                     group_norm,  .epsilon = DC__C(1e-5))
+DC__LAYER(dc_rms_norm(void),                          rms_norm,    .epsilon = DC__C(1e-6))
+DC__LAYER(dc_augment(dc_augmentation how),            augment,     .augmentation = how)
+DC__LAYER(dc_spatial_dropout(dc_real rate),           spatial_dropout, .rate = rate)
+DC__LAYER(dc_residual(dc_layer_list inside),          residual,    .list = inside)
 #undef DC__LAYER
-/* Lists are copied when the layer is made; until then they are the caller's. One needs no array. */
-DC_API dc_layer_spec dc_residual(dc_layer_list inside) {
-    return (dc_layer_spec){ .kind = &dc__residual_kind, .list = inside, .list_count = 1 };
-}
-DC_API dc_layer_spec dc_branches(int count, const dc_layer_list *inside) {
-    return (dc_layer_spec){ .kind = &dc__branches_kind, .lists = inside, .list_count = count };
-}
 DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user) {
     return (dc_layer_spec){ .kind = kind, .user = user };
 }
@@ -6358,15 +6805,16 @@ DC_API dc_layer_spec dc_custom(const dc_layer_kind *kind, const void *user) {
 DC_API dc_layer_spec dc_with_name(dc_layer_spec s, const char *name) { s.name = name; return s; }
 DC_API dc_layer_spec dc_with_init(dc_layer_spec s, dc_init init) { s.init = init; return s; }
 DC_API dc_layer_spec dc_without_bias(dc_layer_spec s) { s.without_bias = true; return s; }
+DC_API dc_layer_spec dc_with_window(dc_layer_spec s, dc_window w) {
+    w.height = dc__or(w.height, s.window.height), w.width = dc__or(w.width, s.window.width);
+    w.groups = dc__or(w.groups, s.window.groups);
+    s.window = w;
+    return s;
+}
 
 DC_API dc_layer_list dc_make_layers(int count, const dc_layer_spec *spec) {
     return (dc_layer_list){ count, spec };
 }
-DC_API dc_layer_spec dc__placed(dc_layer_spec spec, const char *file, int line) {
-    spec.file = file, spec.line = line;
-    return spec;
-}
-
 /* @impl-models --------------------------------------------------------------------------------- */
 /* A model owns layers and says in which order they run: a chain, or a C function that calls them.
  * It is run once on zeros when it is made: shape errors show at once, and all parameters exist. */
@@ -6385,26 +6833,16 @@ static const char *dc__number_name(dc_model *model, const char *kind) {
 
 static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec);
 
-/* Copies the lists of a specification and makes the layers in them. */
+/* Makes the layers inside a residual one, and copies their list, which is the caller's. */
 static void dc__make_children(dc_layer *layer) {
-    dc_context *ctx = layer->ctx;
-    dc_layer_spec *s = &layer->spec;
-    if (s->list_count < 1) dc_fail(ctx, "layer %s: dc_branches got no list of layers", layer->name);
-    dc_layer_list *lists = dc__permanent(ctx, (size_t)s->list_count * sizeof *lists);
-    for (int i = 0; i < s->list_count; i++) {
-        lists[i] = s->lists ? s->lists[i] : s->list;
-        layer->children += lists[i].count;
+    dc_layer_list *list = &layer->spec.list;
+    dc_layer_spec *spec = dc__permanent(layer->ctx, (size_t)list->count * sizeof *spec);
+    layer->child = dc__permanent(layer->ctx, (size_t)list->count * sizeof *layer->child);
+    for (int i = 0; i < list->count; i++) {
+        layer->child[i] = dc__make_layer(layer->model, list->spec[i]);
+        spec[i] = layer->child[i]->spec;
     }
-    layer->child = dc__permanent(ctx, (size_t)layer->children * sizeof *layer->child);
-    for (int i = 0, to = 0; i < s->list_count; i++) {
-        dc_layer_spec *specs = dc__permanent(ctx, (size_t)lists[i].count * sizeof *specs);
-        for (int k = 0; k < lists[i].count; k++) {
-            layer->child[to] = dc__make_layer(layer->model, lists[i].spec[k]);
-            specs[k] = layer->child[to++]->spec;
-        }
-        lists[i].spec = specs;
-    }
-    s->lists = lists;
+    list->spec = spec;
 }
 
 static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec) {
@@ -6423,29 +6861,24 @@ static dc_layer *dc__make_layer(dc_model *model, dc_layer_spec spec) {
     if (model->newest) model->newest->next = layer;
     else model->first = layer;
     model->newest = layer;
-    model->layers++;
-    if (spec.list_count || spec.kind == &dc__branches_kind) dc__make_children(layer);
+    dc__make_children(layer);
     return layer;
 }
 
-/* While a layer runs, an error names the place where the layer was written. */
+/* While a layer runs, an error names it. */
 DC_API dc_tensor *dc_call(dc_layer *layer, dc_tensor *x) {
     dc__check("dc_call", 1, x);
-    const char *file = dc__here.file;
-    int line = dc__here.line;
-    if (layer->spec.file) dc__at(layer->spec.file, layer->spec.line);
+    dc__where here = dc__here;
+    dc__here.layer = layer->name;
     if (!layer->is_built) {
         if (layer->model->is_traced && layer->spec.kind->build)
-            dc_fail(layer->ctx, "dc_call: layer %s was not called in the first call, in inference, "
-                    "which builds the model", layer->name);
+            dc_fail(layer->ctx, "not called in the first run, in inference, which builds models");
         if (layer->spec.kind->build) layer->spec.kind->build(layer, x->shape);
         layer->is_built = true;
     }
-    layer->in_shape = x->shape;
     dc_tensor *y = layer->spec.kind->call(layer, x);
     layer->out_shape = y->shape;
-    layer->calls++;
-    dc__at(file, line);
+    dc__here = here;
     return y;
 }
 
@@ -6455,10 +6888,9 @@ DC_API dc_tensor *dc_forward(dc_model *model, dc_tensor *x) {
         dc_fail(model->ctx, "the model takes batches of %s, a batch axis before them; got %s",
                 DC__SHAPE_TEXT(model->input), DC__SHAPE_TEXT(x->shape));
     if (!model->function) return dc__run(model->chain, model->chain_count, x);
-    const char *file = dc__here.file;
-    int line = dc__here.line;
+    dc__where here = dc__here;
     dc_tensor *y = model->function(model, x, model->user);
-    dc__at(file, line);
+    dc__here = here;
     return y;
 }
 
@@ -6519,73 +6951,67 @@ DC_API dc_layer *dc_use(dc_model *model, const char *name, dc_layer_spec spec) {
 }
 
 /* --- looking at a model --- */
-/* All parameters and buffers, in order; out may be NULL, to count them. */
-static int dc__model_tensors(dc_model *model, dc_tensor **out) {
+/* All parameters and buffers, in the order in which their layers were made. */
+static dc_tensors dc__all_of(dc_model *model) {
     int n = 0;
+    for (dc_layer *l = model->first; l; l = l->next) n += l->tensors;
+    if (n == model->all.count) return model->all;
+    dc_tensor **list = dc__permanent(model->ctx, 2 * (size_t)n * sizeof *list);
+    model->all = dc_make_tensors(n, list), model->param = list + n;
     for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++, n++) if (out) out[n] = l->tensor[i];
-    return n;
+        for (int i = 0; i < l->tensors; i++) *list++ = l->tensor[i];
+    return model->all;
 }
 
 DC_API dc_tensors dc_params(dc_model *model) {
-    int n = 0, all = dc__model_tensors(model, NULL);
-    if (!model->param) model->param = dc__permanent(model->ctx, (size_t)all * sizeof *model->param);
-    for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++)
-            if (l->tensor[i]->needs_grad) model->param[n++] = l->tensor[i];
+    dc_tensors all = dc__all_of(model);
+    int n = 0;
+    for (int i = 0; i < all.count; i++)
+        if (all.tensor[i]->needs_grad) model->param[n++] = all.tensor[i];
     return dc_make_tensors(n, model->param);
 }
 
 DC_API dc_tensor *dc_find(dc_model *model, const char *name) {
-    for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++)
-            if (!strcmp(l->tensor[i]->name, name)) return l->tensor[i];
+    dc_tensors all = dc__all_of(model);
+    for (int i = 0; i < all.count; i++)
+        if (!strcmp(all.tensor[i]->name, name)) return all.tensor[i];
     return NULL;
 }
 
 /* Parameters have room for a gradient, buffers have none. */
 DC_API void dc_freeze(dc_model *model, const char *prefix, bool frozen) {
+    dc_tensors all = dc__all_of(model);
     bool found = false;
-    for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++)
-            if (!strncmp(l->tensor[i]->name, prefix, strlen(prefix)) && l->tensor[i]->grad)
-                l->tensor[i]->needs_grad = !frozen, found = true;
+    for (int i = 0; i < all.count; i++)
+        if (!strncmp(all.tensor[i]->name, prefix, strlen(prefix)) && all.tensor[i]->grad)
+            all.tensor[i]->needs_grad = !frozen, found = true;
     if (!found) dc_fail(model->ctx, "dc_freeze: no parameter's name begins with '%s'", prefix);
 }
 
-static int64_t dc__layer_params(const dc_layer *layer, bool trainable) {
+static int64_t dc__elements(dc_tensors tensors) {
     int64_t n = 0;
-    for (int i = 0; i < layer->tensors; i++)
-        if (layer->tensor[i]->needs_grad == trainable) n += layer->tensor[i]->size;
+    for (int i = 0; i < tensors.count; i++) n += tensors.tensor[i]->size;
     return n;
 }
 
-DC_API int64_t dc_param_count(dc_model *model) {
-    int64_t n = 0;
-    for (dc_layer *l = model->first; l; l = l->next) n += dc__layer_params(l, true);
-    return n;
-}
-
-/* "[N, 128]" */
-static dc__words dc__batch_words(dc_shape s) {
-    return dc__say("[N%s", strpbrk(DC__SHAPE_TEXT(s), ",]"));
-}
+DC_API int64_t dc_param_count(dc_model *model) { return dc__elements(dc_params(model)); }
 
 DC_API void dc_summary(dc_model *model) {
-    long long trained = 0, fixed = 0, flops = 0, bytes = 0, size = sizeof(dc_real);
+    long long all = dc__elements(dc__all_of(model)), trained = dc_param_count(model);
+    long long flops = 0, bytes = 0, size = sizeof(dc_real);
     dc__trace(model);
     printf("%-24s %-18s %12s %14s %12s\n", "layer", "output", "parameters", "FLOPs/sample",
            "bytes/sample");
     for (dc_layer *l = model->first; l; l = l->next) {
-        long long moved = dc__layer_params(l, true), still = dc__layer_params(l, false);
+        long long own = dc__elements(dc_make_tensors(l->tensors, l->tensor));
         long long out = dc__outputs(l), work = l->spec.kind->flops ? l->spec.kind->flops(l) : out;
-        printf("%-24s %-18s %12lld %14lld %12lld\n", l->name, dc__batch_words(l->out_shape).text,
-               moved + still, work, out * size);
-        trained += moved, fixed += still, flops += work, bytes += out * size;
+        dc__words shape = dc__say("[N%s", strpbrk(DC__SHAPE_TEXT(l->out_shape), ",]"));
+        printf("%-24s %-18s %12lld %14lld %12lld\n", l->name, shape.text, own, work, out * size);
+        flops += work, bytes += out * size;
     }
-    printf("%-24s %-18s %12lld %14lld %12lld\n", "total", "", trained + fixed, flops, bytes);
-    printf("%lld parameters are trained, %lld are not; they take %lld bytes\n", trained, fixed,
-           (trained + fixed) * size);
+    printf("%-24s %-18s %12lld %14lld %12lld\n", "total", "", all, flops, bytes);
+    printf("%lld parameters are trained, %lld are not; they take %lld bytes\n", trained,
+           all - trained, all * size);
 }
 
 /* FNV-1a (Fowler, Noll & Vo) over the bits of every element, all NaNs being one. */
@@ -6602,26 +7028,18 @@ DC_API uint64_t dc_fingerprint_of(dc_tensors tensors) {
     return hash;
 }
 
-DC_API uint64_t dc_fingerprint(dc_model *model) {
-    dc_mark mark = dc_begin(model->ctx);
-    int n = dc__model_tensors(model, NULL);
-    dc_tensor **all = dc__temporary(model->ctx, (size_t)n * sizeof *all);
-    dc__model_tensors(model, all);
-    uint64_t hash = dc_fingerprint_of(dc_make_tensors(n, all));
-    dc_end(model->ctx, mark);
-    return hash;
-}
+DC_API uint64_t dc_fingerprint(dc_model *model) { return dc_fingerprint_of(dc__all_of(model)); }
 
 /* --- making it ready for training --- */
 DC_API void dc_compile(dc_model *model, dc_loss loss, dc_optimizer_spec optimizer) {
     if (!loss.compute)
         dc_fail(model->ctx, "dc_compile: there is no loss '%s'", loss.name ? loss.name : "(null)");
-    int n = 0, all = dc__model_tensors(model, NULL);     /* Also what is frozen at the moment. */
-    dc_tensor **param = dc__permanent(model->ctx, (size_t)all * sizeof *param);
-    dc__model_tensors(model, param);
-    for (int i = 0; i < all; i++) if (param[i]->grad) param[n++] = param[i];
-    dc_tensors params = dc_make_tensors(n, param);
-    model->optimizer = dc__make_optimizer(model->ctx, "dc_compile", optimizer, params);
+    dc_tensors all = dc__all_of(model);
+    int n = 0;
+    for (int i = 0; i < all.count; i++)                  /* Also what is frozen at the moment. */
+        if (all.tensor[i]->grad) model->param[n++] = all.tensor[i];
+    model->optimizer = dc__make_optimizer(model->ctx, "dc_compile", optimizer,
+                                          dc_make_tensors(n, model->param));
     model->loss = loss, model->optimizer_spec = optimizer;
     model->is_compiled = true;
 }
@@ -6636,10 +7054,10 @@ DC_API void dc_metrics(dc_model *model, int count, const dc_metric *metrics) {
 DC_API dc_optimizer *dc_optimizer_of(dc_model *model) { return model->optimizer; }
 
 /* @impl-data ----------------------------------------------------------------------------------- */
-/* Training visits the samples in another order every epoch, holds some back, repeats the rare ones.
- * None of this moves a sample: a data set is a storage that is never changed, shared by all sets
- * made from it, and a list that says which of its rows are the samples. Numbers are made as a
- * batch is put together, so that bytes stay bytes, and a stream's samples need not all exist. */
+/* Training visits the samples in another order every epoch, and holds some back. None of this moves
+ * a sample: a data set is a storage that is never changed, shared by all sets made from it, and a
+ * list that says which of its rows are the samples. Numbers are made as a batch is put together, so
+ * that bytes stay bytes, and a stream's samples need not all exist. */
 struct dc_dataset {
     dc_context     *ctx;
     int64_t         count;
@@ -6653,7 +7071,6 @@ struct dc_dataset {
     dc_fetch        fetch;                 /* or a function. */
     void           *user;
 
-    dc_scaler       scaler;                /* Applied to x on its way out, if it has features. */
     const char    **class_name, **feature_name;
 };
 
@@ -6684,18 +7101,22 @@ static int64_t dc__sample_size(dc_context *ctx, const char *who, int64_t count, 
     return size;
 }
 
-static dc_dataset *dc__new_dataset(dc_context *ctx, const char *who, int64_t count,
-                                   dc_shape x_shape, dc_shape y_shape, int classes) {
+/* A set whose samples are the rows of a storage, which the caller adds before dc__new_dataset. */
+static dc_dataset dc__described(dc_context *ctx, const char *who, int64_t count, dc_shape x_shape,
+                                dc_shape y_shape, int classes) {
     dc__check_count(ctx, who, count);
     if (classes < 0 || classes > 1 << 24)          /* Every whole number up to 2^24 is a float. */
         dc_fail(ctx, "%s: %d classes; there may be 0 (y is a quantity) to 16777216", who, classes);
     if (classes && y_shape.rank)
         dc_fail(ctx, "%s: with classes, y is one class number a sample (DC_SCALAR), but its shape "
                 "is %s", who, DC__SHAPE_TEXT(y_shape));
-    dc_dataset d = { .ctx = ctx, .count = count, .x_shape = x_shape, .y_shape = y_shape,
-                     .x_size = dc__sample_size(ctx, who, count, x_shape),
-                     .y_size = dc__sample_size(ctx, who, count, y_shape), .classes = classes };
-    return dc__permanent_copy(ctx, &d, sizeof d);
+    return (dc_dataset){ .ctx = ctx, .count = count, .x_shape = x_shape, .y_shape = y_shape,
+                         .x_size = dc__sample_size(ctx, who, count, x_shape),
+                         .y_size = dc__sample_size(ctx, who, count, y_shape), .classes = classes };
+}
+
+static dc_dataset *dc__new_dataset(dc_dataset d) {
+    return dc__permanent_copy(d.ctx, &d, sizeof d);
 }
 
 static bool dc__is_label(dc_real y, int classes) {
@@ -6709,19 +7130,35 @@ static bool dc__check_label(dc_context *ctx, const char *where, int64_t i, dc_re
                      "%d", where, (long long)i, DC__NUMBER((double)y, 9), classes - 1);
 }
 
+/* Copies x and y, arrays of dc_real or of bytes; y NULL: x is its own target. NULL (and dc_error)
+ * when there is a wrong label or no memory. */
+static dc_dataset *dc__copied(dc_dataset d, const char *who, bool is_bytes, const void *x,
+                              const void *y) {
+    for (int64_t i = 0; i < d.count && d.classes; i++) {
+        dc_real label = is_bytes ? ((const uint8_t *)y)[i] : ((const dc_real *)y)[i];
+        if (!dc__check_label(d.ctx, who, i, label, d.classes)) return NULL;
+    }
+    size_t element = is_bytes ? 1 : sizeof(dc_real);
+    size_t x_size = (size_t)(d.count * d.x_size) * element;
+    size_t y_size = y ? (size_t)(d.count * d.y_size) * element : 0;
+    uint8_t *to = dc__take(&d.ctx->permanent, x_size + y_size);
+    if (!to) return dc__error(d.ctx, "%s: out of memory asking for %zu bytes", who,
+                              x_size + y_size), NULL;
+    void *kept_x = memcpy(to, x, x_size), *kept_y = y ? memcpy(to + x_size, y, y_size) : NULL;
+    if (is_bytes) d.x_bytes = kept_x, d.y_bytes = kept_y;
+    else d.x = kept_x, d.y = kept_y;
+    return dc__new_dataset(d);
+}
+
 DC_API dc_dataset *dc_from_arrays(dc_context *ctx, int64_t count, dc_shape x_shape,
                                   const dc_real *x, dc_shape y_shape, const dc_real *y,
                                   int classes) {
     if (!y && classes)
         dc_fail(ctx, "dc_from_arrays: y is NULL, so x is its own target, which has no classes");
-    dc_dataset *d = dc__new_dataset(ctx, "dc_from_arrays", count, x_shape, y ? y_shape : x_shape,
-                                    classes);
-    for (int64_t i = 0; i < count && classes; i++)
-        if (!dc__check_label(ctx, "dc_from_arrays", i, y[i], classes))
-            dc_fail(ctx, "%s", ctx->error);
-    d->x = dc__permanent_copy(ctx, x, (size_t)(count * d->x_size) * sizeof *x);
-    if (y) d->y = dc__permanent_copy(ctx, y, (size_t)(count * d->y_size) * sizeof *y);
-    return d;
+    dc_dataset d = dc__described(ctx, "dc_from_arrays", count, x_shape, y ? y_shape : x_shape,
+                                 classes);
+    dc_dataset *set = dc__copied(d, "dc_from_arrays", false, x, y);
+    return set ? set : (dc_fail(ctx, "%s", ctx->error), NULL);
 }
 
 DC_API dc_dataset *dc_from_bytes(dc_context *ctx, int64_t count, dc_shape x_shape, const uint8_t *x,
@@ -6729,22 +7166,18 @@ DC_API dc_dataset *dc_from_bytes(dc_context *ctx, int64_t count, dc_shape x_shap
     if (!labels != !classes)
         dc_fail(ctx, "dc_from_bytes: %d classes %s labels; 0 classes and no labels make x its own "
                 "target", classes, labels ? "but" : "without");
-    dc_dataset *d = dc__new_dataset(ctx, "dc_from_bytes", count, x_shape,
-                                    labels ? DC_SCALAR : x_shape, classes);
-    for (int64_t i = 0; i < count && labels; i++)
-        if (!dc__check_label(ctx, "dc_from_bytes", i, labels[i], classes))
-            dc_fail(ctx, "%s", ctx->error);
-    d->x_bytes = dc__permanent_copy(ctx, x, (size_t)(count * d->x_size));
-    if (labels) d->y_bytes = dc__permanent_copy(ctx, labels, (size_t)count);
-    return d;
+    dc_dataset d = dc__described(ctx, "dc_from_bytes", count, x_shape,
+                                 labels ? DC_SCALAR : x_shape, classes);
+    dc_dataset *set = dc__copied(d, "dc_from_bytes", true, x, labels);
+    return set ? set : (dc_fail(ctx, "%s", ctx->error), NULL);
 }
 
 DC_API dc_dataset *dc_stream(dc_context *ctx, int64_t count, dc_shape x_shape, dc_shape y_shape,
                              int classes, dc_fetch fetch, void *user) {
     if (!fetch) dc_fail(ctx, "dc_stream: needs a function that makes a sample, but fetch is NULL");
-    dc_dataset *d = dc__new_dataset(ctx, "dc_stream", count, x_shape, y_shape, classes);
-    d->fetch = fetch, d->user = user;
-    return d;
+    dc_dataset d = dc__described(ctx, "dc_stream", count, x_shape, y_shape, classes);
+    d.fetch = fetch, d.user = user;
+    return dc__new_dataset(d);
 }
 
 DC_API int64_t dc_count(const dc_dataset *d) { return dc__need_data(d, "dc_count")->count; }
@@ -6770,7 +7203,7 @@ DC_API const char *dc_feature_name(const dc_dataset *d, int feature) {
 /* --- sets from sets --- */
 static int64_t dc__storage_row(const dc_dataset *d, int64_t i) { return d->row ? d->row[i] : i; }
 
-/* start, start + 1, ...: count numbers of samples, to be permuted and selected. */
+/* start, start + 1, ...: numbers of samples, to be permuted and selected. */
 static int64_t *dc__numbered(int64_t start, int64_t count, int64_t *rows) {
     for (int64_t i = 0; i < count; i++) rows[i] = start + i;
     return rows;
@@ -6780,7 +7213,7 @@ static int64_t *dc__new_rows(const dc_dataset *d, int64_t start, int64_t count) 
     return dc__numbered(start, count, dc__permanent(d->ctx, (size_t)count * sizeof(int64_t)));
 }
 
-/* The samples rows[0..count) of d. The array, permanent, becomes part of the new set. */
+/* The samples rows[0..count) of d. The array becomes part of the new set. */
 static dc_dataset *dc__selected(const dc_dataset *d, int64_t count, int64_t *rows) {
     for (int64_t i = 0; i < count; i++) rows[i] = dc__storage_row(d, rows[i]);
     dc_dataset *selected = dc__permanent_copy(d->ctx, d, sizeof *d);
@@ -6852,7 +7285,6 @@ static void dc__from_bytes(int64_t n, const uint8_t *restrict x, dc_real *restri
 /* x and y of sample i. False (and dc_error) when a stream has none. */
 static bool dc__read_sample(const dc_dataset *d, int64_t i, dc_real *x, dc_real *y) {
     int64_t row = dc__storage_row(d, i), n = d->x_size, m = d->y_size;
-    int64_t features = d->scaler.features;
     if (d->fetch) {
         if (!d->fetch(row, x, y, d->user))
             return dc__error(d->ctx, "dc_stream: fetch failed at row %lld", (long long)row);
@@ -6860,9 +7292,6 @@ static bool dc__read_sample(const dc_dataset *d, int64_t i, dc_real *x, dc_real 
     }
     if (d->x_bytes) dc__from_bytes(n, d->x_bytes + row * n, x);
     if (d->x) memcpy(x, d->x + row * n, (size_t)n * sizeof *x);
-    for (int64_t k = 0; k < n && features; k += features)
-        for (int64_t j = 0; j < features; j++)
-            x[k + j] = (x[k + j] - d->scaler.shift[j]) / d->scaler.scale[j];
     if (d->y_bytes) y[0] = d->y_bytes[row];
     else if (d->y) memcpy(y, d->y + row * m, (size_t)m * sizeof *y);
     else if (!d->fetch) memcpy(y, x, (size_t)n * sizeof *x);
@@ -6928,19 +7357,15 @@ DC_API bool dc_next(dc_loader *l, dc_batch *batch) {
     const dc_dataset *d = l->data;
     if (l->position == 0) {
         dc__random r = dc__stream(d->ctx, DC__FOR_SHUFFLE, 0, 0, l->epoch);
-        dc__numbered(0, l->count, l->rows);
+        for (int64_t i = 0; i < l->count; i++) l->rows[i] = l->part ? l->part[i] : i;
         if (l->shuffle) dc__shuffle(&r, l->count, l->rows);
-        for (int64_t i = 0; i < l->count && l->part; i++) l->rows[i] = l->part[l->rows[i]];
     }
     const int64_t *rows = l->rows + l->position;
-    int64_t left = l->count - l->position, n = left < l->batch_size ? left : l->batch_size, i = 0;
+    int64_t left = l->count - l->position, n = left < l->batch_size ? left : l->batch_size, i = n;
     dc_real *x = l->x->data, *y = l->y->data;
-    if (d->fetch) {
-        while (i < n && dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size)) i++;
-    } else {
-        dc__parallel(n, 1, DC__EACH / d->x_size + 1, dc__read_samples, l);
-        i = n;
-    }
+    if (!d->fetch) dc__parallel(n, 1, DC__EACH / d->x_size + 1, dc__read_samples, l);
+    else for (i = 0; i < n; i++)
+        if (!dc__read_sample(d, rows[i], x + i * d->x_size, y + i * d->y_size)) break;
     if (i < n || n == 0) {                         /* A stream failed, or the epoch is over. */
         if (n == 0) d->ctx->error[0] = 0;
         l->position = 0, l->epoch++, l->failed = n > 0;
@@ -6959,130 +7384,24 @@ DC_API dc_batch dc_all(dc_dataset *data) {
     return all;
 }
 
-/* --- class balance --- */
-/* A buffer: how many samples each class has, and behind that the labels of all samples. NULL (and
- * dc_error) when a stream fails. */
-static int64_t *dc__count_labels(dc_dataset *d, const char *who) {
-    dc__need_data(d, who);
-    if (!d->classes) dc_fail(d->ctx, "%s: the set has no classes; its target is a quantity", who);
-    int64_t *counts = dc__buffer_new(d->ctx, (size_t)(d->classes + d->count) * sizeof *counts);
-    if (!counts) return NULL;
+/* --- what is in a set --- */
+DC_API void dc_class_counts(dc_dataset *d, int64_t *counts) {
+    dc__need_data(d, "dc_class_counts");
+    if (!d->classes)
+        dc_fail(d->ctx, "dc_class_counts: the set has no classes; its target is a quantity");
     memset(counts, 0, (size_t)d->classes * sizeof *counts);
     dc_mark mark = dc_begin(d->ctx);
     dc_loader *l = dc_batches(d, 1, false);
-    int64_t *label = counts + d->classes;
-    for (dc_batch b; dc_next(l, &b);) counts[*label++ = (int64_t)b.y->data[0]]++;
+    for (dc_batch b; dc_next(l, &b);) counts[(int64_t)b.y->data[0]]++;
     dc_end(d->ctx, mark);
-    if (!d->ctx->error[0]) return counts;
-    dc__buffer_free(counts);
-    return NULL;
-}
-
-DC_API void dc_class_counts(dc_dataset *d, int64_t *counts) {
-    int64_t *found = dc__count_labels(d, "dc_class_counts");
-    if (!found) dc_fail(d->ctx, "dc_class_counts: %s", d->ctx->error);
-    memcpy(counts, found, (size_t)d->classes * sizeof *counts);
-    dc__buffer_free(found);
-}
-
-/* A class without samples has weight 0. */
-DC_API void dc_balanced_weights(dc_dataset *d, dc_real *weights) {
-    int64_t *counts = dc__count_labels(d, "dc_balanced_weights");
-    if (!counts) dc_fail(d->ctx, "dc_balanced_weights: %s", d->ctx->error);
-    dc_real n = (dc_real)d->count, classes = (dc_real)d->classes;
-    for (int c = 0; c < d->classes; c++)
-        weights[c] = counts[c] ? n / (classes * (dc_real)counts[c]) : 0;
-    dc__buffer_free(counts);
-}
-
-/* The samples in their order, then the rare classes again and again, until each has as many as the
- * largest. A class without samples stays without. */
-DC_API dc_dataset *dc_balanced(dc_dataset *d) {
-    int64_t *counts = dc__count_labels(d, "dc_balanced"), most = 0, total = 0, n = 0;
-    if (!counts) return NULL;
-    const int64_t *label = counts + d->classes;
-    for (int c = 0; c < d->classes; c++) most = counts[c] > most ? counts[c] : most;
-    for (int c = 0; c < d->classes; c++) total += counts[c] ? most : 0;
-    dc__check_count(d->ctx, "dc_balanced", total);
-    int64_t *rows = dc__new_rows(d, 0, total);
-    for (n = d->count; n < total;)
-        for (int64_t i = 0; i < d->count; i++)
-            if (counts[label[i]] < most) counts[label[i]]++, rows[n++] = i;
-    dc__buffer_free(counts);
-    return dc__selected(d, total, rows);
-}
-
-/* --- scaling --- */
-typedef struct dc__feature {
-    double n, mean, squares, low, high;    /* squares: the sum of (x - mean)^2. */
-} dc__feature;
-
-/* Welford (1962): sum x^2 - n mean^2 would be the difference of two large numbers. */
-static void dc__survey(dc__feature *f, double x) {
-    double e = x - f->mean;
-    f->mean += e / ++f->n;
-    f->squares += e * (x - f->mean);
-    if (x < f->low) f->low = x;
-    if (x > f->high) f->high = x;
-}
-
-/* Zeros (and dc_error) when a stream fails. */
-static dc_scaler dc__fit_scaler(dc_dataset *d, const char *who, bool standardize) {
-    dc__need_data(d, who);
-    int64_t features = dc__features(d);
-    dc_scaler scaler = { 0 };
-    dc_mark mark = dc_begin(d->ctx);
-    dc__feature *f = dc_alloc(d->ctx, (size_t)features * sizeof *f);
-    for (int64_t j = 0; j < features; j++) f[j].low = (double)INFINITY, f[j].high = -f[j].low;
-    dc_loader *l = dc_batches(d, 1, false);
-    for (dc_batch b; dc_next(l, &b);)
-        for (int64_t k = 0; k < d->x_size; k += features)
-            for (int64_t j = 0; j < features; j++) dc__survey(&f[j], (double)b.x->data[k + j]);
-    if (!d->ctx->error[0]) {
-        dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)features * sizeof *shift);
-        dc_real *scale = shift + features;
-        for (int64_t j = 0; j < features; j++) {
-            shift[j] = (dc_real)(standardize ? f[j].mean : f[j].low);
-            scale[j] = (dc_real)(standardize ? sqrt(f[j].squares / f[j].n) : f[j].high - f[j].low);
-            if (scale[j] == 0) scale[j] = 1;
-        }
-        scaler = (dc_scaler){ features, shift, scale };
-    }
-    dc_end(d->ctx, mark);
-    return scaler;
-}
-
-DC_API dc_scaler dc_standardizer(dc_dataset *d) {
-    return dc__fit_scaler(d, "dc_standardizer", true);
-}
-
-DC_API dc_scaler dc_normalizer(dc_dataset *d) { return dc__fit_scaler(d, "dc_normalizer", false); }
-
-/* Scaling what is scaled: ((x - s) / c - t) / e = (x - (s + c t)) / (c e). */
-DC_API dc_dataset *dc_scaled(dc_dataset *d, dc_scaler scaler) {
-    dc__need_data(d, "dc_scaled");
-    int64_t n = dc__features(d);
-    if (scaler.features != n)
-        dc_fail(d->ctx, "dc_scaled: the scaler is for %lld features, the samples of shape %s have "
-                "%lld", (long long)scaler.features, DC__SHAPE_TEXT(d->x_shape), (long long)n);
-    dc_real *shift = dc__permanent(d->ctx, 2 * (size_t)n * sizeof *shift), *scale = shift + n;
-    bool again = d->scaler.features > 0;
-    for (int64_t j = 0; j < n; j++) {
-        if (scaler.scale[j] == 0)
-            dc_fail(d->ctx, "dc_scaled: the scale of feature %lld is 0", (long long)j);
-        dc_real s = again ? d->scaler.shift[j] : 0, c = again ? d->scaler.scale[j] : 1;
-        shift[j] = s + c * scaler.shift[j], scale[j] = c * scaler.scale[j];
-    }
-    dc_dataset *scaled = dc__permanent_copy(d->ctx, d, sizeof *d);
-    scaled->scaler = (dc_scaler){ n, shift, scale };
-    return scaled;
+    if (d->ctx->error[0]) dc_fail(d->ctx, "dc_class_counts: %s", d->ctx->error);
 }
 
 /* --- generators --- */
 static const dc_real dc__pi = DC__C(3.14159265358979323846);
 
 typedef enum dc__pattern {
-    DC__line, DC__sine, DC__checkerboard, DC__blobs, DC__circles, DC__moons, DC__spirals
+    DC__line, DC__sine, DC__blobs, DC__circles, DC__moons, DC__spirals
 } dc__pattern;
 
 /* Line and sine are quantities y of x [1]; the others are points (x, y) of class c. Most points lie
@@ -7093,24 +7412,19 @@ static dc_dataset *dc__make(dc_context *ctx, const char *who, dc__pattern patter
     bool is_curve = pattern <= DC__sine;
     if (!is_curve && classes < 1)
         dc_fail(ctx, "%s: %d classes; there must be at least 1", who, classes);
-    if (pattern == DC__checkerboard && !(a >= 1 && a <= 1024))
-        dc_fail(ctx, "%s: %.0f cells a side; there must be 1 to 1024", who, (double)a);
-    dc_dataset *d = dc__new_dataset(ctx, who, count, DC_SHAPE(is_curve ? 1 : 2),
-                                    is_curve ? DC_SHAPE(1) : DC_SCALAR, classes);
-    d->x = dc__permanent(ctx, (size_t)(count * d->x_size) * sizeof *d->x);
-    d->y = dc__permanent(ctx, (size_t)count * sizeof *d->y);
+    dc_dataset d = dc__described(ctx, who, count, DC_SHAPE(is_curve ? 1 : 2),
+                                 is_curve ? DC_SHAPE(1) : DC_SCALAR, classes);
+    d.x = dc__permanent(ctx, (size_t)(count * d.x_size) * sizeof *d.x);
+    d.y = dc__permanent(ctx, (size_t)count * sizeof *d.y);
     dc__random place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 0), chance = place;
     chance.step = 1;
     for (int64_t i = 0; i < count; i++) {
         uint64_t k = (uint64_t)i;
-        dc_real u = dc__uniform_at(&place, k), v, c = (dc_real)(is_curve ? 0 : i % classes);
+        dc_real u = dc__uniform_at(&place, k), c = (dc_real)(is_curve ? 0 : i % classes);
         dc_real x = 0, y = 0, radius = 0, angle = 2 * dc__pi * u;
         switch (pattern) {
         case DC__line:    x = u, y = a * u + b; break;
         case DC__sine:    x = dc__pi * (2 * u - 1), y = dc__sin_plain(x); break;
-        case DC__checkerboard:
-            u = dc__uniform_at(&place, 2 * k), v = dc__uniform_at(&place, 2 * k + 1);
-            x = 2 * u - 1, y = 2 * v - 1, c = (dc_real)(((int)(u * a) + (int)(v * a)) % 2); break;
         case DC__blobs:   radius = 2, angle = 2 * dc__pi * c / (dc_real)classes; break;
         case DC__circles: radius = 1 - c / 2; break;
         case DC__moons:                    /* Two half circles that reach into each other. */
@@ -7118,15 +7432,13 @@ static dc_dataset *dc__make(dc_context *ctx, const char *who, dc__pattern patter
         case DC__spirals:                  /* 1 1/2 turns, as many points on each part of an arm. */
             radius = DC__SQRT(u), angle = dc__pi * (3 * radius + 2 * c / (dc_real)classes);
         }
-        if (is_curve) {
-            d->x[i] = x, d->y[i] = y + noise * dc__normal_at(&chance, k);
-            continue;
-        }
+        if (is_curve) d.x[i] = x, d.y[i] = y + noise * dc__normal_at(&chance, k);
+        if (is_curve) continue;
         x += radius * dc__cos_plain(angle), y += radius * dc__sin_plain(angle);
-        d->x[2 * i] = x + noise * dc__normal_at(&chance, 2 * k);
-        d->x[2 * i + 1] = y + noise * dc__normal_at(&chance, 2 * k + 1), d->y[i] = c;
+        d.x[2 * i] = x + noise * dc__normal_at(&chance, 2 * k);
+        d.x[2 * i + 1] = y + noise * dc__normal_at(&chance, 2 * k + 1), d.y[i] = c;
     }
-    return d;
+    return dc__new_dataset(d);
 }
 
 #define DC__GENERATOR(NAME, CLASSES, NOISE, A, B, ...)                                             \
@@ -7135,7 +7447,6 @@ static dc_dataset *dc__make(dc_context *ctx, const char *who, dc__pattern patter
     }
 DC__GENERATOR(line, 0, noise, slope, intercept, dc_real slope, dc_real intercept, dc_real noise)
 DC__GENERATOR(sine, 0, noise, 0, 0, dc_real noise)
-DC__GENERATOR(checkerboard, 2, 0, (dc_real)cells, 0, int cells)
 DC__GENERATOR(blobs, classes, noise, 0, 0, int classes, dc_real noise)
 DC__GENERATOR(circles, 2, noise, 0, 0, dc_real noise)
 DC__GENERATOR(moons, 2, noise, 0, 0, dc_real noise)
@@ -7173,10 +7484,10 @@ static dc_real dc__ink(int digit, dc_real row, dc_real column) {
  * bytes, nearly normal. */
 DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
     enum { SIZE = 28 };
-    dc_dataset *d = dc__new_dataset(ctx, "dc_make_digits", count, DC_SHAPE(SIZE, SIZE, 1),
-                                    DC_SCALAR, 10);
-    d->x_bytes = dc__permanent(ctx, (size_t)(count * d->x_size));
-    d->y_bytes = dc__permanent(ctx, (size_t)count);
+    dc_dataset d = dc__described(ctx, "dc_make_digits", count, DC_SHAPE(SIZE, SIZE, 1), DC_SCALAR,
+                                 10);
+    d.x_bytes = dc__permanent(ctx, (size_t)(count * d.x_size));
+    d.y_bytes = dc__permanent(ctx, (size_t)count);
     dc__random place = dc__stream(ctx, DC__FOR_DATA, 0, ctx->creations++, 0), noise = place;
     noise.step = 1;
     for (int64_t i = 0; i < count; i++) {
@@ -7185,17 +7496,17 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
         dc_real turn = DC__C(0.52) * (u[0] - DC__C(0.5)), size = DC__C(2.4) + DC__C(0.8) * u[1];
         dc_real c = dc__cos_plain(turn) * (1 / size), s = dc__sin_plain(turn) * (1 / size);
         dc_real top = half + 6 * u[2] - 3, left = half + 6 * u[3] - 3;
-        d->y_bytes[i] = (uint8_t)(i % 10);
-        for (int64_t k = 0, at = i * d->x_size; k < d->x_size; k++, at++) {
+        d.y_bytes[i] = (uint8_t)(i % 10);
+        for (int64_t k = 0, at = i * d.x_size; k < d.x_size; k++, at++) {
             dc_real y = (dc_real)(k / SIZE) - top, x = (dc_real)(k % SIZE) - left;
-            dc_real ink = dc__ink(d->y_bytes[i], 3 + c * y - s * x, 2 + s * y + c * x);
+            dc_real ink = dc__ink(d.y_bytes[i], 3 + c * y - s * x, 2 + s * y + c * x);
             uint32_t b = dc__bits_at(&noise, (uint64_t)at);
             int sum = (int)((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24)) - 510;
             dc_real v = 255 * (DC__C(1.8) * ink - DC__C(0.3)) + DC__C(0.15) * (dc_real)sum;
-            d->x_bytes[at] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+            d.x_bytes[at] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
         }
     }
-    return d;
+    return dc__new_dataset(d);
 }
 
 /* @impl-readers -------------------------------------------------------------------------------- */
@@ -7204,19 +7515,12 @@ DC_API dc_dataset *dc_make_digits(dc_context *ctx, int64_t count) {
  * readers work in three steps: the file into a buffer, all checks, and then permanent memory. */
 DC__QUICK_TO_COMPILE
 
-/* Permanent memory for the content of a file. */
-static void *dc__keep(dc_context *ctx, const char *path, int64_t size) {
-    void *memory = dc__take(&ctx->permanent, (size_t)size);
-    if (!memory) dc__error(ctx, "%s: out of memory asking for %lld bytes", path, (long long)size);
-    return memory;
-}
-
 static uint32_t dc__big32(const uint8_t *b) {
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | (uint32_t)b[3];
 }
 
 /* --- gzip (RFC 1952) --- */
-#if defined(DC__HAS_STB_IMAGE) && !defined(STBI_NO_ZLIB)
+#if defined(STBI_INCLUDE_STB_IMAGE_H) && !defined(STBI_NO_ZLIB)
 
 static uint32_t dc__little32(const uint8_t *b) { return __builtin_bswap32(dc__big32(b)); }
 
@@ -7242,39 +7546,25 @@ static uint32_t dc__crc32(const uint8_t *b, size_t size) {
     return ~sum;
 }
 
-/* Where the compressed data begin, behind the optional fields; 0 when there is no such place. */
-static size_t dc__gzip_start(const uint8_t *b, size_t size) {
-    size_t at = 10;
-    if (size < 18 || b[2] != 8 || b[3] > 31) return 0;
-    if (b[3] & 4) at += 2 + (size_t)(b[10] | b[11] << 8);
-    int texts = !!(b[3] & 8) + !!(b[3] & 16);      /* Name and comment, each up to a zero byte. */
-    for (; texts > 0 && at < size; at++) texts -= !b[at];
-    if (b[3] & 2) at += 2;
-    return at + 8 < size ? at : 0;
-}
-
-/* The unpacked file as a buffer; NULL (and dc_error) when anything is wrong with it. stb_image
- * unpacks, but checks neither length nor sum; and since it looks a few bytes ahead, it gets the
- * trailer too. The format cannot pack more than 1032 : 1. */
+/* The unpacked file as a buffer; NULL (and dc_error) when anything is wrong with it. The header has
+ * ten bytes and perhaps a name, the trailer check sum and length. stb_image unpacks, but checks
+ * neither; and since it looks a few bytes ahead, it gets the trailer too. The format cannot pack
+ * more than 1032 : 1. */
 static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size) {
-    size_t start = dc__gzip_start(b, *size);
-    if (!start) return dc__error(ctx, "%s: the gzip header is damaged or cut short", path), NULL;
-    uint32_t length = dc__little32(b + *size - 4);
-    if (*size > INT32_MAX || length > INT32_MAX || length / 1032 > *size - start)
-        return dc__error(ctx, "%s: damaged, or above 2 GiB: %zu bytes of gzip are said to hold %lu",
-                         path, *size, (unsigned long)length), NULL;
-    uint8_t *out = dc__buffer_new(ctx, (size_t)length + 1);
-    if (!out) return NULL;
-    int got = stbi_zlib_decode_noheader_buffer((char *)out, (int)length, (const char *)b + start,
-                                               (int)(*size - start));
-    bool good = got == (int)length && dc__crc32(out, length) == dc__little32(b + *size - 8);
-    /* Of two members only one equal to the first would go unnoticed: the trailer is there twice. */
-    for (size_t i = start; good && i + 18 <= *size; i++)
-        good = b[i + 8] != 0x1F || b[i + 9] != 0x8B || memcmp(b + i, b + *size - 8, 8);
-    if (good) return *size = length, out;
+    enum { HEADER = 10, TRAILER = 8, HAS_NAME = 8 };
+    size_t at = HEADER, n = *size;
+    uint32_t length = n < HEADER + TRAILER ? UINT32_MAX : dc__little32(b + n - 4);
+    bool good = length <= INT32_MAX && n <= INT32_MAX && length / 1032 <= n;
+    if (good && b[3] == HAS_NAME) while (at < n && b[at++]);
+    good = good && b[2] == 8 && (b[3] == 0 || b[3] == HAS_NAME) && at + TRAILER < n;
+    uint8_t *out = good ? dc__buffer_new(ctx, (size_t)length + 1) : NULL;
+    if (good && !out) return NULL;
+    good = good && stbi_zlib_decode_noheader_buffer((char *)out, (int)length, (const char *)b + at,
+                                                    (int)(n - at)) == (int)length;
+    if (good && dc__crc32(out, length) == dc__little32(b + n - 8)) return *size = length, out;
     dc__buffer_free(out);
-    return dc__error(ctx, "%s: damaged (or more than one gzip member): length or check sum are "
-                     "wrong", path), NULL;
+    return dc__error(ctx, "%s: damaged, or not plain gzip (one member, up to 2 GiB); try gzip -d",
+                     path), NULL;
 }
 #else
 static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, size_t *size) {
@@ -7284,58 +7574,55 @@ static uint8_t *dc__gunzip(dc_context *ctx, const char *path, const uint8_t *b, 
 }
 #endif
 
+/* A whole file as a buffer, unpacked if it is gzip. NULL (and dc_error): it cannot be read. */
+static uint8_t *dc__read_bytes(dc_context *ctx, const char *path, size_t *size) {
+    uint8_t *b = (uint8_t *)dc__read_file(ctx, path, size);
+    if (!b || *size < 2 || b[0] != 0x1F || b[1] != 0x8B) return b;
+    uint8_t *unpacked = dc__gunzip(ctx, path, b, size);
+    dc__buffer_free(b);
+    return unpacked;
+}
+
 /* --- IDX, the format of MNIST --- */
-/* IDX: a magic number (00 00, the type, 08 for bytes, how many axes), the sizes, the bytes. Reads a
- * file of one axis, labels, or of three, images, into a buffer; returns where the bytes begin. */
-static const uint8_t *dc__read_idx(dc_context *ctx, const char *path, int axes, uint8_t **buffer,
-                                   long long dim[3]) {
+/* A magic number (00 00, the type, 08 for bytes, how many axes), the sizes, the bytes. Reads a file
+ * of one axis, labels, or of three, images, into a buffer; the sizes are dim, with 1 behind. */
+static uint8_t *dc__read_idx(dc_context *ctx, const char *path, int axes, long long dim[3]) {
     size_t size = 0, header = 4 + 4 * (size_t)axes;
-    uint8_t *b = (uint8_t *)dc__read_file(ctx, path, &size);
-    if (b && size >= 2 && b[0] == 0x1F && b[1] == 0x8B) {
-        uint8_t *unpacked = dc__gunzip(ctx, path, b, &size);
-        dc__buffer_free(b);
-        b = unpacked;
-    }
-    *buffer = b;
+    uint8_t *b = dc__read_bytes(ctx, path, &size);
     if (!b) return NULL;
-    if (size < header || dc__big32(b) != 0x800 + (uint32_t)axes)
-        return dc__error(ctx, "%s: not an IDX file of %s: it must begin with 0000080%d and %d "
-                         "sizes", path, axes == 1 ? "labels" : "images", axes, axes), NULL;
-    for (int i = 0; i < 3; i++) dim[i] = i < axes ? dc__big32(b + 4 + 4 * i) : 1;
-    uint64_t count = (uint64_t)dim[0], item = (uint64_t)dim[1] * (uint64_t)dim[2];
-    size_t left = size - header;
-    const char *wrong = !item || !count ? "empty" : count > left / item ? "cut short"
-                      : count * item != left ? "too long" : NULL;
-    if (!wrong) return b + header;
-    return dc__error(ctx, "%s: %s: the header promises %lld items of %lld x %lld bytes, and %zu "
-                     "bytes follow", path, wrong, dim[0], dim[1], dim[2], left), NULL;
+    if (size < header || dc__big32(b) != 0x800 + (uint32_t)axes) {
+        dc__error(ctx, "%s: not an IDX file of %s: it must begin with 0000080%d and %d sizes", path,
+                  axes == 1 ? "labels" : "images", axes, axes);
+    } else {
+        for (int i = 0; i < 3; i++) dim[i] = i < axes ? dc__big32(b + 4 + 4 * i) : 1;
+        uint64_t count = (uint64_t)dim[0], item = (uint64_t)dim[1] * (uint64_t)dim[2];
+        size_t left = size - header;
+        const char *wrong = !item || !count ? "empty" : count > left / item ? "cut short"
+                          : count * item != left ? "too long" : NULL;
+        if (!wrong) return b;
+        dc__error(ctx, "%s: %s: the header promises %lld items of %lld x %lld bytes, and %zu bytes "
+                  "follow", path, wrong, dim[0], dim[1], dim[2], left);
+    }
+    dc__buffer_free(b);
+    return NULL;
 }
 
 /* classes 0: as many as there are, but two. */
 static dc_dataset *dc__load_idx(dc_context *ctx, const char *images, const char *labels,
                                 int classes) {
-    uint8_t *x_buffer = NULL, *y_buffer = NULL, *kept = NULL;
-    long long dim[3], count;
-    int largest = 1;
-    const uint8_t *y = dc__read_idx(ctx, labels, 1, &y_buffer, dim);
-    count = y ? dim[0] : 0;
-    const uint8_t *x = y ? dc__read_idx(ctx, images, 3, &x_buffer, dim) : NULL;
-    bool ok = x && (count == dim[0] || dc__error(ctx, "%s: %lld labels for the %lld images of %s",
-                                                 labels, count, dim[0], images));
-    for (int64_t i = 0; i < count && ok; i++) {
-        ok = dc__check_label(ctx, labels, i, y[i], classes ? classes : 256);
-        if (y[i] > largest) largest = y[i];
-    }
-    size_t size = ok ? (size_t)(count * dim[1] * dim[2]) : 0;
-    if (ok) kept = dc__keep(ctx, images, (int64_t)size + count);
-    dc_dataset *d = !kept ? NULL : dc__new_dataset(ctx, "dc_load_idx", count,
-        DC_SHAPE(dim[1], dim[2], 1), DC_SCALAR, classes ? classes : largest + 1);
-    if (d) {
-        d->x_bytes = memcpy(kept, x, size);
-        d->y_bytes = memcpy(kept + size, y, (size_t)count);
-    }
-    dc__buffer_free(x_buffer);
-    dc__buffer_free(y_buffer);
+    long long dim[3], count[3];
+    int found = 2;
+    uint8_t *y = dc__read_idx(ctx, labels, 1, count);
+    uint8_t *x = y ? dc__read_idx(ctx, images, 3, dim) : NULL;
+    bool ok = x && (*count == *dim || dc__error(ctx, "%s: %lld labels for the %lld images of %s",
+                                                labels, *count, *dim, images));
+    for (int64_t i = 0; ok && i < *count; i++) if (y[8 + i] >= found) found = y[8 + i] + 1;
+    dc_dataset *d = NULL;
+    if (ok) d = dc__copied(dc__described(ctx, labels, *count, DC_SHAPE(dim[1], dim[2], 1),
+                                         DC_SCALAR, classes ? classes : found),
+                           labels, true, x + 16, y + 8);
+    dc__buffer_free(x);
+    dc__buffer_free(y);
     return d;
 }
 
@@ -7361,42 +7648,28 @@ static bool dc__find_mnist(dc_context *ctx, const char *folder, const char *stem
 DC_API dc_dataset *dc_load_mnist(dc_context *ctx, const char *folder, dc_part part) {
     char images[DC__PATH], labels[DC__PATH];
     bool train = part == DC_TRAIN;
-    if (!dc__find_mnist(ctx, folder, train ? "train-images" : "t10k-images", images)) return NULL;
-    if (!dc__find_mnist(ctx, folder, train ? "train-labels" : "t10k-labels", labels)) return NULL;
-    return dc__load_idx(ctx, images, labels, 10);
+    bool ok = dc__find_mnist(ctx, folder, train ? "train-images" : "t10k-images", images) &&
+              dc__find_mnist(ctx, folder, train ? "train-labels" : "t10k-labels", labels);
+    return ok ? dc__load_idx(ctx, images, labels, 10) : NULL;
 }
 
 /* --- CSV (RFC 4180) --- */
-/* A table of texts, cut out of the file where it stands: each ends in a zero byte. Blanks around a
- * text do not count, nor do empty lines. Then it is read column by column: one whose first value is
- * a number must hold numbers; any other is categorical. */
-typedef struct dc__cell {
-    const char *text;
-    long long   line;
-    bool        is_missing, is_number;
-    double      value;                     /* The number, or that of the category; -1 for none. */
-} dc__cell;
-
-typedef struct dc__column {
-    const char *name;
-    char        number[24];                /* The name, where the file has none. */
-    int         categories;                /* 0: numbers. */
-    double      fill;                      /* What stands for a missing number. */
-} dc__column;
+/* The file is cut into texts where it stands: each ends in a zero byte. Blanks around a text do not
+ * count, nor do empty lines. */
+enum { DC__CLASS_NAMES = 1000 };           /* A column of more texts is a name or a remark. */
 
 typedef struct dc__csv {
     dc_context    *ctx;
     const char    *path;
     dc_csv_options options;
-    char          *bytes, *at;             /* The file, and how far it is read, */
+    char          *at;                     /* How far the file is read, */
     long long      line;                   /* up to this line. */
-    dc__cell      *cell, *data;            /* All cells; those behind the header [rows, columns]. */
-    long long      cells, rows, columns, target, features;
-    int            classes;
-    dc__column    *column;
+    const char   **name, **text;           /* The texts of the header; of the line at hand. */
+    long long      rows, columns, target;
+    dc_real       *x, *y;                  /* The numbers read so far. */
+    int            names;
+    const char    *class_name[DC__CLASS_NAMES];
 } dc__csv;
-
-enum { DC__MAX_CATEGORIES = 1000 };        /* A column of more texts is a name or a remark. */
 
 static bool dc__is_blank(const dc__csv *t, char c) {
     return (c == ' ' || c == '\t' || c == '\r') && c != t->options.separator;
@@ -7406,170 +7679,135 @@ static bool dc__ends_cell(const dc__csv *t, char c) {
     return !c || c == '\n' || c == t->options.separator;
 }
 
-/* Puts a zero byte behind the next text. It may overwrite what ended the cell, so that is noted. */
-static bool dc__read_cell(dc__csv *t, char *ended_by) {
+/* Puts a zero byte behind the next text. It may overwrite what ended the cell, so that is noted.
+ * NULL (and dc_error): a quote is not closed. */
+static const char *dc__read_cell(dc__csv *t, char *ended_by) {
+    long long line = t->line;
     char *p = t->at;
     while (dc__is_blank(t, *p)) p++;
-    char *text = p, *out = p;
-    dc__cell *cell = &t->cell[t->cells++];
-    *cell = (dc__cell){ .text = text, .line = t->line };
-    if (*p == '"') {
-        for (p++; *p != '"' || p[1] == '"'; *out++ = *p++) {
-            if (!*p) return dc__error(t->ctx, "%s: line %lld: a quote is opened and never closed",
-                                      t->path, cell->line);
-            if (*p == '"') p++;
-            t->line += *p == '\n';
-        }
-        for (p++; dc__is_blank(t, *p);) p++;
-        if (!dc__ends_cell(t, *p))
-            return dc__error(t->ctx, "%s: line %lld: text after a closing quote", t->path, t->line);
-    } else {
-        while (!dc__ends_cell(t, *p)) p++;
-        for (out = p; out > text && dc__is_blank(t, out[-1]);) out--;
+    bool is_quoted = *p == '"';
+    char *text = p += is_quoted, *out = text;
+    for (; is_quoted || !dc__ends_cell(t, *p); *out++ = *p++) {
+        if (!*p) return dc__error(t->ctx, "%s: line %lld: a quote is opened and never closed",
+                                  t->path, line), NULL;
+        if (is_quoted && *p == '"' && *++p != '"') break;        /* Two quotes stand for one. */
+        t->line += *p == '\n';
     }
+    while (is_quoted && dc__is_blank(t, *p)) p++;
+    if (!dc__ends_cell(t, *p))
+        return dc__error(t->ctx, "%s: line %lld: text after a closing quote", t->path, t->line),
+               NULL;
+    while (!is_quoted && out > text && dc__is_blank(t, out[-1])) out--;
     *ended_by = *p;
     t->at = *p ? p + 1 : p;
     *out = 0;
-    cell->is_missing = out == text || !strcmp(text, "?") || !strcmp(text, "NA") ||
-                       dc__is_word(text, out, "nan");
-    cell->is_number = !cell->is_missing && dc__parse_number(text, out, &cell->value);
-    return true;
+    return text;
 }
 
-static bool dc__read_cells(dc__csv *t) {
-    size_t size = 0, most = 1;
-    t->bytes = t->at = dc__read_file(t->ctx, t->path, &size);
-    if (!t->bytes) return false;
-    if (memchr(t->bytes, 0, size))
-        return dc__error(t->ctx, "%s: not a text file: it has a zero byte", t->path);
-    if (!strncmp(t->at, "\xEF\xBB\xBF", 3)) t->at += 3;          /* A byte order mark. */
-    for (size_t i = 0; i < size; i++) most += dc__ends_cell(t, t->bytes[i]);
-    t->cell = dc__buffer_new(t->ctx, most * sizeof *t->cell);
-    if (!t->cell) return false;
-    for (t->line = 1; *t->at; t->line++) {
-        const dc__cell *first = &t->cell[t->cells];
-        char ended_by = t->options.separator;
-        while (ended_by == t->options.separator)
-            if (!dc__read_cell(t, &ended_by)) return false;
-        long long found = &t->cell[t->cells] - first;
-        if (found == 1 && !*first->text) t->cells--;             /* An empty line. */
-        else if (t->rows++ == 0) t->columns = found;
-        else if (found != t->columns)
-            return dc__error(t->ctx, "%s: line %lld has %lld fields, but line %lld has %lld",
-                             t->path, first->line, found, t->cell[0].line, t->columns);
-    }
-    return true;
+/* In the first line, or else its number. */
+static const char *dc__column_name(const dc__csv *t, long long c, char number[24]) {
+    snprintf(number, 24, "%lld", c);
+    return t->options.no_header ? number : t->name[c];
 }
 
-/* Names the columns, and finds the one that is to be the target. */
-static bool dc__find_columns(dc__csv *t) {
+/* The first line tells the columns. */
+static bool dc__find_target(dc__csv *t, long long columns) {
     const char *label = t->options.label;
-    bool is_named = !t->options.no_header;
-    t->rows -= is_named;
-    if (t->rows < 1) return dc__error(t->ctx, "%s: there are no samples in it", t->path);
-    if (t->columns < 2)
+    char number[24];
+    if (columns < 2)
         return dc__error(t->ctx, "%s: a single column; a feature and a target are needed, "
                          "separated by '%c'", t->path, t->options.separator);
-    t->data = t->cell + is_named * t->columns;
-    t->column = dc__buffer_new(t->ctx, (size_t)t->columns * sizeof *t->column);
-    t->target = label ? -1 : t->columns - 1;
-    for (long long c = t->columns; t->column && c-- > 0;) {     /* The first of equals wins. */
-        dc__column *column = &t->column[c];
-        *column = (dc__column){ .name = is_named ? t->cell[c].text : column->number };
-        snprintf(column->number, sizeof column->number, "%lld", c);
-        bool is_label = label && (!strcmp(column->name, label) || !strcmp(column->number, label));
-        if (is_label) t->target = c;
-    }
-    if (t->column && t->target < 0)
-        dc__error(t->ctx, "%s: no column \"%.40s\" for the target; the last is \"%.40s\"", t->path,
-                  label, t->column[t->columns - 1].name);
-    return t->column && t->target >= 0;
+    t->columns = columns;
+    t->target = label ? -1 : columns - 1;
+    for (long long c = columns; label && c-- > 0;)               /* The first of equals wins. */
+        if (!strcmp(dc__column_name(t, c, number), label) || !strcmp(number, label)) t->target = c;
+    return t->target >= 0 ||
+           dc__error(t->ctx, "%s: no column \"%.40s\" for the target; the last is \"%.40s\"",
+                     t->path, label, dc__column_name(t, columns - 1, number));
 }
 
-/* Does column c hold categories? Class numbers that are whole, and the smallest of which is 0, stay
- * as they are; other classes are numbered in order of appearance. */
-static bool dc__is_categorical(const dc__csv *t, int64_t c) {
-    bool has_zero = false, is_target = c == t->target;
-    if (is_target && !t->options.is_classes) return false;
-    for (int64_t r = 0; r < t->rows; r++) {
-        const dc__cell *cell = &t->data[r * t->columns + c];
-        bool is_label = cell->is_number && dc__is_label((dc_real)cell->value, DC__MAX_CATEGORIES);
-        if (!is_target && !cell->is_missing) return !cell->is_number;
-        if (is_target && !is_label) return true;
-        has_zero |= cell->value == 0;
+/* The value of column c in the line at hand. Classes are numbered in order of appearance. */
+static bool dc__read_value(dc__csv *t, long long c, long long line) {
+    const char *text = t->text[c], *stop = text + strlen(text), *wrong = NULL;
+    char number[24];
+    double v = 0;
+    bool is_target = c == t->target;
+    if (!*text || !strcmp(text, "?") || !strcmp(text, "NA") || dc__is_word(text, stop, "nan")) {
+        v = (double)t->options.missing;
+        if (is_target) wrong = "is missing, but it is the target";
+    } else if (is_target && t->options.is_classes) {
+        int k = 0;
+        while (k < t->names && strcmp(t->class_name[k], text)) k++;
+        if (k == DC__CLASS_NAMES) wrong = "is the 1001st text of its column; there may be 1000";
+        else if (k == t->names) t->class_name[t->names++] = text;
+        v = k;
+    } else if (!dc__parse_number(text, stop, &v)) {
+        wrong = is_target ? "is not a number; if the target is a class, set is_classes"
+              : "is not a number; write a number for each text, or a column of 0 and 1";
+    } else if (!isfinite((dc_real)v)) {
+        wrong = "is more than a dc_real can hold";
     }
-    return is_target && !has_zero;
+    *(is_target ? t->y++ : t->x++) = (dc_real)v;
+    return !wrong || dc__error(t->ctx, "%s: line %lld, column \"%.40s\": \"%.40s\" %s", t->path,
+                               line, dc__column_name(t, c, number), text, wrong);
 }
 
-static bool dc__refuse(const dc__csv *t, const dc__cell *cell, const char *why) {
-    return dc__error(t->ctx, "%s: line %lld, column \"%.40s\": \"%.40s\" %s", t->path, cell->line,
-                     t->column[(cell - t->data) % t->columns].name, cell->text, why);
+static bool dc__read_table(dc__csv *t) {
+    if (!strncmp(t->at, "\xEF\xBB\xBF", 3)) t->at += 3;          /* A byte order mark. */
+    long long first = 0;
+    for (t->line = 1; *t->at; t->line++) {
+        long long found = 0, line = t->line;
+        for (char end = t->options.separator; end == t->options.separator; found++)
+            if (!(t->text[found] = dc__read_cell(t, &end))) return false;
+        if (found == 1 && !*t->text[0]) continue;                /* An empty line. */
+        bool is_header = !first && !t->options.no_header;
+        if (!first && !dc__find_target(t, found)) return false;
+        if (!first) first = line;
+        if (found != t->columns)
+            return dc__error(t->ctx, "%s: line %lld has %lld fields, but line %lld has %lld",
+                             t->path, line, found, first, t->columns);
+        if (is_header) t->text += found;
+        for (long long c = 0; c < found && !is_header; c++)
+            if (!dc__read_value(t, c, line)) return false;
+        t->rows += !is_header;
+    }
+    return t->rows > 0 || dc__error(t->ctx, "%s: there are no samples in it", t->path);
 }
 
-/* Gives the cells of column c their values. */
-static bool dc__read_column(dc__csv *t, int64_t c) {
-    dc__column *column = &t->column[c];
-    const char *category[DC__MAX_CATEGORIES];
-    bool is_categorical = dc__is_categorical(t, c), is_target = c == t->target;
-    double sum = 0, numbers = 0;
-    for (int64_t r = 0; r < t->rows; r++) {
-        dc__cell *cell = &t->data[r * t->columns + c];
-        if (cell->is_missing) {
-            if (is_target) return dc__refuse(t, cell, "is missing, but it is the target");
-            cell->value = -1;
-        } else if (is_categorical) {
-            int i = 0;
-            while (i < column->categories && strcmp(category[i], cell->text)) i++;
-            if (i == DC__MAX_CATEGORIES)
-                return dc__refuse(t, cell, "is the 1001st text of its column; there may be 1000");
-            if (i == column->categories) category[column->categories++] = cell->text;
-            cell->value = i;
-        } else if (!cell->is_number) {
-            return dc__refuse(t, cell, is_target
-                ? "is not a number; if the target is a class, set is_classes"
-                : "is not a number, as those before it are");
-        } else if (!isfinite((dc_real)cell->value)) {
-            return dc__refuse(t, cell, "is more than a dc_real can hold");
-        } else {
-            sum += cell->value, numbers++;
-        }
-        if (is_target && t->classes && cell->value >= t->classes) t->classes = (int)cell->value + 1;
+/* Class numbers that are whole, and the smallest of which is 0, stay as they are, without names.
+ * Returns how many classes there are; at least two. */
+static int dc__settle_classes(dc__csv *t, dc_real *y) {
+    double label[DC__CLASS_NAMES];
+    int classes = 2, labels = 0, zeros = 0;
+    for (int k = 0; k < t->names; k++) {
+        const char *name = t->class_name[k];
+        bool is_label = dc__parse_number(name, name + strlen(name), &label[k]) &&
+                        dc__is_label((dc_real)label[k], DC__CLASS_NAMES);
+        labels += is_label, zeros += is_label && label[k] == 0;
+        if (is_label && label[k] >= classes) classes = (int)label[k] + 1;
     }
-    bool has_mean = t->options.fill_with_mean && numbers > 0;
-    column->fill = has_mean ? sum / numbers : (double)t->options.missing;
-    if (!is_target) t->features += is_categorical ? column->categories : 1;
-    return true;
+    if (labels < t->names || !zeros) return t->names > 2 ? t->names : 2;
+    for (int64_t r = 0; r < t->rows; r++) y[r] = (dc_real)label[(int)y[r]];
+    t->names = 0;
+    return classes;
 }
 
-/* The table as numbers, with the names of features, "age" or "colour=red", and of classes. A
- * category is named where its number appears first, which is in order. */
-static dc_dataset *dc__build_csv(dc__csv *t) {
-    dc_real *x = dc__keep(t->ctx, t->path, t->rows * (t->features + 1) * (int64_t)sizeof *x);
-    if (!x) return NULL;
-    dc_dataset *d = dc__new_dataset(t->ctx, "dc_load_csv", t->rows, DC_SHAPE(t->features),
-                                    t->classes ? DC_SCALAR : DC_SHAPE(1), t->classes);
-    d->x = x, d->y = x + t->rows * t->features;
-    size_t names = (size_t)(t->features + t->classes) * sizeof *d->class_name;
-    d->feature_name = dc__permanent_zeros(t->ctx, names);
-    d->class_name = d->feature_name + t->features;
-    for (int64_t c = 0, at = 0; c < t->columns; c++) {
-        const dc__column *column = &t->column[c];
-        bool is_target = c == t->target, is_number = is_target || !column->categories;
-        const char **name = is_target ? d->class_name : d->feature_name + at;
-        for (int64_t r = 0, named = 0; r < t->rows; r++) {
-            const dc__cell *cell = &t->data[r * t->columns + c];
-            dc_real *to = is_target ? &d->y[r] : &x[r * t->features + at];
-            if (is_number) *to = (dc_real)(cell->is_missing ? column->fill : cell->value);
-            else for (int k = 0; k < column->categories; k++) to[k] = cell->value == k;
-            if (named == column->categories || cell->value != (double)named) continue;
-            size_t stem = strlen(column->name) + 1, size = stem + strlen(cell->text) + 1;
-            char *both = dc__permanent(t->ctx, size);
-            snprintf(both, size, "%s=%s", column->name, cell->text);
-            name[named++] = is_target ? both + stem : both;
-        }
-        if (!is_target && is_number) *name = dc__permanent_text(t->ctx, column->name);
-        if (!is_target) at += is_number ? 1 : column->categories;
-    }
+static dc_dataset *dc__build_csv(dc__csv *t, const dc_real *x, dc_real *y) {
+    int classes = t->options.is_classes ? dc__settle_classes(t, y) : 0;
+    int64_t features = t->columns - 1;
+    dc_dataset *d = dc__copied(dc__described(t->ctx, t->path, t->rows, DC_SHAPE(features),
+                                             classes ? DC_SCALAR : DC_SHAPE(1), classes),
+                               t->path, false, x, y);
+    if (!d) return NULL;
+    size_t names = (size_t)(features + classes);
+    d->feature_name = dc__permanent_zeros(t->ctx, names * sizeof *d->feature_name);
+    d->class_name = d->feature_name + features;
+    char number[24];
+    for (long long c = 0, f = 0; c < t->columns; c++)
+        if (c != t->target)
+            d->feature_name[f++] = dc__permanent_text(t->ctx, dc__column_name(t, c, number));
+    for (int k = 0; k < t->names; k++)
+        d->class_name[k] = dc__permanent_text(t->ctx, t->class_name[k]);
     return d;
 }
 
@@ -7577,16 +7815,216 @@ DC_API dc_dataset *dc_load_csv(dc_context *ctx, const char *path, const dc_csv_o
     dc__csv t = { .ctx = ctx, .path = path };
     if (options) t.options = *options;
     if (!t.options.separator) t.options.separator = ',';
-    if (t.options.is_classes) t.classes = 2;               /* At least two. */
     if (strchr("\"\r\n", t.options.separator))
         dc_fail(ctx, "dc_load_csv: a quote or the end of a line cannot be the separator");
-    bool ok = dc__read_cells(&t) && dc__find_columns(&t);
-    for (int64_t c = 0; c < t.columns && ok; c++) ok = dc__read_column(&t, c);
-    dc_dataset *d = ok ? dc__build_csv(&t) : NULL;
-    dc__buffer_free(t.bytes);
-    dc__buffer_free(t.cell);
-    dc__buffer_free(t.column);
+    size_t size = 0, cells = 1;
+    char *bytes = t.at = dc__read_file(ctx, path, &size);
+    bool ok = bytes && (!memchr(bytes, 0, size) ||
+                        dc__error(ctx, "%s: not a text file: it has a zero byte", path));
+    for (size_t i = 0; i < size && ok; i++) cells += dc__ends_cell(&t, bytes[i]);
+    const char **texts = ok ? dc__buffer_new(ctx, cells * sizeof *texts) : NULL;
+    dc_real *x = texts ? dc__buffer_new(ctx, cells * sizeof *x) : NULL;
+    dc_real *y = x ? dc__buffer_new(ctx, cells * sizeof *y) : NULL;
+    t.name = t.text = texts, t.x = x, t.y = y;
+    dc_dataset *d = y && dc__read_table(&t) ? dc__build_csv(&t, x, y) : NULL;
+    dc__buffer_free(bytes);
+    dc__buffer_free(texts);
+    dc__buffer_free(x);
+    dc__buffer_free(y);
     return d;
+}
+
+/* @impl-images --------------------------------------------------------------------------------- */
+/* Files become bytes, bytes become samples. stb_image decodes; everything that is read is checked
+ * before it is believed. */
+
+enum { DC__MOST_PIXELS = 1 << 26 };
+
+#ifdef STBI_INCLUDE_STB_IMAGE_H
+/* Does a PNM file hold the bytes that it promises? stb_image does not look, and returns what was in
+ * memory; and of 16 bits it reads too many. Pixels begin behind three numbers, between which there
+ * may be comments, and a blank. */
+static bool dc__pnm_is_whole(const char *b, size_t size) {
+    int64_t number[3] = { 0 };
+    size_t at = 2;
+    if (b[0] != 'P' || (b[1] != '5' && b[1] != '6')) return true;      /* It is no such file. */
+    for (int k = 0; k < 3; k++) {
+        while (b[at] && (b[at] < '0' || b[at] > '9'))
+            at += b[at] == '#' ? strcspn(b + at, "\r\n") : 1;
+        for (; b[at] >= '0' && b[at] <= '9'; at++)
+            if ((number[k] = number[k] * 10 + b[at] - '0') > DC__MOST_PIXELS) return false;
+    }
+    int64_t pixels = ((int64_t)(size - at) - 1) / (b[1] == '6' ? 3 : 1);
+    return number[0] * number[1] <= pixels && number[2] < 256;
+}
+#endif
+
+/* What an image file holds, as a buffer of bytes [*high, *wide, *channels]; NULL and dc_error. */
+static uint8_t *dc__decode(dc_context *ctx, const char *path, int *high, int *wide, int *channels) {
+    size_t size = 0;
+    char *bytes = dc__read_file(ctx, path, &size);
+    uint8_t *kept = NULL;
+    if (!bytes) return NULL;
+#ifdef STBI_INCLUDE_STB_IMAGE_H
+    int wanted = *channels, there = 0, length = size > INT_MAX ? 0 : (int)size;
+    const stbi_uc *file = (const stbi_uc *)bytes;
+    stbi_uc *pixels = NULL;
+    if (!dc__pnm_is_whole(bytes, size))
+        dc__error(ctx, "%s: a damaged image (fewer bytes than promised), or of 16 bits", path);
+    else if (!stbi_info_from_memory(file, length, wide, high, &there))
+        dc__error(ctx, "%s: no image that can be read (%s)", path, stbi_failure_reason());
+    else if (*wide < 1 || *high < 1 || (int64_t)*wide * *high > DC__MOST_PIXELS)
+        dc__error(ctx, "%s: %d x %d pixels, and from 1 to %d are read", path, *wide, *high,
+                  DC__MOST_PIXELS);
+    else if (pixels = stbi_load_from_memory(file, length, wide, high, &there, wanted), !pixels)
+        dc__error(ctx, "%s: a damaged image (%s)", path, stbi_failure_reason());
+    if (!wanted) *channels = there;
+    size = (size_t)*wide * (size_t)*high * (size_t)*channels;
+    if (pixels) kept = dc__buffer_new(ctx, size);
+    if (kept) memcpy(kept, pixels, size);
+    stbi_image_free(pixels);
+#else
+    (void)high, (void)wide, (void)channels;
+    dc__error(ctx, "%s: reading images needs stb_image.h; install libstb-dev and compile again",
+              path);
+#endif
+    dc__buffer_free(bytes);
+    return kept;
+}
+
+static dc_real dc__of_byte(uint8_t byte) { return (dc_real)byte / 255; }
+
+DC_API dc_tensor *dc_load_image(dc_context *ctx, const char *path, int channels) {
+    int high = 0, wide = 0;
+    if (channels < 0 || channels > 4)
+        dc_fail(ctx, "dc_load_image: %d channels; 0 (the file's) to 4 are possible", channels);
+    uint8_t *bytes = dc__decode(ctx, path, &high, &wide, &channels);
+    if (!bytes) return NULL;
+    dc_tensor *image = dc_zeros(ctx, DC_SHAPE(high, wide, channels));
+    for (int64_t i = 0; i < image->size; i++) image->data[i] = dc__of_byte(bytes[i]);
+    dc__buffer_free(bytes);
+    return image;
+}
+
+#ifdef DC__POSIX
+#include <dirent.h>
+#include <sys/stat.h>
+
+static bool dc__is_image_name(const char *name) {
+    const char *end = strrchr(name, '.');
+    char lower[8] = "";
+    for (int i = 0; end && i < 6 && end[i]; i++) lower[i] = (char)(end[i] | 32);
+    return strlen(lower) > 3 && strstr(".png .jpg .jpeg .bmp .gif .tga .pgm .ppm .pnm", lower);
+}
+
+/* The next entry of a folder that is a folder itself, or else an image; NULL at the end. What
+ * begins with a point is hidden. */
+static const char *dc__next_entry(DIR *stream, const char *folder, bool folders) {
+    char path[DC__PATH];
+    struct stat about;
+    for (struct dirent *e; (e = readdir(stream)) != NULL;) {
+        int length = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (e->d_name[0] == '.' || length >= (int)sizeof path || stat(path, &about)) continue;
+        bool is_image = S_ISREG(about.st_mode) && dc__is_image_name(e->d_name);
+        if (folders ? S_ISDIR(about.st_mode) : is_image) return e->d_name;
+    }
+    return NULL;
+}
+
+static int dc__by_name(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Their names in order, as memory of the context; -1 and dc_error when it cannot be read. The first
+ * pass counts, so that nothing is asked for while the folder is open. */
+static int64_t dc__names_in(dc_context *ctx, const char *folder, bool folders,
+                            const char ***names) {
+    int64_t count = 0, found = 0;
+    size_t length = 0, used = 0;
+    char *text = NULL;
+    for (int pass = 0; pass < 2; pass++) {
+        DIR *stream = opendir(folder);
+        if (!stream) return dc__error(ctx, "%s: %s", folder, strerror(errno)), -1;
+        for (const char *name; (name = dc__next_entry(stream, folder, folders)) != NULL;) {
+            size_t size = strlen(name) + 1;
+            if (pass == 0) count++, length += size;
+            else if (found < count && used + size <= length)
+                (*names)[found++] = memcpy(text + used, name, size), used += size;
+        }
+        closedir(stream);
+        if (pass == 0) *names = dc__temporary(ctx, ((size_t)count + 1) * sizeof **names);
+        if (pass == 0) text = dc__temporary(ctx, length + 1);
+    }
+    qsort(*names, (size_t)found, sizeof **names, dc__by_name);
+    return found;
+}
+
+/* One image as bytes of that shape. */
+static bool dc__load_sample(dc_context *ctx, const char *path, dc_shape shape, uint8_t *to) {
+    dc_mark mark = dc_begin(ctx);
+    dc_tensor *x = dc_load_image(ctx, path, (int)shape.dim[2]);
+    if (x) x = dc_resize(dc_unsqueeze(x, 0), shape.dim[0], shape.dim[1], DC_AREA);
+    for (int64_t i = 0; x && i < x->size; i++) to[i] = (uint8_t)(x->data[i] * 255 + DC__C(0.5));
+    dc_end(ctx, mark);
+    return x != NULL;
+}
+
+/* Reads at most `room` images of one class; how many there are, or -1. No room: it only counts. */
+static int64_t dc__load_class(dc_context *ctx, const char *folder, const char *name, dc_shape shape,
+                              int64_t room, uint8_t *to) {
+    char path[DC__PATH], file[2 * DC__PATH];
+    const char **names;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int64_t count = dc__names_in(ctx, path, false, &names);
+    if (count == 0) return dc__error(ctx, "%s: no images in this folder", path), -1;
+    for (int64_t i = 0; i < count && i < room; i++) {
+        snprintf(file, sizeof file, "%s/%s", path, names[i]);
+        if (!dc__load_sample(ctx, file, shape, to)) return -1;
+        to += shape.dim[0] * shape.dim[1] * shape.dim[2];
+    }
+    return count;
+}
+
+static dc_dataset *dc__load_classes(dc_context *ctx, const char *folder, dc_shape shape) {
+    const char **names;
+    int64_t classes = dc__names_in(ctx, folder, true, &names), count = 0, each[256];
+    int64_t size = shape.dim[0] * shape.dim[1] * shape.dim[2];
+    if (classes < 0) return NULL;
+    if (classes == 0 || classes > 256)
+        return dc__error(ctx, "%s: %lld folders, one for each class; there may be 1 to 256", folder,
+                         (long long)classes), NULL;
+    for (int64_t i = 0; i < classes; i++, count += each[i - 1])
+        if ((each[i] = dc__load_class(ctx, folder, names[i], shape, 0, NULL)) < 0) return NULL;
+    uint8_t *x = dc__buffer_new(ctx, (size_t)(count * (size + 1)));
+    uint8_t *y = x ? x + count * size : NULL;
+    bool ok = x != NULL;
+    for (int64_t i = 0, at = 0; i < classes && ok; at += each[i++]) {
+        ok = dc__load_class(ctx, folder, names[i], shape, each[i], x + at * size) == each[i];
+        memset(y + at, (int)i, (size_t)each[i]);
+    }
+    dc_dataset *d = !ok ? NULL : dc__copied(
+        dc__described(ctx, folder, count, shape, DC_SCALAR, (int)classes), folder, true, x, y);
+    dc__buffer_free(x);
+    if (d) d->class_name = dc__permanent(ctx, (size_t)classes * sizeof *d->class_name);
+    for (int64_t i = 0; d && i < classes; i++)
+        d->class_name[i] = dc__permanent_text(ctx, names[i]);
+    return d;
+}
+#endif
+
+DC_API dc_dataset *dc_load_image_folder(dc_context *ctx, const char *folder, int64_t height,
+                                        int64_t width, int channels) {
+    if (height < 1 || width < 1 || width > DC__MOST_PIXELS / height || channels < 1 || channels > 4)
+        dc_fail(ctx, "dc_load_image_folder: images of %lld x %lld x %d", (long long)height,
+                (long long)width, channels);
+#ifdef DC__POSIX
+    dc_mark mark = dc_begin(ctx);
+    dc_dataset *d = dc__load_classes(ctx, folder, DC_SHAPE(height, width, channels));
+    dc_end(ctx, mark);
+    return d;
+#else
+    return dc__error(ctx, "%s: this system's folders cannot be read", folder), NULL;
+#endif
 }
 
 /* @impl-metrics -------------------------------------------------------------------------------- */
@@ -7605,7 +8043,7 @@ static int64_t dc__said(const dc_predictions *p, int64_t i) {
     return p->outputs > 1 ? dc__largest(y, p->outputs) : y[0] > p->threshold;
 }
 
-/* The true class; -1 when the target is none of them. One output may have targets -1 and 1. */
+/* The true class; -1 when the target is none of them. */
 static int64_t dc__truth(const dc_predictions *p, int64_t i) {
     const dc_real *t = p->t + i * p->targets;
     if (p->targets > 1) return dc__largest(t, p->targets);
@@ -7654,35 +8092,6 @@ static double dc__rightly(const dc_predictions *p, int cls, double by_said, doub
     return present > 0 ? sum / present : 0;
 }
 
-typedef struct dc__score { dc_real value; bool is_positive; } dc__score;
-
-static int dc__by_value(const void *a, const void *b) {
-    dc_real x = ((const dc__score *)a)->value, y = ((const dc__score *)b)->value;
-    return (x > y) - (x < y);
-}
-
-/* The area under the ROC curve is the chance that a random sample of class 1 scores higher than a
- * random one of class 0. In order of score, each positive beats the negatives before it and half of
- * those that tie with it: counted twice, to stay whole. NaN when a class or a score is missing. */
-static double dc__area(const dc_predictions *p) {
-    double positives = 0, negatives = 0, twice = 0;
-    dc__score *score = dc_alloc(p->ctx, (size_t)p->count * sizeof *score);
-    for (int64_t i = 0; i < p->count; i++) {
-        const dc_real *y = p->y + i * p->outputs;
-        score[i].value = p->outputs == 2 ? y[1] - y[0] : y[0];
-        score[i].is_positive = dc__truth(p, i) == 1;
-        if (p->outputs > 2 || score[i].value != score[i].value) return (double)NAN;
-    }
-    qsort(score, (size_t)p->count, sizeof *score, dc__by_value);
-    for (int64_t i = 0, next; i < p->count; i = next) {
-        double tied[2] = { 0, 0 };
-        for (next = i; next < p->count && !(score[next].value > score[i].value); next++)
-            tied[score[next].is_positive]++;
-        twice += tied[1] * (2 * negatives + tied[0]);
-        positives += tied[1], negatives += tied[0];
-    }
-    return twice / (2 * positives * negatives);
-}
 
 /* The mean of |y - t| or of its square; NaN when targets are not quantities like the outputs. */
 static double dc__mean_error(const dc_predictions *p, bool squared) {
@@ -7695,37 +8104,32 @@ static double dc__mean_error(const dc_predictions *p, bool squared) {
     return sum / n;
 }
 
-/* The metrics themselves. */
-typedef const dc_predictions *dc__seen;
-typedef const dc_metric *dc__self;
-static double dc__top_k(dc__seen p, dc__self m) {
-    return (double)dc__count_right(p, m->k) / (double)p->count;
-}
-static double dc__precision(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 1, 0); }
-static double dc__recall(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0, 1); }
-static double dc__f1(dc__seen p, dc__self m) { return dc__rightly(p, m->k, 0.5, 0.5); }
-static double dc__auc(dc__seen p, dc__self m) { return (void)m, dc__area(p); }
-static double dc__mae(dc__seen p, dc__self m) { return (void)m, dc__mean_error(p, false); }
-static double dc__rmse(dc__seen p, dc__self m) { return (void)m, sqrt(dc__mean_error(p, true)); }
 /* Targets that are all equal: 1 for a perfect prediction, else 0, as in scikit-learn. */
-static double dc__r2(dc__seen p, dc__self m) {
+static double dc__explained(const dc_predictions *p) {
     int64_t size = p->count * p->targets;
     double mean = 0, variance = 0, error = dc__mean_error(p, true), n = (double)size;
     for (int64_t i = 0; i < size; i++) mean += (double)p->t[i];
     for (int64_t i = 0; i < size; i++)
         variance += ((double)p->t[i] - mean / n) * ((double)p->t[i] - mean / n) / n;
-    return (void)m, variance == 0 && error >= 0 ? error == 0 : 1 - error / variance;
+    return variance == 0 && error >= 0 ? error == 0 : 1 - error / variance;
 }
 
-DC_API dc_metric dc_accuracy  (void)    { return (dc_metric){ "accuracy", dc__top_k, 1 }; }
-DC_API dc_metric dc_top_k     (int k)   { return (dc_metric){ "top_k", dc__top_k, k }; }
-DC_API dc_metric dc_precision (int cls) { return (dc_metric){ "precision", dc__precision, cls }; }
-DC_API dc_metric dc_recall    (int cls) { return (dc_metric){ "recall", dc__recall, cls }; }
-DC_API dc_metric dc_f1        (int cls) { return (dc_metric){ "f1", dc__f1, cls }; }
-DC_API dc_metric dc_auc       (void)    { return (dc_metric){ "auc", dc__auc, 0 }; }
-DC_API dc_metric dc_mae_metric(void)    { return (dc_metric){ "mae", dc__mae, 0 }; }
-DC_API dc_metric dc_rmse      (void)    { return (dc_metric){ "rmse", dc__rmse, 0 }; }
-DC_API dc_metric dc_r2        (void)    { return (dc_metric){ "r2", dc__r2, 0 }; }
+/* The metrics themselves: their values for predictions p and the number k. */
+#define DC__METRIC(CALL, NAME, K, VALUE)                                                           \
+    static double dc__metric_##NAME(const dc_predictions *p, const dc_metric *self) {              \
+        const int k = self->k;                                                                     \
+        return (void)k, VALUE;                                                                     \
+    }                                                                                              \
+    DC_API dc_metric CALL { return (dc_metric){ #NAME, dc__metric_##NAME, K }; }
+DC__METRIC(dc_accuracy(void),     accuracy,  1,   (double)dc__count_right(p, k) / (double)p->count)
+DC__METRIC(dc_top_k(int k),       top_k,     k,   (double)dc__count_right(p, k) / (double)p->count)
+DC__METRIC(dc_precision(int cls), precision, cls, dc__rightly(p, k, 1, 0))
+DC__METRIC(dc_recall(int cls),    recall,    cls, dc__rightly(p, k, 0, 1))
+DC__METRIC(dc_f1(int cls),        f1,        cls, dc__rightly(p, k, 0.5, 0.5))
+DC__METRIC(dc_mae_metric(void),   mae,       0,   dc__mean_error(p, false))
+DC__METRIC(dc_rmse(void),         rmse,      0,   sqrt(dc__mean_error(p, true)))
+DC__METRIC(dc_r2(void),           r2,        0,   dc__explained(p))
+#undef DC__METRIC
 
 /* @impl-training ------------------------------------------------------------------------------- */
 /* dc_fit is the loop that one would write by hand: batch, forward, loss, backward, step. All the
@@ -7739,7 +8143,7 @@ static bool dc__loss_is(const dc_model *m, const char *name) {
 
 /* Every output is a yes or no of its own. */
 static bool dc__is_binary(const dc_model *m) {
-    return dc__loss_is(m, "bce") || dc__loss_is(m, "bce_with_logits") || dc__loss_is(m, "hinge");
+    return dc__loss_is(m, "bce") || dc__loss_is(m, "bce_with_logits");
 }
 
 static void dc__check_samples(dc_model *m, dc_dataset *data, const char *who) {
@@ -7762,8 +8166,6 @@ static void dc__check_targets(dc_model *m, dc_dataset *data, const char *who) {
     if (wants_classes && classes == 0 && data->y_size == 1)
         rule = "needs class numbers, but the targets of this set are quantities";
     if (wants_classes && classes > 0 && classes != outputs) rule = "needs one output a class";
-    if (dc__loss_is(m, "hinge") && classes > 0)
-        rule = "needs targets -1 and 1, not class numbers; use DC_BCE_WITH_LOGITS";
     if (dc__is_binary(m) && classes > 2) rule = "tells two classes apart; use DC_CROSS_ENTROPY";
     if (rule)
         dc_fail(m->ctx, "%s: the loss %s %s (the model has %lld outputs, the set %lld classes)",
@@ -7813,21 +8215,6 @@ static void dc__add_batch(dc__tally *a, const dc_tensor *y, const dc_batch *b, d
     a->rows += b->size, a->all.count += p.count;
 }
 
-/* The loss of a batch. With weights [n] it is the mean of weight * loss, as in Keras: a weight
- * counts a sample several times, but the sum is not divided by the weights. */
-static dc_tensor *dc__batch_loss(dc_model *m, dc_tensor *y, dc_tensor *t, dc_tensor *weights) {
-    dc_loss_options options = m->loss.options;
-    if (!weights) return m->loss.compute(y, t, &options);
-    options.reduction = DC_NONE;
-    dc_tensor *loss = m->loss.compute(y, t, &options);
-    if (loss->shape.rank == 0 || loss->shape.dim[0] != weights->size)
-        dc_fail(m->ctx, "the loss %s gave %s where weights need one loss for each of %lld samples; "
-                "it must heed options->reduction == DC_NONE", m->loss.name,
-                DC__SHAPE_TEXT(loss->shape), (long long)weights->size);
-    loss = dc_mean_over(dc_reshape(loss, DC_SHAPE(weights->size, -1)), DC_AXES(1), false);
-    return dc_mean(dc_mul(loss, weights));
-}
-
 /* Without training. That rows go through in batches changes no bit of theirs. */
 static void dc__pass(dc__tally *a, dc_dataset *data, bool with_loss) {
     enum { ROWS = 256 };
@@ -7837,7 +8224,7 @@ static void dc__pass(dc__tally *a, dc_dataset *data, bool with_loss) {
     for (dc_batch b; dc_next(loader, &b); ) {
         dc_mark mark = dc_begin(ctx);
         dc_tensor *y = dc_forward(a->model, b.x);
-        dc_real loss = with_loss ? dc_item(dc__batch_loss(a->model, y, b.y, NULL)) : 0;
+        dc_real loss = with_loss ? dc_item(dc_loss_value(a->model->loss, y, b.y)) : 0;
         dc__add_batch(a, y, &b, (double)loss);
         dc_end(ctx, mark);
     }
@@ -7884,12 +8271,11 @@ DC_API dc_tensor *dc_predict_all(dc_model *model, dc_dataset *data) {
 /* A tensor is a set of samples that are their own targets. */
 DC_API dc_tensor *dc_predict(dc_model *model, dc_tensor *x) {
     dc__check("dc_predict", 1, x);
-    dc_shape one = { .rank = x->shape.rank - 1 };
-    memcpy(one.dim, x->shape.dim + 1, sizeof one.dim - sizeof *one.dim);
-    if (!dc__same_shape(one, model->input))
+    dc_shape one = model->input;
+    if (!dc__is_batch_of(x->shape, one))
         dc_fail(model->ctx, "dc_predict: x is %s but the model takes samples of %s behind a batch "
                 "axis (for one sample: dc_unsqueeze(x, 0))", DC__SHAPE_TEXT(x->shape),
-                DC__SHAPE_TEXT(model->input));
+                DC__SHAPE_TEXT(one));
     int64_t size = dc__count(model->ctx, one);
     dc_dataset data = { .ctx = model->ctx, .count = x->shape.dim[0], .x = x->data,
                         .x_shape = one, .y_shape = one, .x_size = size, .y_size = size };
@@ -7972,45 +8358,30 @@ static void dc__note_epoch(dc__fit *f) {
     if (judged < best || best != best) h->best_epoch = e;
 }
 
-/* How the numbers of an epoch are written: as the head or a line of a table, or for people. */
-typedef enum dc__style { DC__NAMES, DC__VALUES, DC__BOTH } dc__style;
-
-static void dc__write_numbers(const dc__fit *f, FILE *out, dc__style style, bool validated) {
-    for (int v = 0; v <= validated; v++) {
-        const dc_report *r = v ? &f->validated : &f->trained;
-        const char *part = v ? "val_" : "";
-        for (int i = -2; i < r->metrics; i++) {
-            if (i == -1 && !f->tally.is_classifier) continue;
-            const char *name = i == -2 ? "loss" : i == -1 ? "accuracy" : r->name[i];
-            double value = i == -2 ? r->loss : i == -1 ? r->accuracy : r->value[i];
-            bool small = value > -1e-3 && value < 1e-3 && value != 0;
-            if (style == DC__NAMES) fprintf(out, ",%s%s", part, name);
-            else if (style == DC__VALUES) fprintf(out, ",%s", DC__NUMBER(value, 9));
-            else fprintf(out, " - %s%s: %s", part, name,
-                         small ? DC__NUMBER(value, 5) : DC__FIXED(value, 4));
-        }
-    }
+static void dc__show(const char *part, const char *name, double value) {
+    bool small = value > -1e-3 && value < 1e-3 && value != 0;
+    fprintf(stderr, " - %s%s: %s", part, name, small ? DC__NUMBER(value, 5) : DC__FIXED(value, 4));
 }
 
-__attribute__((format(printf, 2, 3)))
-static void dc__complain(dc__fit *f, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(f->trouble, sizeof f->trouble, format, arguments);
-    va_end(arguments);
+static void dc__show_report(const dc__fit *f, const dc_report *r, const char *part) {
+    dc__show(part, "loss", r->loss);
+    if (f->tally.is_classifier) dc__show(part, "accuracy", r->accuracy);
+    for (int i = 0; i < r->metrics; i++) dc__show(part, r->name[i], r->value[i]);
+}
+
+/* What went wrong, and of dc_error why, on stderr and for dc_error after dc_fit. */
+static void dc__complain(dc__fit *f, const char *what) {
+    snprintf(f->trouble, sizeof f->trouble, "dc_fit: %.160s: %.256s", what, dc_error(f->ctx));
     fprintf(stderr, "%s%s\n", f->on_terminal ? "\n" : "", f->trouble);
 }
 
 /* --- callbacks --- */
-/* Copies all of a model's tensors to `values`, or back, and returns their size. NULL: only that. */
-static int64_t dc__copy_weights(dc_model *m, dc_real *values, bool back) {
-    int64_t size = 0;
-    for (dc_layer *l = m->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; size += l->tensor[i++]->size) {
-            if (values && back) dc_write(l->tensor[i], values + size);
-            else if (values) dc_read(l->tensor[i], values + size);
-        }
-    return size;
+/* Copies all of a model's tensors to `values`, or back. */
+static void dc__copy_weights(dc_model *m, dc_real *values, bool back) {
+    dc_tensors all = dc__all_of(m);
+    for (int i = 0; i < all.count; values += all.tensor[i++]->size)
+        if (back) dc_write(all.tensor[i], values);
+        else dc_read(all.tensor[i], values);
 }
 
 /* deepc's own callbacks are written as a program writes its own; dc_fit gives itself as `user`. */
@@ -8027,32 +8398,13 @@ static bool dc__stop_early(dc_model *m, int epoch, const dc_history *history, vo
 }
 
 /* Training goes on without a file that cannot be written, and does not try again. */
-static bool dc__lose_file(dc__fit *f) {
-    dc__complain(f, "dc_fit: %.200s: %.256s", f->running->name, dc_error(f->ctx));
-    f->running->on_epoch_end = NULL;
-    return true;
-}
-
 static bool dc__save_best(dc_model *m, int epoch, const dc_history *history, void *user) {
     dc__fit *f = user;
     bool is_best = history->best_epoch == epoch && dc__judged(f, history)[epoch] < (double)INFINITY;
-    return !is_best || dc_save(m, f->running->path) || dc__lose_file(f);
-}
-
-/* The file is opened for each line, so that the log is complete whenever the program ends. */
-static bool dc__log_epoch(dc_model *m, int epoch, const dc_history *history, void *user) {
-    dc__fit *f = user;
-    dc__file *file = dc__open(m->ctx, f->running->path, epoch ? "ab" : "wb");
-    if (!file) return dc__lose_file(f);
-    if (epoch == 0) {
-        fprintf(file->stream, "epoch,rate");
-        dc__write_numbers(f, file->stream, DC__NAMES, f->validation);
-        fprintf(file->stream, "\n");
-    }
-    fprintf(file->stream, "%d,%s", epoch + 1, DC__NUMBER(history->rate[epoch], 9));
-    dc__write_numbers(f, file->stream, DC__VALUES, f->validation);
-    fprintf(file->stream, "\n");
-    return dc__close(m->ctx, file) || dc__lose_file(f);
+    if (!is_best || dc_save(m, f->running->path)) return true;
+    dc__complain(f, f->running->name);
+    f->running->on_epoch_end = NULL;
+    return true;
 }
 
 DC_API dc_callback dc_early_stopping(int patience, double min_delta) {
@@ -8064,10 +8416,6 @@ DC_API dc_callback dc_checkpoint(const char *path) {
     return (dc_callback){ .name = "checkpoint", .on_epoch_end = dc__save_best, .path = path };
 }
 
-DC_API dc_callback dc_csv_log(const char *path) {
-    return (dc_callback){ .name = "csv log", .on_epoch_end = dc__log_epoch, .path = path };
-}
-
 static void dc__copy_callbacks(dc__fit *f) {
     size_t n = (size_t)f->options.callback_count;
     f->callback = dc_alloc(f->ctx, n * sizeof *f->callback);
@@ -8075,10 +8423,10 @@ static void dc__copy_callbacks(dc__fit *f) {
         dc_callback *c = &f->callback[i];
         *c = f->options.callbacks[i];
         bool stops = c->on_epoch_end == dc__stop_early, saves = c->on_epoch_end == dc__save_best;
-        if (stops || saves || c->on_epoch_end == dc__log_epoch) c->user = f;
+        if (stops || saves) c->user = f;
         if (stops && !f->best_weights) {
-            int64_t size = dc__copy_weights(f->model, NULL, false);
-            f->best_weights = dc__temporary(f->ctx, (size_t)size * sizeof(dc_real));
+            size_t size = (size_t)dc__elements(dc__all_of(f->model)) * sizeof(dc_real);
+            f->best_weights = dc__temporary(f->ctx, size);
             dc__copy_weights(f->model, f->best_weights, false);
         }
     }
@@ -8093,11 +8441,8 @@ static double dc__seconds(void) {
 
 /* "9s" */
 static dc__words dc__time_words(double seconds) {
-    dc__words w;
-    double scale = seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
-    const char *unit = seconds < 1e-3 ? "us" : seconds < 1 ? "ms" : "s";
-    snprintf(w.text, sizeof w.text, "%.0f%s", scale * seconds, unit);
-    return w;
+    if (seconds < 1e-3) return dc__say("%.0fus", 1e6 * seconds);
+    return seconds < 1 ? dc__say("%.0fms", 1e3 * seconds) : dc__say("%.0fs", seconds);
 }
 
 /* On a terminal Keras's bar, drawn over the last one; elsewhere one line when the epoch is done. */
@@ -8114,20 +8459,9 @@ static void dc__draw(dc__fit *f, int64_t step, bool done) {
     if (!done) fprintf(stderr, " - ETA: %s", dc__time_words(left).text);
     else fprintf(stderr, " - %s %s/step", dc__time_words(spent).text, dc__time_words(each).text);
     if (!done) f->trained = dc__report_of(&f->tally, false);
-    dc__write_numbers(f, stderr, DC__BOTH, done && f->validation);
+    dc__show_report(f, &f->trained, "");
+    if (done && f->validation) dc__show_report(f, &f->validated, "val_");
     fprintf(stderr, "%s%s", f->on_terminal ? "\033[K" : "", done ? "\n" : "");   /* K: clear. */
-}
-
-/* Weights for the samples of a batch, [n]; NULL when all count the same. */
-static dc_tensor *dc__batch_weights(const dc__fit *f, const dc_batch *b) {
-    const dc_real *by_class = f->options.class_weights, *by_sample = f->options.sample_weights;
-    if (!by_class && !by_sample) return NULL;
-    dc_tensor *w = dc_full(f->ctx, DC_SHAPE(b->size), 1);
-    for (int64_t i = 0; i < b->size; i++) {
-        if (by_class) w->data[i] *= by_class[(int64_t)b->y->data[i]];
-        if (by_sample) w->data[i] *= by_sample[b->rows[i]];
-    }
-    return w;
 }
 
 /* The place of the first NaN or infinity; n without. */
@@ -8140,12 +8474,12 @@ static int64_t dc__first_nan(const dc_real *v, int64_t n) {
 static bool dc__has_nan(const dc_tensor *t) { return dc__first_nan(t->data, t->size) < t->size; }
 
 DC_API dc_tensor *dc_find_nan(dc_model *model) {
-    for (dc_layer *l = model->first; l; l = l->next)
-        for (int i = 0; i < l->tensors; i++) {
-            dc_tensor *t = l->tensor[i];
-            if (dc__has_nan(t)) return t;
-            if (t->grad && t->pass && dc__first_nan(t->grad, t->size) < t->size) return t;
-        }
+    dc_tensors all = dc__all_of(model);
+    for (int i = 0; i < all.count; i++) {
+        dc_tensor *t = all.tensor[i];
+        if (dc__has_nan(t)) return t;
+        if (t->grad && t->pass && dc__first_nan(t->grad, t->size) < t->size) return t;
+    }
     return NULL;
 }
 
@@ -8159,18 +8493,18 @@ static void dc__stop_at_nan(dc__fit *f, const dc_batch *b, int64_t batch, dc_mar
     if (weight) first = weight;
     if (dc__has_nan(b->y)) first = b->y;
     if (dc__has_nan(b->x)) first = b->x;
-    bool in_sample = first == b->x || first == b->y;
     int64_t place = dc__first_nan(first->data, first->size);
-    const char *kind = in_sample ? "the " : place == first->size ? "the gradient of "
-                     : first == weight ? "" : "the tensor ";
-    dc__words where = dc__origin(first);
-    if (in_sample)
-        snprintf(where.text, sizeof where.text, "%s of sample %lld", first == b->x ? "x" : "target",
-                 (long long)b->rows[place / (first->size / b->size)]);
-    dc__complain(f, "dc_fit: stopped before step %lld of epoch %d, where the loss is %.20s: "
-                 "%s%.150s holds a NaN or infinity%s", (long long)batch + 1, f->epoch + 1,
-                 DC__NUMBER((double)loss->data[0], 4), kind, where.text,
-                 in_sample ? "" : " (a smaller rate, or clip_norm, may help)");
+    if (first == b->x || first == b->y)
+        dc__error(f->ctx, "the %s of sample %lld holds a NaN or infinity",
+                  first == b->x ? "x" : "target",
+                  (long long)b->rows[place / (first->size / b->size)]);
+    else
+        dc__error(f->ctx, "%s%s holds a NaN or infinity (a smaller rate, or clip_norm, may help)",
+                  place == first->size ? "the gradient of " : first == weight ? "" : "the tensor ",
+                  dc__origin(first).text);
+    dc__complain(f, dc__say("stopped before step %lld of epoch %d, where the loss is %s",
+                            (long long)batch + 1, f->epoch + 1,
+                            DC__NUMBER((double)loss->data[0], 4)).text);
     f->tally.loss += (double)loss->data[0];
     f->history->stopped_by = "nan";
 }
@@ -8191,7 +8525,7 @@ static void dc__tell(dc__fit *f, int64_t batch, double loss) {
 static void dc__fit_batch(dc__fit *f, const dc_batch *b, int64_t batch) {
     dc_mark mark = dc_begin(f->ctx);
     dc_tensor *y = dc_forward(f->model, b->x);
-    dc_tensor *loss = dc__batch_loss(f->model, y, b->y, dc__batch_weights(f, b));
+    dc_tensor *loss = dc_loss_value(f->model->loss, y, b->y);
     double value = (double)dc_item(loss);
     if (value - value != 0) {
         dc__stop_at_nan(f, b, batch, mark, loss);
@@ -8216,7 +8550,7 @@ static void dc__fit_epoch(dc__fit *f) {
         dc__fit_batch(f, &b, batch);
     dc_set_training(f->ctx, training), dc_set_grad(f->ctx, grad);
     if (f->loader->failed) {
-        dc__complain(f, "dc_fit: stopped early: %.256s", dc_error(f->ctx));
+        dc__complain(f, "stopped early");
         f->history->stopped_by = "data";
     }
     f->trained = dc__report_of(&f->tally, true);
@@ -8240,7 +8574,6 @@ static void dc__check_options(dc_model *m, dc_dataset *data, const dc_fit_option
         rule = "validation_split is a part of the data, at least 0 and below 1";
     if (o->validation_split > 0 && o->validation)
         rule = "give either validation_split or a validation set, not both";
-    if (o->class_weights && dc_classes(data) == 0) rule = "class_weights need a set with classes";
     if (m->loss.options.reduction != DC_MEAN)
         rule = "the loss must be the mean over a batch (reduction DC_MEAN)";
     if (rule)
@@ -8285,127 +8618,92 @@ DC_API const dc_history *dc_fit(dc_model *model, dc_dataset *data, dc_fit_option
  * and only then does anything change. A model is even built twice: the first time in a context of
  * its own, where a description that makes no sense can fail, and use up memory, without harm. */
 
-/* --- JSON, RFC 8259 --- */
+/* --- JSON --- */
 /* A text becomes one list of values in the order of their appearance; what is inside an object or
- * array follows it. In an object, keys and values take turns. */
+ * array follows it. In an object, keys and values take turns. This reads all of RFC 8259, and also
+ * the Python dictionary of an .npy file: with single quotes, round brackets and a last comma. A
+ * bare word such as 1e-5 or true is looked at only where somebody wants a number or a bool. */
 typedef struct dc__json {
-    char   type;                           /* { [ " t f n, or 0 for a number. */
-    char  *text;                           /* A string, decoded, ending in a zero; or a number. */
+    char   type;                           /* { [ " or 0 for a bare word. */
+    char  *text;                           /* A string, decoded, ending in a zero; or a word. */
     size_t count;                          /* Members of an object or array; bytes of a text. */
     size_t span;                           /* Values in the list that belong to it, and itself. */
 } dc__json;
 
 enum { DC__JSON_DEPTH = 256,
-       DC__MOST_JSON = 100000000,          /* Bytes, as in the reference implementation. */
-       DC__MOST_VALUES = 1 << 17 };        /* Names of layers are compared each with each. */
+       DC__MOST_VALUES = 1 << 19 };        /* Names of layers are compared each with each. */
 
 /* The text, which ends in a zero, from where it is read; and where the next value goes. */
 typedef struct dc__json_reader { char *at; dc__json *next; } dc__json_reader;
 
-/* Steps over one character of a set; over all digits; over white space and then one of a set. */
-static bool dc__take_one(dc__json_reader *r, const char *set) {
-    return *r->at && strchr(set, *r->at) ? r->at++, true : false;
-}
-
-static bool dc__take_digits(dc__json_reader *r) {
-    return dc__take_one(r, "0123456789") ? r->at += strspn(r->at, "0123456789"), true : false;
-}
-
-static bool dc__take_token(dc__json_reader *r, const char *set) {
+/* Steps over white space, and then over this character if it comes next. */
+static bool dc__take_token(dc__json_reader *r, char c) {
     r->at += strspn(r->at, " \t\r\n");
-    return dc__take_one(r, set);
+    return *r->at == c ? r->at++, true : false;
 }
 
-/* The four digits behind \u; -1 when there are none. */
-static int32_t dc__take_hex(dc__json_reader *r) {
-    char digits[5] = { 0 };
-    if (strspn(r->at, "0123456789abcdefABCDEF") < 4) return -1;
-    memcpy(digits, r->at, 4);
-    r->at += 4;
-    return (int32_t)strtol(digits, NULL, 16);
-}
-
-/* What stands behind \u, written as UTF-8. Beyond 0xFFFF it is a pair: high and low surrogate. */
-static char *dc__take_unicode(dc__json_reader *r, char *out) {
-    static const int mark[] = { 0, 0xC0, 0xE0, 0xF0 };
-    int32_t code = dc__take_hex(r), low = 0xDC00;
-    if (code >= 0xD800 && code < 0xDC00) {
-        low = dc__take_one(r, "\\") && dc__take_one(r, "u") ? dc__take_hex(r) : 0;
-        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-    }
-    bool is_half = low < 0xDC00 || low > 0xDFFF || (code >= 0xDC00 && code <= 0xDFFF);
-    if (code <= 0 || is_half) return NULL;               /* 0 would end the text. */
-    int more = (code >= 0x80) + (code >= 0x800) + (code >= 0x10000);
-    *out++ = (char)(mark[more] | code >> 6 * more);
-    while (more--) *out++ = (char)(0x80 | (code >> 6 * more & 0x3F));
-    return out;
-}
-
-/* A string is decoded where it stands: nothing is longer than its escape. */
+/* A string is decoded where it stands: nothing is longer than its escape. Behind \u are four digits
+ * of UTF-16, which is written as UTF-8; no pair is made of what is beyond 0xFFFF. */
 static bool dc__take_string(dc__json_reader *r, dc__json *v) {
-    static const char escape[] = "\"\\/bfnrt", meaning[] = "\"\\/\b\f\n\r\t";
-    char *out = v->text = ++r->at;
-    while (out && !dc__take_one(r, "\"")) {
-        if (*r->at >= 0 && *r->at < ' ') return false;   /* Also where the text ends. */
-        if (!dc__take_one(r, "\\")) *out++ = *r->at++;
-        else if (dc__take_one(r, "u")) out = dc__take_unicode(r, out);
-        else if (dc__take_one(r, escape)) *out++ = meaning[strchr(escape, r->at[-1]) - escape];
-        else return false;
+    static const char escape[] = "bfnrt", meaning[] = "\b\f\n\r\t";
+    static const int mark[] = { 0, 0xC0, 0xE0 };
+    char quote = *r->at++, *out = v->text = r->at, digits[5] = { 0 };
+    while (*r->at && *r->at != quote) {
+        bool is_escaped = *r->at == '\\' && r->at[1];
+        r->at += is_escaped;
+        const char *found = is_escaped ? strchr(escape, *r->at) : NULL;
+        char c = *r->at++;
+        if (is_escaped && c == 'u' && strspn(r->at, "0123456789abcdefABCDEF") >= 4) {
+            int code = (int)strtol(memcpy(digits, r->at, 4), NULL, 16);
+            int more = (code >= 0x80) + (code >= 0x800);
+            *out++ = (char)(mark[more] | code >> 6 * more);
+            while (more--) *out++ = (char)(0x80 | (code >> 6 * more & 0x3F));
+            r->at += 4;
+        } else {
+            *out++ = found ? meaning[found - escape] : c;
+        }
     }
-    if (out) *out = 0, v->count = (size_t)(out - v->text);
-    return out != NULL;
-}
-
-static bool dc__take_number(dc__json_reader *r, dc__json *v) {
-    dc__take_one(r, "-");
-    bool ok = (dc__take_one(r, "0") || dc__take_digits(r)) &&
-              (!dc__take_one(r, ".") || dc__take_digits(r)) &&
-              (!dc__take_one(r, "eE") || (dc__take_one(r, "+-"), dc__take_digits(r)));
-    v->type = '0';
-    v->count = (size_t)(r->at - v->text);
+    bool ok = *r->at == quote;
+    r->at += ok, *out = 0, v->count = (size_t)(out - v->text);
     return ok;
 }
 
 static bool dc__take_value(dc__json_reader *r, int depth) {
     r->at += strspn(r->at, " \t\r\n");
     dc__json *v = r->next++;
-    *v = (dc__json){ .type = *r->at, .text = r->at };
-    bool is_object = v->type == '{', ok = depth < DC__JSON_DEPTH;
-    const char *end = is_object ? "}" : "]";
-    const char *word = v->type == 't' ? "true" : v->type == 'f' ? "false" : "null";
+    char first = *r->at, end = first == '{' ? '}' : first == '[' ? ']' : ')';
+    *v = (dc__json){ .type = first == '(' ? '[' : first == '\'' ? '"' : first, .text = r->at };
+    bool ok = depth < DC__JSON_DEPTH, more = true;
     if (v->type == '"') ok = dc__take_string(r, v);
-    else if (v->type == *word) ok = !strncmp(r->at, word, strlen(word)), r->at += ok * strlen(word);
-    else if (!is_object && v->type != '[') ok = dc__take_number(r, v);
-    else if (r->at++, !dc__take_token(r, end)) {
-        do {
+    else if (v->type == '{' || v->type == '[') {
+        for (r->at++; ok && !dc__take_token(r, end); v->count++) {
             const dc__json *key = r->next;
-            ok = ok && dc__take_value(r, depth + 1);
-            if (is_object && ok)
-                ok = key->type == '"' && dc__take_token(r, ":") && dc__take_value(r, depth + 1);
-            v->count++;
-        } while (ok && dc__take_token(r, ","));
-        ok = ok && dc__take_token(r, end);
+            ok = more && dc__take_value(r, depth + 1);
+            if (v->type == '{' && ok)
+                ok = key->type == '"' && dc__take_token(r, ':') && dc__take_value(r, depth + 1);
+            more = ok && dc__take_token(r, ',');
+        }
+    } else {
+        v->type = 0, v->count = strcspn(r->at, " \t\r\n,:{}[]()\"'");
+        r->at += v->count, ok = v->count > 0;
     }
     v->span = (size_t)(r->next - v);
     return ok;
 }
 
-/* The values of [start, stop) and behind them the text itself, as one buffer; or NULL and dc_error.
- * Every value but the first follows one of [ { , : which says how much room is enough. */
-static dc__json *dc__read_json(dc_context *ctx, const char *what, const char *start,
-                               const char *stop) {
-    size_t most = 1, size = (size_t)(stop - start);
-    for (const char *p = start; p < stop; p++) most += memchr("[{,:", *p, 4) != NULL;
-    dc__json *value = dc__buffer_new(ctx, size > DC__MOST_JSON ? SIZE_MAX
-                                                               : most * sizeof *value + size + 1);
+/* The values of a text, which ends in a zero, as a buffer; or NULL and dc_error. Their strings stay
+ * in the text. Every value but the first follows one of { [ ( , : which says how much room is
+ * enough. */
+static dc__json *dc__read_json(dc_context *ctx, const char *what, char *text, size_t size) {
+    size_t most = 1;
+    for (size_t i = 0; i < size; i++) most += memchr("{[(,:", text[i], 5) != NULL;
+    if (most > DC__MOST_VALUES) return dc__error(ctx, "%s is too large", what), (dc__json *)NULL;
+    dc__json *value = dc__buffer_new(ctx, most * sizeof *value);
     if (!value) return NULL;
-    char *text = memcpy(value + most, start, size);
-    text[size] = 0;
     dc__json_reader r = { .at = text, .next = value };
-    if (dc__take_value(&r, 0)) {
-        r.at += strspn(r.at, " \t\r\n");
-        if (r.at == text + size) return value;
-    }
+    bool ok = dc__take_value(&r, 0);
+    r.at += strspn(r.at, " \t\r\n");
+    if (ok && r.at == text + size) return value;
     dc__buffer_free(value);
     dc__error(ctx, "%s is damaged at its byte %zu", what, (size_t)(r.at - text));
     return NULL;
@@ -8419,22 +8717,26 @@ static const dc__json *dc__member(const dc__json *object, const char *key) {
     return NULL;
 }
 
-/* A member that is a string, else NULL. */
+/* A member that is a string; "(none)" where there is none. */
 static const char *dc__text_member(const dc__json *object, const char *key) {
     const dc__json *v = dc__member(object, key);
-    return v && v->type == '"' ? v->text : NULL;
+    return v && v->type == '"' ? v->text : "(none)";
+}
+
+static bool dc__is_bare(const dc__json *v, const char *word) {
+    return v && !v->type && dc__is_word(v->text, v->text + v->count, word);
 }
 
 /* A whole number from 0 to most. */
 static bool dc__read_count(const dc__json *v, uint64_t most, uint64_t *count) {
-    bool is_whole = v && v->type == '0' && strspn(v->text, "0123456789") == v->count;
+    bool is_whole = v && !v->type && strspn(v->text, "0123456789") == v->count;
     errno = 0;
     *count = is_whole ? strtoull(v->text, NULL, 10) : 0;
     return is_whole && !errno && *count <= most;
 }
 
 static bool dc__read_number(const dc__json *v, double *number) {
-    return v->type == '0' && dc__parse_number(v->text, v->text + v->count, number);
+    return !v->type && dc__parse_number(v->text, v->text + v->count, number);
 }
 
 /* An array of sizes whose elements can be addressed; -1 where it may be left open. */
@@ -8444,7 +8746,7 @@ static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape)
     if (!v || v->type != '[' || v->count > DC_MAX_RANK) return false;
     for (shape->rank = 0; shape->rank < (int)v->count; shape->rank++) {
         const dc__json *dim = v + 1 + shape->rank;
-        bool is_open = may_be_open && dim->count == 2 && !memcmp(dim->text, "-1", 2);
+        bool is_open = may_be_open && dc__is_bare(dim, "-1");
         if (!dc__read_count(dim, most, &size) && !is_open) return false;
         shape->dim[shape->rank] = is_open ? -1 : (int64_t)size;
         if (size > 1) most /= size;
@@ -8452,28 +8754,27 @@ static bool dc__read_shape(const dc__json *v, bool may_be_open, dc_shape *shape)
     return true;
 }
 
-static void dc__add_escaped_json(dc__text *t, const char *text) {
+/* A text between quotes; the key of an object's next member, behind a comma unless it is the first;
+ * and a whole member, "key": "text". */
+static void dc__add_quoted(dc__text *t, const char *text) {
+    dc__text_add(t, "\"");
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') dc__text_add(t, "\\%c", *text);
         else if (*text > 0 && *text < ' ') dc__text_add(t, "\\u%04x", (unsigned)*text);
         else dc__text_add(t, "%c", *text);
     }
+    dc__text_add(t, "\"");
 }
 
-/* The key of an object's next member, with a comma before it unless it is the first. */
 static void dc__add_key(dc__text *t, const char *key) {
-    bool is_first = t->used && t->data[t->used - 1] == '{';
-    dc__text_add(t, is_first ? "\"" : ", \"");
-    dc__add_escaped_json(t, key);
-    dc__text_add(t, "\": ");
+    if (t->used && t->data[t->used - 1] != '{') dc__text_add(t, ", ");
+    dc__add_quoted(t, key);
+    dc__text_add(t, ": ");
 }
 
-/* "key": "text" */
 static void dc__add_string(dc__text *t, const char *key, const char *text) {
     dc__add_key(t, key);
-    dc__text_add(t, "\"");
-    dc__add_escaped_json(t, text);
-    dc__text_add(t, "\"");
+    dc__add_quoted(t, text);
 }
 
 /* So many digits that the number comes back; JSON has no infinity, but 1e999 is read as one. */
@@ -8482,73 +8783,50 @@ static void dc__add_number(dc__text *t, double value) {
 }
 
 /* --- elements as bytes --- */
-/* 'f' float, 'i' and 'u' integers, 'b' bool; in Fortran's order the first index runs fastest. */
-typedef struct dc__format { char kind; int size; bool big_endian, is_fortran; } dc__format;
-
-typedef union dc__bits4 { uint32_t bits; float  value; } dc__bits4;
-typedef union dc__bits8 { uint64_t bits; double value; } dc__bits8;
-
-static uint64_t dc__get_bits(const void *bytes, size_t size, bool big_endian) {
-    const unsigned char *p = bytes;
+/* The lowest byte first, on any machine. */
+static uint64_t dc__get_bits(const char *bytes, size_t size) {
     uint64_t bits = 0;
-    for (size_t i = 0; i < size; i++) bits |= (uint64_t)p[big_endian ? size - 1 - i : i] << 8 * i;
+    while (size--) bits = bits << 8 | (unsigned char)bytes[size];
     return bits;
 }
 
-/* The lowest byte first, on any machine. */
-static void dc__put_bits(void *bytes, uint64_t bits, size_t size) {
-    for (size_t i = 0; i < size; i++) ((unsigned char *)bytes)[i] = (unsigned char)(bits >> 8 * i);
-}
-
-static dc_real dc__element(const unsigned char *p, dc__format f) {
-    uint64_t bits = dc__get_bits(p, (size_t)f.size, f.big_endian);
-    int unused = 64 - 8 * f.size;
-    if (f.kind == 'u') return (dc_real)bits;
-    if (f.kind == 'b') return bits != 0;
-    if (f.kind == 'i') return (dc_real)((int64_t)(bits << unused) >> unused);
-    if (f.size == 8) return (dc_real)(dc__bits8){ .bits = bits }.value;
-    return (dc__bits4){ .bits = (uint32_t)bits }.value;
-}
-
-static void dc__put_element(void *p, dc_real x) {
-    dc__put_bits(p, sizeof x == 8 ? (dc__bits8){ .value = (double)x }.bits
-                                  : (dc__bits4){ .value = (float)x }.bits, sizeof x);
+static void dc__put_bits(char *bytes, uint64_t bits, size_t size) {
+    for (size_t i = 0; i < size; i++) bytes[i] = (char)(bits >> 8 * i);
 }
 
 /* An array in a file. */
-typedef struct dc__entry {
-    const char *name;
-    dc__format  format;
+typedef struct dc__array {
+    char        kind;                      /* 'f' float, 'i' and 'u' integer, 'b' bool. */
+    size_t      width;                     /* Bytes of an element. */
     dc_shape    shape;
-    size_t      start, size;               /* In bytes, from where the data begin. */
-    dc_tensor  *tensor;                    /* Whose elements it holds. */
-} dc__entry;
+    const char *data;
+} dc__array;
 
-/* Where element i, counted in row-major order, is stored. */
-static int64_t dc__stored_at(const dc__entry *e, int64_t i) {
-    int64_t index[DC_MAX_RANK], at = 0;
-    if (!e->format.is_fortran) return i;
-    for (int k = e->shape.rank - 1; k >= 0; i /= e->shape.dim[k--]) index[k] = i % e->shape.dim[k];
-    for (int k = e->shape.rank - 1; k >= 0; k--) at = at * e->shape.dim[k] + index[k];
-    return at;
+static dc_real dc__element(const dc__array *a, int64_t i) {
+    uint64_t bits = dc__get_bits(a->data + (size_t)i * a->width, a->width);
+    size_t unused = 64 - 8 * a->width;
+    if (a->kind == 'u') return (dc_real)bits;
+    if (a->kind == 'b') return bits != 0;
+    if (a->kind == 'i') return (dc_real)((int64_t)(bits << unused) >> unused);
+    return a->width == 8 ? (dc_real)dc__from_bits64(bits) : dc__from_bits((uint32_t)bits);
 }
 
-static void dc__load_elements(const dc__entry *e, const void *data) {
-    const unsigned char *start = (const unsigned char *)data + e->start;
-    for (int64_t i = 0; i < e->tensor->size; i++)
-        e->tensor->data[i] = dc__element(start + dc__stored_at(e, i) * e->format.size, e->format);
-    e->tensor->version++;
+static void dc__load_elements(dc_tensor *t, const dc__array *a) {
+    for (int64_t i = 0; i < t->size; i++) t->data[i] = dc__element(a, i);
+    t->version++;
 }
 
 /* Writes a header, which it frees, and behind it the elements of all tensors. */
 static bool dc__write_tensors(const char *path, dc__text *head, dc_tensors list) {
-    size_t size = head->used;
-    for (int i = 0; i < list.count; i++) size += (size_t)list.tensor[i]->size * sizeof(dc_real);
-    char *bytes = head->failed ? NULL : dc__buffer_resize(head->ctx, head->data, size);
-    if (bytes) head->data = bytes, bytes += head->used;
+    size_t size = head->used, width = sizeof(dc_real);
+    for (int i = 0; i < list.count; i++) size += (size_t)list.tensor[i]->size * width;
+    if (!head->failed) head->data = dc__buffer_resize(head->ctx, head->data, size);
+    char *bytes = head->data ? head->data + head->used : NULL;
     for (int i = 0; bytes && i < list.count; i++)
-        for (int64_t k = 0; k < list.tensor[i]->size; k++, bytes += sizeof(dc_real))
-            dc__put_element(bytes, list.tensor[i]->data[k]);
+        for (int64_t k = 0; k < list.tensor[i]->size; k++, bytes += width) {
+            dc_real x = list.tensor[i]->data[k];
+            dc__put_bits(bytes, width == 8 ? dc__bits64((double)x) : dc__bits((float)x), width);
+        }
     bool ok = bytes && dc__write_file(head->ctx, path, head->data, size);
     dc__text_free(head);
     return ok;
@@ -8561,129 +8839,106 @@ static void dc__blame(dc_context *ctx, const char *path) {
     if (strncmp(reason, path, strlen(path))) dc__error(ctx, "%.250s: %s", path, reason);
 }
 
+/* Reads a header as JSON. It is moved to the beginning of the file, over bytes that have been read,
+ * to have room for a zero behind it. */
+static dc__json *dc__read_header(dc_context *ctx, char *file, size_t start, size_t length) {
+    memmove(file, file + start, length);
+    file[length] = 0;
+    return dc__read_json(ctx, "the header", file, length);
+}
+
 /* --- safetensors --- */
 /* A file of named tensors. What deepc says about the model stands in its metadata as JSON in a
  * string. */
 typedef struct dc__archive {
     dc_context *ctx;
-    const char *path;
+    const char *path, *data;               /* Data: behind the header. */
     char       *file;
-    const unsigned char *data;             /* Behind the header. */
-    size_t      file_size, entries;
+    size_t      data_size;
     dc__json   *header, *about;            /* What deepc noted. */
-    dc__entry  *entry;                     /* In the order of the data. */
 } dc__archive;
 
 /* Returns ok, and when it is false completes dc_error. */
 static bool dc__close_archive(dc__archive *a, bool ok) {
-    void *const buffer[] = { a->file, a->header, a->about, a->entry };
-    for (int i = 0; i < 4; i++) dc__buffer_free(buffer[i]);
+    dc__buffer_free(a->file);
+    dc__buffer_free(a->header);
+    dc__buffer_free(a->about);
     if (!ok) dc__blame(a->ctx, a->path);
     return ok;
 }
 
-static bool dc__read_entry(dc_context *ctx, const dc__json *key, size_t size, dc__entry *e) {
-    const dc__json *range = dc__member(key + 1, "data_offsets");
-    const char *type = dc__text_member(key + 1, "dtype");
-    uint64_t start, stop;
-    *e = (dc__entry){ .name = key->text, .format = { .kind = 'f' } };
-    e->format.size = !type ? 0 : !strcmp(type, "F32") ? 4 : !strcmp(type, "F64") ? 8 : 0;
-    if (!e->format.size)
-        return dc__error(ctx, "tensor %.80s has elements of type %.20s, not F32 or F64", e->name,
-                         type ? type : "(none)");
-    if (!dc__read_shape(dc__member(key + 1, "shape"), false, &e->shape))
-        return dc__error(ctx, "tensor %.80s has no shape of up to %d sizes", e->name, DC_MAX_RANK);
-    if (!range || range->type != '[' || range->count != 2 ||
-        !dc__read_count(range + 1, size, &start) || !dc__read_count(range + 2, size, &stop) ||
-        start > stop)
-        return dc__error(ctx, "the data of tensor %.80s do not lie in the file", e->name);
-    e->start = (size_t)start, e->size = (size_t)(dc__count(ctx, e->shape) * e->format.size);
-    return e->size == stop - start ||
-           dc__error(ctx, "tensor %.80s %s has %zu bytes instead of %zu", e->name,
-                     DC__SHAPE_TEXT(e->shape), (size_t)(stop - start), e->size);
-}
-
-static int dc__compare_entries(const void *left, const void *right) {
-    const dc__entry *a = left, *b = right;
-    return a->start != b->start ? (a->start > b->start) - (a->start < b->start)
-                                : (a->size > b->size) - (a->size < b->size);
-}
-
-/* All members of the header but the metadata; together they must cover the data without hole or
- * overlap. */
-static bool dc__read_entries(dc__archive *a, size_t data_size) {
-    const dc__json *key = a->header + 1;
-    size_t end = 0;
-    a->entry = dc__buffer_new(a->ctx, a->header->count * sizeof *a->entry);
-    if (!a->entry) return false;
-    for (size_t i = 0; i < a->header->count; i++, key += 1 + key[1].span)
-        if (strcmp(key->text, "__metadata__") &&
-            !dc__read_entry(a->ctx, key, data_size, &a->entry[a->entries++])) return false;
-    qsort(a->entry, a->entries, sizeof *a->entry, dc__compare_entries);
-    for (const dc__entry *e = a->entry; e < a->entry + a->entries; end += e++->size)
-        if (e->start != end)
-            return dc__error(a->ctx, "there is a hole or an overlap before the data of tensor "
-                             "%.80s", e->name);
-    return end == data_size ||
-           dc__error(a->ctx, "%zu bytes behind the last tensor belong to none", data_size - end);
-}
-
 /* Also when this fails, the archive must be closed. */
 static bool dc__open_archive(dc_context *ctx, const char *path, dc__archive *a) {
-    *a = (dc__archive){ .ctx = ctx, .path = path };
-    a->file = dc__read_file(ctx, path, &a->file_size);
+    size_t size;
+    *a = (dc__archive){ .ctx = ctx, .path = path, .file = dc__read_file(ctx, path, &size) };
     if (!a->file) return false;
-    uint64_t length = a->file_size > 8 ? dc__get_bits(a->file, 8, false) : 0;
-    if (!length || length > DC__MOST_JSON || a->file[8] != '{')
-        return dc__error(ctx, "not a safetensors file");
-    if (length > a->file_size - 8)
-        return dc__error(ctx, "cut short: the header has %llu bytes, and only %zu are there",
-                         (unsigned long long)length, a->file_size - 8);
-    const char *start = a->file + 8, *stop = start + length;
-    a->data = (const unsigned char *)stop;
-    a->header = dc__read_json(ctx, "the header", start, stop);
-    return a->header && dc__read_entries(a, a->file_size - 8 - (size_t)length);
+    uint64_t length = size > 8 ? dc__get_bits(a->file, 8) : 0;
+    if (!length || length > size - 8 || a->file[8] != '{')
+        return dc__error(ctx, "not a safetensors file, or cut short within its header");
+    a->data = a->file + 8 + length, a->data_size = size - 8 - (size_t)length;
+    a->header = dc__read_header(ctx, a->file, 8, (size_t)length);
+    return a->header != NULL;
 }
 
 /* What dc_save (subject "architecture") or dc_save_training ("training") noted in the metadata. */
 static bool dc__read_about(dc__archive *a, const char *subject) {
     const dc__json *metadata = dc__member(a->header, "__metadata__");
+    const dc__json *text = dc__member(metadata, subject);
     const char *format = dc__text_member(metadata, "format");
     const char *version = dc__text_member(metadata, "version");
-    const char *text = dc__text_member(metadata, subject);
-    if (!format || strcmp(format, "deepc") || !version || !text)
-        return dc__error(a->ctx, "holds tensors, but not what deepc notes about the %s", subject);
-    if (strcmp(version, "1"))
-        return dc__error(a->ctx, "is of version %.20s, and this deepc reads version 1", version);
-    a->about = dc__read_json(a->ctx, subject, text, text + strlen(text));
-    return a->about && (a->about->span <= DC__MOST_VALUES ||
-                        dc__error(a->ctx, "the %s is too large", subject));
+    if (strcmp(format, "deepc") || strcmp(version, "1") || !text)
+        return dc__error(a->ctx, "holds no %s from deepc (format 1), but from %.20s (format %.20s)",
+                         subject, format, version);
+    a->about = dc__read_json(a->ctx, subject, text->text, text->count);
+    return a->about != NULL;
 }
 
-static dc__entry *dc__find_entry(const dc__archive *a, const char *name) {
-    for (dc__entry *e = a->entry; e < a->entry + a->entries; e++)
-        if (!strcmp(e->name, name)) return e;
-    return NULL;
+/* Where a tensor's elements stand in the file, if they do. */
+static bool dc__find_array(const dc__archive *a, const dc_tensor *t, dc__array *x) {
+    const dc__json *v = dc__member(a->header, t->name), *range = dc__member(v, "data_offsets");
+    const char *type = dc__text_member(v, "dtype");
+    uint64_t start, stop;
+    if (!v)
+        return dc__error(a->ctx, "tensor %.80s %s of the model is not in the file", t->name,
+                         DC__SHAPE_TEXT(t->shape));
+    *x = (dc__array){ .kind = 'f' };
+    x->width = !strcmp(type, "F32") ? 4 : !strcmp(type, "F64") ? 8 : 0;
+    if (!x->width)
+        return dc__error(a->ctx, "tensor %.80s has elements of type %.20s, not F32 or F64", t->name,
+                         type);
+    if (!dc__read_shape(dc__member(v, "shape"), false, &x->shape) ||
+        !dc__same_shape(x->shape, t->shape))
+        return dc__error(a->ctx, "tensor %.80s is %s in the file and %s in the model", t->name,
+                         DC__SHAPE_TEXT(x->shape), DC__SHAPE_TEXT(t->shape));
+    if (!range || range->type != '[' || range->count != 2 ||
+        !dc__read_count(range + 2, a->data_size, &stop) ||
+        !dc__read_count(range + 1, stop, &start) || stop - start != (size_t)t->size * x->width)
+        return dc__error(a->ctx, "the data_offsets of tensor %.80s fit neither its shape nor the "
+                         "file", t->name);
+    x->data = a->data + start;
+    return true;
 }
 
 /* Reads all tensors, or none: one that is missing, different or too many is an error. */
-static bool dc__load_tensors(dc_context *ctx, const dc__archive *a, dc_tensors list) {
+static bool dc__load_tensors(const dc__archive *a, dc_tensors list) {
+    const dc__json *key = a->header + 1;
+    size_t size = 0;
+    dc__array x;
     for (int i = 0; i < list.count; i++) {
-        dc_tensor *t = list.tensor[i];
-        dc__entry *e = dc__find_entry(a, t->name);
-        if (!e)
-            return dc__error(ctx, "tensor %.80s %s of the model is not in the file", t->name,
-                             DC__SHAPE_TEXT(t->shape));
-        if (!dc__same_shape(e->shape, t->shape))
-            return dc__error(ctx, "tensor %.80s is %s in the file and %s in the model", t->name,
-                             DC__SHAPE_TEXT(e->shape), DC__SHAPE_TEXT(t->shape));
-        e->tensor = t;
+        if (!dc__find_array(a, list.tensor[i], &x)) return false;
+        size += (size_t)list.tensor[i]->size * x.width;
     }
-    for (size_t i = 0; i < a->entries; i++)
-        if (!a->entry[i].tensor)
-            return dc__error(ctx, "tensor %.80s %s is not in the model, or twice in the file",
-                             a->entry[i].name, DC__SHAPE_TEXT(a->entry[i].shape));
-    for (size_t i = 0; i < a->entries; i++) dc__load_elements(&a->entry[i], a->data);
+    for (size_t i = 0; i < a->header->count; i++, key += 1 + key[1].span) {
+        int k = 0;
+        while (k < list.count && strcmp(list.tensor[k]->name, key->text)) k++;
+        if (k == list.count && strcmp(key->text, "__metadata__"))
+            return dc__error(a->ctx, "tensor %.80s is not in the model", key->text);
+    }
+    if (size != a->data_size)
+        return dc__error(a->ctx, "its tensors have %zu bytes, and there are %zu", size,
+                         a->data_size);
+    for (int i = 0; i < list.count; i++)
+        if (dc__find_array(a, list.tensor[i], &x)) dc__load_elements(list.tensor[i], &x);
     return true;
 }
 
@@ -8713,69 +8968,59 @@ static bool dc__write_archive(const char *path, const char *subject, dc__text *a
 /* A row a field. Zero is the default here too: it is not written, and what is not there is zero. */
 typedef struct dc__field {
     const char *name;
-    enum { DC__NUMBER_FIELD,               /* float or double, by size; */
-           DC__BOOL_FIELD,
-           DC__COUNT_FIELD,                /* int or int64_t, not negative; */
-           DC__BITS_FIELD,                 /* uint32_t or uint64_t; */
-           DC__NAME_FIELD,                 /* an enum, as the name in its row of the table; */
-           DC__SHAPE_FIELD } type;
+    enum { DC__NUMBER_FIELD, DC__BOOL_FIELD, DC__COUNT_FIELD, DC__SHAPE_FIELD } type;
     size_t      at, size;                  /* In the struct. */
-    const void *table;                     /* Its rows begin with the name. */
-    size_t      rows, row_size;
+    uint64_t    most;                      /* Of a count: an int, or an enum that has names, */
+    const char *const *names;              /* each so many pointers behind the one before it. */
+    size_t      step;
 } dc__field;
 
+/* Whole numbers that will be counted up stay far from the largest; the unsigned ones may wrap. */
 #define DC__FIELD(STRUCT, MEMBER)                                                                  \
     { .name = #MEMBER, .at = offsetof(STRUCT, MEMBER), .size = sizeof ((STRUCT *)0)->MEMBER,       \
       .type = _Generic(((STRUCT *)0)->MEMBER, float: DC__NUMBER_FIELD, double: DC__NUMBER_FIELD,   \
-                       dc_shape: DC__SHAPE_FIELD, uint32_t: DC__BITS_FIELD, bool: DC__BOOL_FIELD,  \
-                       uint64_t: DC__BITS_FIELD, default: DC__COUNT_FIELD) }
+                       dc_shape: DC__SHAPE_FIELD, bool: DC__BOOL_FIELD, default: DC__COUNT_FIELD), \
+      .most = _Generic(((STRUCT *)0)->MEMBER, int64_t: INT64_MAX / 2, uint32_t: UINT32_MAX,        \
+                       uint64_t: UINT64_MAX, default: INT32_MAX / 2) }
 #define DC__NAMED(STRUCT, MEMBER, TABLE)                                                           \
-    { #MEMBER, DC__NAME_FIELD, offsetof(STRUCT, MEMBER), sizeof ((STRUCT *)0)->MEMBER,             \
-      TABLE, sizeof TABLE / sizeof *TABLE, sizeof *TABLE }
-
-static const char *const dc__schedule_names[] = {
-    "constant", "step_decay", "exponential_decay", "polynomial_decay", "cosine_decay", "one_cycle",
-    "reduce_on_plateau" };
-static const char *const dc__reduction_names[] = { "mean", "sum", "none" };
+    { #MEMBER, DC__COUNT_FIELD, offsetof(STRUCT, MEMBER), sizeof ((STRUCT *)0)->MEMBER,            \
+      sizeof TABLE / sizeof *TABLE - 1, (const char *const *)(const void *)TABLE,                  \
+      sizeof *TABLE / sizeof(char *) }
 
 /* The initialiser is not here: a saved model has its weights. */
+static const char *const dc__padding_names[] = { "valid", "same" };
+static const char *const dc__resizing_names[] = { "nearest", "bilinear", "area" };
+#define DC__ROW(MEMBER) DC__FIELD(dc_layer_spec, window.MEMBER)
 static const dc__field dc__layer_fields[] = {
-    DC__FIELD(dc_layer_spec, units),   DC__FIELD(dc_layer_spec, shape),
-    DC__FIELD(dc_layer_spec, rate),    DC__FIELD(dc_layer_spec, without_bias),
-    DC__FIELD(dc_layer_spec, epsilon), DC__FIELD(dc_layer_spec, momentum),
-    DC__NAMED(dc_layer_spec, activation, dc__activations), { 0 } };
-
-static const dc__field dc__loss_fields[] = {
-    DC__NAMED(dc_loss_options, reduction, dc__reduction_names),
-    DC__FIELD(dc_loss_options, label_smoothing), DC__FIELD(dc_loss_options, delta), { 0 } };
-
-#define DC__ROW(MEMBER) DC__FIELD(dc_optimizer_spec, MEMBER)
-static const dc__field dc__optimizer_fields[] = {
-    DC__ROW(rate), DC__ROW(momentum), DC__ROW(nesterov), DC__ROW(rho), DC__ROW(beta1),
-    DC__ROW(beta2), DC__ROW(epsilon), DC__ROW(decoupled), DC__ROW(weight_decay),
-    DC__ROW(clip_value), DC__ROW(clip_norm), DC__ROW(accumulate), DC__ROW(schedule.steps),
-    DC__ROW(schedule.factor), DC__ROW(schedule.power), DC__ROW(schedule.final),
-    DC__ROW(schedule.warmup), DC__ROW(schedule.patience),
-    DC__NAMED(dc_optimizer_spec, schedule.kind, dc__schedule_names), { 0 } };
+    DC__ROW(height), DC__ROW(width), DC__ROW(stride), DC__ROW(stride_x), DC__ROW(dilation),
+    DC__ROW(dilation_x), DC__ROW(top), DC__ROW(bottom), DC__ROW(left), DC__ROW(right),
+    DC__ROW(groups), DC__ROW(output_padding),
+    DC__NAMED(dc_layer_spec, window.padding, dc__padding_names),
+    DC__NAMED(dc_layer_spec, resizing, dc__resizing_names),
 #undef DC__ROW
+#define DC__ROW(MEMBER) DC__FIELD(dc_layer_spec, augmentation.MEMBER)
+    DC__ROW(shift), DC__ROW(rotate), DC__ROW(shear), DC__ROW(scale), DC__ROW(flip_x),
+    DC__ROW(flip_y), DC__ROW(elastic), DC__ROW(brightness), DC__ROW(contrast), DC__ROW(noise),
+    DC__ROW(erase),
+#undef DC__ROW
+#define DC__ROW(MEMBER) DC__FIELD(dc_layer_spec, MEMBER)
+    DC__ROW(units), DC__ROW(shape), DC__ROW(rate), DC__ROW(without_bias), DC__ROW(epsilon),
+    DC__ROW(momentum), DC__NAMED(dc_layer_spec, activation, dc__activations), { 0 } };
+#undef DC__ROW
+
 /* Where training stands: as a whole, for each parameter, and for what is random. */
+#define DC__ROW(MEMBER) DC__FIELD(dc_optimizer, MEMBER)
 static const dc__field dc__progress_fields[] = {
-    DC__FIELD(dc_optimizer, t),            DC__FIELD(dc_optimizer, calls),
-    DC__FIELD(dc_optimizer, plateau_best), DC__FIELD(dc_optimizer, plateau_bad),
-    DC__FIELD(dc_optimizer, spec.rate),    DC__FIELD(dc_optimizer, plateau_factor),
-    DC__FIELD(dc_optimizer, epochs), { 0 } };
+    DC__ROW(t), DC__ROW(calls), DC__ROW(plateau_best), DC__ROW(plateau_bad), DC__ROW(spec.rate),
+    DC__ROW(plateau_factor), DC__ROW(epochs), { 0 } };
+#undef DC__ROW
 
 static const dc__field dc__slot_fields[] = {
-    DC__FIELD(dc__slot, t),      DC__FIELD(dc__slot, mu_product),
-    DC__FIELD(dc__slot, power1), DC__FIELD(dc__slot, power2), { 0 } };
+    DC__FIELD(dc__slot, t), DC__FIELD(dc__slot, power1), DC__FIELD(dc__slot, power2), { 0 } };
 
 static const dc__field dc__random_fields[] = {
     DC__FIELD(dc_context, seed), DC__FIELD(dc_context, steps), DC__FIELD(dc_context, calls),
     DC__FIELD(dc_context, creations), { 0 } };
-
-static const char *dc__name_of(const dc__field *f, uint64_t value) {
-    return *(const char *const *)(const void *)((const char *)f->table + value * f->row_size);
-}
 
 /* Adds members to an object. */
 static void dc__add_fields(dc__text *t, const dc__field *f, const void *from) {
@@ -8792,33 +9037,27 @@ static void dc__add_fields(dc__text *t, const dc__field *f, const void *from) {
             dc__text_add(t, "%s", DC__SHAPE_TEXT(*(const dc_shape *)at));
         else {
             uint64_t count = is_short ? *(const uint32_t *)at : *(const uint64_t *)at;
-            if (f->type == DC__NAME_FIELD) dc__text_add(t, "\"%s\"", dc__name_of(f, count));
+            if (f->names) dc__text_add(t, "\"%s\"", f->names[count * f->step]);
             else dc__text_add(t, "%llu", (unsigned long long)count);
         }
     }
 }
 
-/* Whole numbers that will be counted up stay far from the largest. */
 static bool dc__read_field(const dc__json *v, const dc__field *f, void *at) {
     double number = 0;
-    uint64_t count = 0, most = f->size == 4 ? UINT32_MAX : UINT64_MAX;
+    uint64_t count = 0;
     bool ok = true;
-    memset(at, 0, f->size);
-    if (!v) return true;
     if (f->type == DC__SHAPE_FIELD) return dc__read_shape(v, true, at);
-    if (f->type == DC__BOOL_FIELD) return *(bool *)at = v->type == 't', strchr("tf", v->type);
-    if (f->type == DC__NUMBER_FIELD) {
-        ok = dc__read_number(v, &number);
-        if (f->size == 4) return *(float *)at = (float)number, ok;
-        return *(double *)at = number, ok;
+    if (f->type == DC__BOOL_FIELD) {
+        *(bool *)at = dc__is_bare(v, "true");
+        return dc__is_bare(v, "true") || dc__is_bare(v, "false");
     }
-    if (f->type == DC__NAME_FIELD) {
-        while (count < f->rows && strcmp(dc__name_of(f, count), v->text)) count++;
-        ok = v->type == '"' && count < f->rows;
-    } else {
-        ok = dc__read_count(v, f->type == DC__BITS_FIELD ? most : most >> 2, &count);
-    }
-    if (f->size == 4) *(uint32_t *)at = (uint32_t)count;
+    if (f->type == DC__NUMBER_FIELD) ok = dc__read_number(v, &number);
+    else if (!f->names) ok = dc__read_count(v, f->most, &count);
+    else while (ok && strcmp(f->names[count * f->step], v->text)) ok = count++ < f->most;
+    if (f->type == DC__NUMBER_FIELD && f->size == 4) *(float *)at = (float)number;
+    else if (f->type == DC__NUMBER_FIELD) *(double *)at = number;
+    else if (f->size == 4) *(uint32_t *)at = (uint32_t)count;
     else *(uint64_t *)at = count;
     return ok;
 }
@@ -8826,9 +9065,12 @@ static bool dc__read_field(const dc__json *v, const dc__field *f, void *at) {
 /* who: what the object describes, for the message. */
 static bool dc__read_fields(dc_context *ctx, const char *who, const dc__json *object,
                             const dc__field *f, void *to) {
-    for (; f->name; f++)
-        if (!dc__read_field(dc__member(object, f->name), f, (char *)to + f->at))
+    for (; f->name; f++) {
+        const dc__json *v = dc__member(object, f->name);
+        void *at = memset((char *)to + f->at, 0, f->size);
+        if (v && !dc__read_field(v, f, at))
             return dc__error(ctx, "the %s of %.80s makes no sense", f->name, who);
+    }
     return true;
 }
 
@@ -8841,46 +9083,25 @@ static void dc__add_layers(dc__text *t, dc_layer *const *layer, int count) {
         dc__add_string(t, "name", s->name);
         dc__add_fields(t, dc__layer_fields, s);
         if (s->user) dc__text_add(t, ", \"user\": true");
-        for (int k = 0, first = 0; k < s->list_count; first += s->lists[k++].count) {
-            dc__text_add(t, k ? ", " : ", \"inside\": [");
-            dc__add_layers(t, layer[i]->child + first, s->lists[k].count);
+        if (s->list.count) {
+            dc__add_key(t, "inside");
+            dc__add_layers(t, layer[i]->child, s->list.count);
         }
-        dc__text_add(t, s->list_count ? "]}" : "}");
+        dc__text_add(t, "}");
     }
-    dc__text_add(t, count ? "]" : "[]");
-}
-
-static void dc__add_compilation(dc__text *t, const dc_loss *loss, const dc_optimizer_spec *spec) {
-    const dc_tensor *weights = loss->options.class_weights;
-    dc__text_add(t, ", \"loss\": {");
-    dc__add_string(t, "name", loss->name ? loss->name : "");
-    dc__add_fields(t, dc__loss_fields, &loss->options);
-    for (int64_t i = 0; weights && i < weights->size; i++) {
-        dc__text_add(t, i ? ", " : ", \"class_weights\": [");
-        dc__add_number(t, (double)weights->data[i]);
-    }
-    dc__text_add(t, "%s}, \"optimizer\": {", weights && weights->size ? "]" : "");
-    dc__add_string(t, "name", spec->name);
-    dc__add_fields(t, dc__optimizer_fields, spec);
-    dc__text_add(t, "}");
-}
-
-/* All tensors of a model, in a list that lives until dc_end. */
-static dc_tensors dc__tensors_of(dc_model *model) {
-    size_t count = (size_t)dc__model_tensors(model, NULL);
-    dc_tensor **list = dc__temporary(model->ctx, count * sizeof *list);
-    return dc_make_tensors(dc__model_tensors(model, list), list);
+    dc__text_add(t, "]");
 }
 
 DC_API bool dc_save(dc_model *model, const char *path) {
     dc__text about = { .ctx = model->ctx };
     dc_mark m = dc_begin(model->ctx);
     dc__text_add(&about, "{\"input\": %s", DC__SHAPE_TEXT(model->input));
-    if (model->chain_count) dc__add_key(&about, "layers");
-    if (model->chain_count) dc__add_layers(&about, model->chain, model->chain_count);
-    if (model->is_compiled) dc__add_compilation(&about, &model->loss, &model->optimizer_spec);
+    if (model->chain_count) {
+        dc__add_key(&about, "layers");
+        dc__add_layers(&about, model->chain, model->chain_count);
+    }
     dc__text_add(&about, "}");
-    bool ok = dc__write_archive(path, "architecture", &about, dc__tensors_of(model));
+    bool ok = dc__write_archive(path, "architecture", &about, dc__all_of(model));
     dc_end(model->ctx, m);
     return ok;
 }
@@ -8893,7 +9114,6 @@ static bool dc__read_layers(dc_context *ctx, const dc__json *list, dc_layer_list
     for (const dc__json *v = list + 1; v < list + list->span; v += v->span, spec++) {
         const char *kind = dc__text_member(v, "kind"), *name = dc__text_member(v, "name");
         const dc__json *inside = dc__member(v, "inside");
-        if (!kind || !name || !*name) return dc__error(ctx, "a layer without kind or name");
         *spec = (dc_layer_spec){ .kind = dc__kind_named(ctx, kind), .init = DC_ZEROS,
                                  .name = dc__permanent_text(ctx, name) };
         if (!spec->kind)
@@ -8903,65 +9123,25 @@ static bool dc__read_layers(dc_context *ctx, const dc__json *list, dc_layer_list
             return dc__error(ctx, "layer %.80s needs data that are not in the file (dc_custom's "
                              "user); build the model in code and use dc_load_weights", name);
         if (!dc__read_fields(ctx, name, v, dc__layer_fields, spec)) return false;
-        if (!inside) continue;
-        if (inside->type != '[' || !inside->count)
-            return dc__error(ctx, "what is inside layer %.80s makes no sense", name);
-        dc_layer_list *lists = dc__permanent(ctx, inside->count * sizeof *lists);
-        spec->lists = lists, spec->list_count = (int)inside->count;
-        for (const dc__json *i = inside + 1; i < inside + inside->span; i += i->span)
-            if (!dc__read_layers(ctx, i, lists++)) return false;
+        if (inside && !dc__read_layers(ctx, inside, &spec->list)) return false;
     }
     return true;
 }
 
-/* How the model was compiled. The loss computes nothing when it was not, or when the loss was the
- * program's own. */
-static bool dc__read_compilation(dc_context *ctx, const dc__json *about, dc_loss *loss,
-                                 dc_optimizer_spec *spec) {
-    const dc__json *l = dc__member(about, "loss"), *o = dc__member(about, "optimizer");
-    const dc__json *weights = dc__member(l, "class_weights");
-    const char *loss_name = dc__text_member(l, "name"), *name = dc__text_member(o, "name");
-    *loss = loss_name && name ? dc_loss_named(loss_name) : (dc_loss){ 0 };
-    if (!loss->compute) return true;
-    *spec = (dc_optimizer_spec){ .name = dc__permanent_text(ctx, name) };
-    bool ok = !weights || weights->type == '[';
-    if (weights && ok) {
-        dc_tensor *w = dc__empty_permanent(ctx, DC_SHAPE((int64_t)weights->count));
-        double x = 0;
-        for (int64_t i = 0; ok && i < w->size; w->data[i++] = (dc_real)x)
-            ok = dc__read_number(++weights, &x);
-        loss->options.class_weights = w;
-    }
-    if (!ok) return dc__error(ctx, "the class_weights are not all numbers");
-    return dc__read_fields(ctx, "the loss", l, dc__loss_fields, &loss->options) &&
-           dc__read_fields(ctx, "the optimizer", o, dc__optimizer_fields, spec);
-}
-
-/* Makes the model of the file in ctx. NULL and dc_error when it cannot be; what the layers or the
- * optimiser have against it stops at dc_fail, which is right only if it cannot happen. */
-static dc_model *dc__rebuild(dc_context *ctx, const dc__archive *a) {
+/* Makes the model of the file in its context. NULL and dc_error when it cannot be; what the layers
+ * or the optimiser have against it stops at dc_fail, which is right only if it cannot happen. */
+static dc_model *dc__rebuild(const dc__archive *a) {
     const dc__json *list = dc__member(a->about, "layers");
     dc_layer_list layers;
-    dc_loss loss;
-    dc_optimizer_spec spec;
     if (!list)
-        return dc__error(ctx, "the model is a C function; build it in code (dc_functional) and "
+        return dc__error(a->ctx, "the model is a C function; build it in code (dc_functional) and "
                          "use dc_load_weights"), (dc_model *)NULL;
-    if (!dc__read_layers(ctx, list, &layers) ||
-        !dc__read_compilation(ctx, a->about, &loss, &spec)) return NULL;
-    dc_model *model = dc_sequential(ctx, layers);
-    if (loss.compute) dc_compile(model, loss, spec);
-    return model;
+    if (!dc__read_layers(a->ctx, list, &layers)) return NULL;
+    dc_model *model = dc_sequential(a->ctx, layers);
+    return dc__load_tensors(a, dc__all_of(model)) ? model : NULL;
 }
 
-static bool dc__load_weights(const dc__archive *a, dc_model *model) {
-    dc_mark m = dc_begin(model->ctx);
-    bool ok = dc__load_tensors(model->ctx, a, dc__tensors_of(model));
-    dc_end(model->ctx, m);
-    return ok;
-}
-
-typedef struct dc__rehearsal { jmp_buf stop; dc_context *ctx; const char *file; } dc__rehearsal;
+typedef struct dc__rehearsal { jmp_buf stop; dc_context *ctx; } dc__rehearsal;
 
 static void dc__rehearsal_failed(const char *message, void *user) {
     dc__rehearsal *r = user;
@@ -8970,38 +9150,39 @@ static void dc__rehearsal_failed(const char *message, void *user) {
 }
 
 /* Builds the model in a context that is thrown away. */
-static bool dc__rehearse(const dc__archive *a) {
-    dc__rehearsal r = { .file = dc__here.file };
+static bool dc__rehearse(dc__archive a) {
+    dc__rehearsal r = { .ctx = a.ctx };
     dc_options options = { .on_error = dc__rehearsal_failed, .user = &r };
-    dc_context *scratch = r.ctx = dc_new_with(0, &options);
+    dc_context *scratch = dc_new_with(0, &options);
+    const char *file = dc__here.file;
     volatile bool ok = false;
-    if (!scratch) return dc__error(a->ctx, "out of memory");
-    scratch->kernels = a->ctx->kernels;
-    scratch->kind = a->ctx->kind, scratch->kinds = a->ctx->kinds;
-    scratch->permanent.limit = scratch->step.limit = ((size_t)1 << 30) + 64 * a->file_size;
+    if (!scratch) return dc__error(a.ctx, "out of memory");
+    scratch->kernels = a.ctx->kernels;
+    scratch->kind = a.ctx->kind, scratch->kinds = a.ctx->kinds;
+    scratch->permanent.limit = scratch->step.limit = ((size_t)1 << 30) + 64 * a.data_size;
+    a.ctx = scratch;
     dc__here.file = NULL;                  /* A message is about the file, not the program. */
     if (!setjmp(r.stop)) {
-        dc_model *model = dc__rebuild(scratch, a);
-        ok = model && dc__load_weights(a, model);
+        ok = dc__rebuild(&a) != NULL;
+        if (!ok) dc__error(r.ctx, "%s", scratch->error);
     }
-    dc__here.file = r.file;
-    if (!ok) dc__error(a->ctx, "%s", dc_error(r.ctx));
-    dc_free(r.ctx);
+    dc__here.file = file;
+    dc_free(scratch);
     return ok;
 }
 
 DC_API bool dc_load_weights(dc_model *model, const char *path) {
     dc__archive a;
-    return dc__close_archive(&a, dc__open_archive(model->ctx, path, &a) &&
-                                 dc__load_weights(&a, model));
+    bool ok = dc__open_archive(model->ctx, path, &a) && dc__load_tensors(&a, dc__all_of(model));
+    return dc__close_archive(&a, ok);
 }
 
 DC_API dc_model *dc_load(dc_context *ctx, const char *path) {
     dc__archive a;
     dc_model *model = NULL;
-    bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "architecture") &&
-              dc__rehearse(&a) && (model = dc__rebuild(ctx, &a)) && dc__load_weights(&a, model);
-    return dc__close_archive(&a, ok) ? model : NULL;
+    if (dc__open_archive(ctx, path, &a) && dc__read_about(&a, "architecture") && dc__rehearse(a))
+        model = dc__rebuild(&a);
+    return dc__close_archive(&a, model != NULL) ? model : NULL;
 }
 
 /* --- training --- */
@@ -9017,7 +9198,7 @@ static dc_tensors dc__state_of(const dc_optimizer *o, const dc__archive *a) {
         char *name = dc__temporary(o->ctx, room);
         snprintf(name, room, "%s.%s", s->param->name, part[i % 4]);
         dc_real *data = is_gradient ? s->param->grad : s->state[i % 4];
-        bool is_waiting = a ? dc__find_entry(a, name) != NULL : s->param->pass != 0;
+        bool is_waiting = a ? dc__member(a->header, name) != NULL : s->param->pass != 0;
         if (!data || (is_gradient && !is_waiting)) continue;
         dc_tensor *t = *end++ = dc__new_tensor(o->ctx);
         t->name = name, t->data = data, t->base = s->param;
@@ -9053,33 +9234,28 @@ DC_API bool dc_save_training(dc_model *model, const char *path) {
     return ok;
 }
 
-/* Reads the numbers into o and random; into o's slots only if they are to be kept. */
-static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context *random,
-                              bool keep) {
-    dc_context *ctx = o->ctx;
-    const char *name = dc__text_member(a->about, "optimizer");
+/* Reads the numbers into o, its slots, and random. */
+static bool dc__read_progress(const dc__archive *a, dc_optimizer *o, dc_context *random) {
     const dc__json *list = dc__member(a->about, "parameters"), *v = list ? list + 1 : NULL;
-    if (!name || strcmp(name, o->spec.name))
-        return dc__error(ctx, "is the state of optimizer %.40s; the model is compiled with %s",
-                         name ? name : "(none)", o->spec.name);
+    const char *name = dc__text_member(a->about, "optimizer");
+    if (strcmp(name, o->spec.name))
+        return dc__error(a->ctx, "is the state of optimizer %.40s; the model is compiled with %s",
+                         name, o->spec.name);
     if (!list || list->type != '[' || list->count != (size_t)o->count)
-        return dc__error(ctx, "the optimizer does not step as many parameters as the model's");
-    for (int i = 0; i < o->count; i++, v += v->span) {
-        dc__slot s = o->slot[i];
+        return dc__error(a->ctx, "the optimizer does not step as many parameters as the model's");
+    bool ok = dc__read_fields(a->ctx, "the training", a->about, dc__progress_fields, o) &&
+              dc__read_fields(a->ctx, "the random numbers", dc__member(a->about, "random"),
+                              dc__random_fields, random);
+    for (dc__slot *s = o->slot; ok && s < o->slot + o->count; s++, v += v->span) {
         name = dc__text_member(v, "name");
-        if (!name || strcmp(name, s.param->name))
-            return dc__error(ctx, "the optimizer steps %.80s where the model's steps %.80s",
-                             name ? name : "(none)", s.param->name);
-        if (!dc__read_fields(ctx, name, v, dc__slot_fields, &s)) return false;
-        if (!(s.power1 >= 0 && s.power1 <= 1 && s.power2 >= 0 && s.power2 <= 1))
-            return dc__error(ctx, "%.80s: the powers of beta must be from 0 to 1", name);
-        if (keep) o->slot[i] = s;
+        if (strcmp(name, s->param->name))
+            return dc__error(a->ctx, "the optimizer steps %.80s where the model's steps %.80s",
+                             name, s->param->name);
+        ok = dc__read_fields(a->ctx, name, v, dc__slot_fields, s);
     }
-    return dc__read_fields(ctx, "the training", a->about, dc__progress_fields, o) &&
-           dc__read_fields(ctx, "the random numbers", dc__member(a->about, "random"),
-                           dc__random_fields, random) &&
-           ((o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0) ||
-            dc__error(ctx, "the rate or what lowers it makes no sense"));
+    if (ok && !(o->spec.rate > 0 && o->spec.rate < (double)INFINITY && o->plateau_factor >= 0))
+        return dc__error(a->ctx, "the rate or what lowers it makes no sense");
+    return ok;
 }
 
 /* The numbers are read into copies first, which shows whether they make sense. */
@@ -9088,11 +9264,13 @@ DC_API bool dc_load_training(dc_model *model, const char *path) {
     dc_context *ctx = o->ctx, random = *ctx;
     dc__archive a;
     dc_mark m = dc_begin(ctx);
+    size_t size = (size_t)o->count * sizeof *o->slot;
     dc_tensors list = { 0 };
+    trial.slot = memcpy(dc__temporary(ctx, size), o->slot, size);
     bool ok = dc__open_archive(ctx, path, &a) && dc__read_about(&a, "training") &&
-              dc__read_progress(&a, &trial, &random, false);
+              dc__read_progress(&a, &trial, &random);
     if (ok) list = dc__state_of(o, &a);
-    ok = ok && dc__load_tensors(ctx, &a, list) && dc__read_progress(&a, o, ctx, true);
+    ok = ok && dc__load_tensors(&a, list) && dc__read_progress(&a, o, ctx);
     if (ok && !ctx->pass) ctx->pass = 1;
     for (int i = 0; ok && i < o->count; i++) dc_zero_grad(o->slot[i].param);
     for (int i = 0; ok && i < list.count; i++) {         /* A gradient counts when a pass has */
@@ -9120,71 +9298,44 @@ DC_API bool dc_save_npy(dc_tensor *x, const char *path) {
     return dc__write_tensors(path, &head, dc_make_tensors(1, &x));
 }
 
-/* A few characters make JSON of that dictionary. */
-static void dc__python_to_json(char *p, char *stop) {
-    static const char python[] = "'()TF", json[] = "\"[]tf";
-    char *comma = NULL;                    /* One that nothing has followed yet. */
-    for (; p < stop; p++) {
-        const char *found = memchr(python, *p, sizeof python - 1);
-        if (found) *p = json[found - python];
-        if (comma && (*p == ']' || *p == '}')) *comma = ' ';
-        if (*p != ' ') comma = *p == ',' ? p : NULL;
-    }
-}
-
-static bool dc__read_dictionary(dc_context *ctx, const dc__json *header, dc__entry *x) {
-    static const char types[] = "f4 f8 b1 i1 i2 i4 i8 u1 u2 u4 u8";
+static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__array *x) {
+    static const char types[] = "<f4 <f8 |b1 |i1 <i2 <i4 <i8 |u1 <u2 <u4 <u8";
+    bool is_npy = size > 12 && !memcmp(file, "\x93NUMPY", 6) && file[6] >= 1 && file[6] <= 3;
+    size_t start = is_npy && file[6] == 1 ? 10 : 12, rest = is_npy ? size - start : 0;
+    size_t length = is_npy ? (size_t)dc__get_bits(file + 8, start - 8) : 0;
+    if (!length || length > rest)
+        return dc__error(ctx, "not a .npy file of version 1 to 3, or cut short within its header");
+    x->data = file + start + length, rest -= length;
+    dc__json *header = dc__read_header(ctx, file, start, length);
+    if (!header) return false;
     const char *type = dc__text_member(header, "descr");
-    const dc__json *shape = dc__member(header, "shape");
-    const dc__json *order = dc__member(header, "fortran_order");
-    *x = (dc__entry){ .size = 0 };
-    if (type && strlen(type) == 3 && strchr("<>|", *type) && strstr(types, type + 1))
-        x->format = (dc__format){ type[1], type[2] - '0', *type == '>',
-                                  order && order->type == 't' };
-    if (!x->format.size || (*type == '|' && x->format.size > 1))
-        return dc__error(ctx, "elements of type %.40s; f4, f8, i1 to i8, u1 to u8 and b1 can be "
-                         "read", type ? type : "(structured)");
-    if (shape && shape->type == '[' && shape->count > DC_MAX_RANK)
-        return dc__error(ctx, "%zu axes; deepc has at most %d", shape->count, DC_MAX_RANK);
-    return (order && strchr("tf", order->type) && dc__read_shape(shape, false, &x->shape)) ||
-           dc__error(ctx, "the header makes no sense");
-}
-
-static bool dc__read_array(dc_context *ctx, char *file, size_t size, dc__entry *x) {
-    if (size < 12 || memcmp(file, "\x93NUMPY", 6) || file[6] < 1 || file[6] > 3 || file[7])
-        return dc__error(ctx, "not a .npy file of version 1, 2 or 3");
-    size_t start = file[6] == 1 ? 10 : 12;
-    size_t length = (size_t)dc__get_bits(file + 8, start - 8, false);
-    if (length > size - start) return dc__error(ctx, "cut short within the header");
-    char *stop = file + start + length;
-    dc__python_to_json(file + start, stop);
-    dc__json *header = dc__read_json(ctx, "the header", file + start, stop);
-    bool ok = header && dc__read_dictionary(ctx, header, x);
+    bool is_c_order = dc__is_bare(dc__member(header, "fortran_order"), "false");
+    bool has_shape = dc__read_shape(dc__member(header, "shape"), false, &x->shape);
     dc__buffer_free(header);
-    if (!ok) return false;
-    x->start = start + length, x->size = (size_t)(dc__count(ctx, x->shape) * x->format.size);
-    const char *how = x->size > size - x->start ? "cut short" : "too long";
-    return x->size == size - x->start ||
-           dc__error(ctx, "%s: %s has %zu bytes of elements, and %zu are there", how,
-                     DC__SHAPE_TEXT(x->shape), x->size, size - x->start);
+    if (!is_c_order || strlen(type) != 3 || !strchr("<|", *type) || !strstr(types, type))
+        return dc__error(ctx, "elements of type %.40s%s; deepc reads %s in C order", type,
+                         is_c_order ? "" : " in Fortran order", types);
+    if (!has_shape) return dc__error(ctx, "its shape is none of up to %d sizes", DC_MAX_RANK);
+    x->kind = type[1], x->width = (size_t)(type[2] - '0');
+    size = (size_t)dc__count(ctx, x->shape) * x->width;
+    return size == rest ||
+           dc__error(ctx, "%s: %s has %zu bytes of elements, and %zu are there",
+                     size > rest ? "cut short" : "too long", DC__SHAPE_TEXT(x->shape), size, rest);
 }
 
 DC_API dc_tensor *dc_load_npy(dc_context *ctx, const char *path) {
     size_t size;
-    dc__entry x;
+    dc__array x;
+    dc_tensor *t = NULL;
     char *file = dc__read_file(ctx, path, &size);
-    bool ok = file && dc__read_array(ctx, file, size, &x);
-    if (ok) {
-        dc_tensor *t = x.tensor = dc__new_tensor(ctx);
-        dc__set_shape(t, x.shape);
-        size = (size_t)t->size * sizeof(dc_real);
-        t->data = dc__take(ctx->depth ? &ctx->step : &ctx->permanent, size);
-        ok = t->data || dc__error(ctx, "out of memory asking for %zu bytes", size);
+    if (file && dc__read_array(ctx, file, size, &x)) {
+        t = dc__empty(ctx, x.shape);
+        dc__load_elements(t, &x);
+    } else {
+        dc__blame(ctx, path);
     }
-    if (ok) dc__load_elements(&x, file);
-    else dc__blame(ctx, path);
     dc__buffer_free(file);
-    return ok ? x.tensor : NULL;
+    return t;
 }
 
 /* @impl-pictures ------------------------------------------------------------------------------- */
@@ -9203,9 +9354,7 @@ static dc__words dc__color(int index, double strength) {
     int color = palette[index % DC__COLORS], mixed = 0;
     for (int shift = 16; shift >= 0; shift -= 8)
         mixed = mixed << 8 | (int)(255 + strength * ((color >> shift & 255) - 255) + 0.5);
-    dc__words w;
-    snprintf(w.text, sizeof w.text, "#%06x", (unsigned)mixed);
-    return w;
+    return dc__say("#%06x", (unsigned)mixed);
 }
 
 /* x in [0, 1]; NaN is 0. */
@@ -9476,33 +9625,19 @@ DC_API bool dc_write_svg(dc_context *ctx, const char *path, const dc_plot *plot)
 }
 
 /* --- histories --- */
-static bool dc__is_validated(const dc_history *history) {
-    return history->epochs > 0 && isfinite(history->validation_loss[0]);
-}
-
-/* The axis of both losses, logarithmic when they fall far. */
-static dc__axis dc__loss_axis(const dc_history *history) {
-    dc__axis a = dc__empty_axis;
-    for (int i = 0; i < history->epochs; i++) {
-        dc__include(&a, history->loss[i]);
-        dc__include(&a, history->validation_loss[i]);
-    }
-    a.log = a.low > 0 && a.high > 100 * a.low;
-    if (a.log) a.low = log10(a.low), a.high = log10(a.high);
-    dc__finish_axis(&a, 0, 0, 0);
-    return a;
-}
-
 /* Both losses against the epoch, from 1, with a mark at the best. */
 DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history *history) {
     int n = history->epochs, best = history->best_epoch;
-    bool validated = dc__is_validated(history);
+    bool validated = n > 0 && isfinite(history->validation_loss[0]);
+    dc__axis range = dc__empty_axis;                     /* Of both losses. */
     dc_real *x = dc__buffer_new(ctx, 3 * sizeof(dc_real) * (size_t)(n + 1));
     if (!x) return false;
     dc_real *loss = x + n, *validation = loss + n;
     for (int i = 0; i < n; i++) {
         x[i] = (dc_real)(i + 1), loss[i] = (dc_real)history->loss[i];
         validation[i] = (dc_real)history->validation_loss[i];
+        dc__include(&range, history->loss[i]);
+        dc__include(&range, history->validation_loss[i]);
     }
     dc_series series[3] = {
         { .name = "loss", .x = x, .y = loss, .count = n },
@@ -9512,135 +9647,9 @@ DC_API bool dc_plot_history(dc_context *ctx, const char *path, const dc_history 
     if (!validated) series[1] = series[2];
     bool ok = dc_write_svg(ctx, path, &(dc_plot){
         .title = "Training", .x_label = "epoch", .y_label = "loss", .series = series,
-        .series_count = validated ? 3 : 2, .log_y = dc__loss_axis(history).log });
+        .series_count = validated ? 3 : 2,
+        .log_y = range.low > 0 && range.high > 100 * range.low });       /* They fall far. */
     dc__buffer_free(x);
-    return ok;
-}
-
-enum { DC__ROWS = 12, DC__COLUMNS = 60 };    /* Characters, of 2 x 4 braille dots each. */
-
-/* Puts a curve into the braille cells; a dashed one leaves out every other pair of columns. */
-static void dc__draw_curve(uint8_t cell[DC__ROWS][DC__COLUMNS], const dc__axis *axis, int n,
-                           const double *value, bool dashed) {
-    static const uint8_t dot[4][2] = { { 1, 8 }, { 2, 16 }, { 4, 32 }, { 64, 128 } };
-    const int wide = 2 * DC__COLUMNS, high = 4 * DC__ROWS;
-    for (int i = 0, before = -1; n > 0 && i < wide; i++) {
-        double at = (double)i * (n - 1) / (wide - 1), part = at - floor(at);
-        int epoch = (int)at, next = epoch + 1 < n ? epoch + 1 : epoch;
-        double v = value[epoch] + part * (value[next] - value[epoch]);
-        int row = dc__on_axis(axis, v) ? (int)((1 - dc__along(axis, v)) * (high - 1) + 0.5) : -1;
-        int step = before < row ? -1 : 1, r = row;       /* From here back to the last one. */
-        if (row >= 0 && (!dashed || i % 4 < 2))
-            do cell[r / 4][i / 2] |= dot[r % 4][i % 2], r += step;
-            while (before >= 0 && step * (before - r) > 0);
-        before = row;
-    }
-}
-
-DC_API void dc_print_history(const dc_history *history) {
-    uint8_t cell[DC__ROWS][DC__COLUMNS] = { { 0 } };
-    int n = history->epochs;
-    bool validated = dc__is_validated(history);
-    dc__axis axis = dc__loss_axis(history);
-    dc__draw_curve(cell, &axis, n, history->loss, false);
-    if (validated) dc__draw_curve(cell, &axis, n, history->validation_loss, true);
-
-    for (int r = 0; r < DC__ROWS; r++) {
-        double value = axis.high - (axis.high - axis.low) * r / (DC__ROWS - 1);
-        bool labelled = r % 4 == 0 || r == DC__ROWS - 1;
-        int columns = DC__COLUMNS;
-        while (columns > 0 && !cell[r][columns - 1]) columns--;
-        printf("%9s %s", labelled ? DC__NUMBER(axis.log ? pow(10, value) : value, 3) : "",
-               labelled ? "┤" : "│");
-        for (int i = 0; i < columns; i++)
-            if (!cell[r][i]) putchar(' ');
-            else printf("\xe2%c%c", 0xa0 + (cell[r][i] >> 6), 0x80 + (cell[r][i] & 63));
-        putchar('\n');
-    }
-    printf("%9s └", "");
-    for (int i = 0; i < DC__COLUMNS; i++) printf("─");
-    printf("\n%11s1%*d\n%11s⠤⠤ loss%s\n", "", DC__COLUMNS - 1, n, "",
-           validated ? "   ⠄⠄ validation loss" : "");
-}
-
-/* --- decision boundaries --- */
-enum { DC__GRID = 128, DC__POINTS = DC__GRID * DC__GRID, DC__SAMPLES_SHOWN = 2000 };
-
-/* A model's outputs as a field: the number of the winner, plus up to 1/2 when it is not sure. */
-static dc_real *dc__judge(const dc_model *model, dc_tensor *y) {
-    int64_t k = y->size / DC__POINTS;
-    const char *loss = model->is_compiled ? model->loss.name : "bce_with_logits";
-    bool signs = strcmp(loss, "hinge") == 0;             /* -1 and 1. */
-    dc_real *field = dc_alloc(model->ctx, DC__POINTS * sizeof *field);
-    if (k > 1) y = dc_softmax(dc_reshape(y, DC_SHAPE(DC__POINTS, k)));
-    else if (strcmp(loss, "bce_with_logits") == 0) y = dc_sigmoid(y);
-    for (int64_t i = 0; i < DC__POINTS; i++) {
-        const dc_real *p = y->data + i * k;
-        int64_t first = 0, second = 1;
-        for (int64_t j = 1; j < k; j++)
-            if (p[j] > p[first]) second = first, first = j;
-            else if (p[j] > p[second]) second = j;
-        if (k == 1) field[i] = (dc_real)dc__unit(signs ? (p[0] + 1) / 2 : p[0]);
-        else field[i] = (dc_real)first + (dc_real)0.499 * (1 - (p[first] - p[second]));
-    }
-    return field;
-}
-
-/* The samples as one series a class. False when a stream has none. */
-static bool dc__class_series(dc_dataset *data, int classes, dc_series *series) {
-    dc_context *ctx = data->ctx;
-    int64_t count = data->count < DC__SAMPLES_SHOWN ? data->count : DC__SAMPLES_SHOWN;
-    dc_real sample[2], *target = dc_alloc(ctx, (size_t)data->y_size * sizeof *target);
-    dc_real *x = dc_alloc(ctx, 2 * (size_t)(count * classes) * sizeof *x), *y = x + count * classes;
-    for (int k = 0; k < classes; k++) {
-        char *number = dc_alloc(ctx, 32);
-        const char *name = dc_class_name(data, k);
-        snprintf(number, 32, "class %d", k);
-        series[k] = (dc_series){ .name = name ? name : number, .points = true, .color = 1 + k % 8,
-                                 .x = x + count * k, .y = y + count * k };
-    }
-    for (int64_t i = 0; i < count; i++) {
-        if (!dc__read_sample(data, data->count / count * i, sample, target)) return false;
-        int k = data->classes ? (int)target[0] : target[0] > (dc_real)0.5;
-        int64_t at = k * count + series[k].count++;
-        x[at] = sample[0], y[at] = sample[1];
-    }
-    return true;
-}
-
-/* Asks the model about the middle of each cell of a grid, over the area of the series. */
-static void dc__add_field(dc_plot *plot, dc_model *model) {
-    dc__axis x, y;
-    dc__choose_axes(plot, &x, &y);
-    plot->x_min = (dc_real)x.low, plot->x_max = (dc_real)x.high;
-    plot->y_min = (dc_real)y.low, plot->y_max = (dc_real)y.high;
-    double wide = (x.high - x.low) / DC__GRID, high = (y.high - y.low) / DC__GRID;
-    dc_tensor *grid = dc_zeros(model->ctx, DC_SHAPE(DC__POINTS, 2));
-    for (int i = 0; i < DC__POINTS; i++) {
-        grid->data[2 * i]     = (dc_real)(x.low + wide * (i % DC__GRID + 0.5));
-        grid->data[2 * i + 1] = (dc_real)(y.high - high * (i / DC__GRID + 0.5));
-    }
-    plot->field = dc__judge(model, dc_predict(model, grid));
-    plot->field_columns = plot->field_rows = DC__GRID;
-}
-
-DC_API bool dc_plot_boundary(dc_model *model, dc_dataset *data, const char *path) {
-    dc_context *ctx = model->ctx;
-    dc__need_data(data, "dc_plot_boundary");
-    if (data->x_size != 2 || data->classes > DC__CLASSES_SHOWN)
-        dc_fail(ctx, "dc_plot_boundary: samples of %s in %d classes; a picture needs 2 coordinates "
-                "a sample and at most %d classes", DC__SHAPE_TEXT(data->x_shape), data->classes,
-                DC__CLASSES_SHOWN);
-    dc_mark m = dc_begin(ctx);
-    dc_series series[DC__CLASSES_SHOWN];
-    const char *x_name = dc_feature_name(data, 0), *y_name = dc_feature_name(data, 1);
-    dc_plot plot = { .x_label = x_name ? x_name : "x1", .y_label = y_name ? y_name : "x2",
-                     .series = series, .series_count = data->classes ? data->classes : 2,
-                     .width = 520, .height = 520 };
-    bool ok = dc__class_series(data, plot.series_count, series);
-    if (ok) dc__add_field(&plot, model);
-    ok = ok && dc_write_svg(ctx, path, &plot);
-    dc_end(ctx, m);
     return ok;
 }
 
@@ -9676,7 +9685,7 @@ DC_API void dc_print_image(const dc_tensor *image) {
 
 typedef struct dc__png { dc_context *ctx; const char *path; bool written; } dc__png;
 
-#ifdef DC__HAS_STB_IMAGE_WRITE
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
 static void dc__receive_png(void *user, void *bytes, int size) {
     dc__png *png = user;
     png->written = dc__write_file(png->ctx, png->path, bytes, (size_t)size);
@@ -9704,7 +9713,7 @@ static bool dc__write_tiles(dc_tensor *x, dc_shape s, int64_t across, const char
             *to++ = (uint8_t)(255 * dc__unit(*from++) + 0.5);
     }
     dc__png png = { .ctx = x->ctx, .path = path };
-#ifdef DC__HAS_STB_IMAGE_WRITE
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
     dc__error(x->ctx, "%s: out of memory writing a PNG", path);   /* Unless it comes to receive. */
     stbi_write_png_to_func(dc__receive_png, &png, (int)all_wide, (int)all_high, (int)channels,
                            bytes, (int)(all_wide * channels));
@@ -9861,36 +9870,37 @@ static const dc__kernels *dc__fast_kernels(const char *wanted) {
 #pragma GCC diagnostic pop
 #endif
 #undef DC__CALL
-#undef DC__SPEC
 #define DC__CALL(f, ...) (dc__at(__FILE__, __LINE__), f(__VA_ARGS__))
-#define DC__SPEC(f, ...) dc__placed(f(__VA_ARGS__), __FILE__, __LINE__)
 #endif /* DEEPC_IMPLEMENTATION */
 #ifdef DC__VECTOR                                /* Compiled by the appendix, for each vector. */
 
 enum {
     DC__FN(panel) = 2 * DC__WIDTH,         /* How many columns of B are worked on at once, */
-    DC__FN(wide)  = 6,                     /* or vectors of columns where A has a single row; */
-    DC__FN(tall)  = 192,                   /* how many rows of A: 192 KiB with a chunk of k. */
-    DC__FN(pitch) = DC__CHUNK + 16         /* A's rows are copied so far apart. */
+    DC__FN(wide)  = 6,                     /* or vectors of columns where A has a single row. */
 };
 
 /* C's block of `rows` by `vectors`, over one chunk of k: both are constants where this is inlined,
  * so the sums stay in registers. b has b_row elements between its rows; edge: how many columns are
  * wanted. */
 static inline __attribute__((always_inline)) void DC__FN(block)(
-    int rows, int vectors, int64_t depth, dc__matrix a, const float *b, int64_t b_row, float *c,
-    int64_t c_row, int64_t edge, bool add) {
+    int rows, int vectors, int64_t depth, const float *a, int64_t a_row, const dc__runs *column,
+    const float *b, int64_t b_row, float *c, int64_t c_row, int64_t edge, bool add) {
     DC__VECTOR sum[DC__ROWS][DC__FN(wide)], x, y[DC__FN(wide)];
     DC__UNROLL for (int i = 0; i < rows; i++) {
         __builtin_prefetch(c + i * c_row, 1);
         DC__UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = DC__V(setzero)();
     }
-    for (int64_t p = 0; p < depth; p++, a.data += a.column, b += b_row) {
-        DC__UNROLL for (int v = 0; v < vectors; v++) y[v] = DC__V(loadu)(b + v * DC__WIDTH);
-        DC__UNROLL for (int i = 0; i < rows; i++) {
-            x = DC__V(set1)(a.data[i * a.row]);
-            DC__UNROLL for (int v = 0; v < vectors; v++)
-                sum[i][v] = DC__V(fmadd)(x, y[v], sum[i][v]);
+    const int64_t step = column->step, *start = column->start;
+    for (int64_t first = column->first, length; depth > 0; depth -= length, first = 0, start++) {
+        length = column->run - first < depth ? column->run - first : depth;
+        const float *from = a + *start + first * step;
+        for (int64_t p = 0; p < length; p++, from += step, b += b_row) {
+            DC__UNROLL for (int v = 0; v < vectors; v++) y[v] = DC__V(loadu)(b + v * DC__WIDTH);
+            DC__UNROLL for (int i = 0; i < rows; i++) {
+                x = DC__V(set1)(from[i * a_row]);
+                DC__UNROLL for (int v = 0; v < vectors; v++)
+                    sum[i][v] = DC__V(fmadd)(x, y[v], sum[i][v]);
+            }
         }
     }
     float line[DC__ROWS * DC__FN(wide) * DC__WIDTH], *to = c;
@@ -9908,22 +9918,32 @@ static inline __attribute__((always_inline)) void DC__FN(block)(
 
 /* All rows of A times one panel of B. As few blocks as possible, and all of nearly one height: a
  * block of 1 or 2 rows would wait for its own sums. */
-static void DC__FN(times_panel)(int64_t m, int64_t depth, dc__matrix a, const float *b,
-                                int64_t b_row, float *c, int64_t c_row, int64_t edge, bool add) {
-    for (int64_t blocks = (m + DC__ROWS - 1) / DC__ROWS; blocks > 0; blocks--) {
-        int64_t rows = (m + blocks - 1) / blocks;
+static void DC__FN(times_panel)(int64_t m, int64_t depth, const dc__patches *a, const float *b,
+                                int64_t b_row, float *c, const dc__runs *c_row, int64_t edge,
+                                bool add) {
+    const int64_t row = a->row.step, to_row = c_row->step, run = a->row.run;
+    for (int64_t s = 0, first = a->row.first, left; m > 0; m -= left, first = 0, s++) {
+        left = run - first < m ? run - first : m;
+        const float *from = a->data + a->row.start[s] + first * row;
+        float *to = c + c_row->start[s] + first * to_row;
+        int64_t rest = left;
+        for (int64_t blocks = (left + DC__ROWS - 1) / DC__ROWS; blocks > 0; blocks--) {
+            int64_t rows = (rest + blocks - 1) / blocks;
 #define DC__CASE(R) case R:                                                                        \
-            if (edge > DC__WIDTH) DC__FN(block)(R, 2, depth, a, b, b_row, c, c_row, edge, add);    \
-            else                  DC__FN(block)(R, 1, depth, a, b, b_row, c, c_row, edge, add);    \
+            if (edge > DC__WIDTH) DC__FN(block)(R, 2, depth, from, row, &a->column, b, b_row, to,  \
+                                                to_row, edge, add);                                \
+            else                  DC__FN(block)(R, 1, depth, from, row, &a->column, b, b_row, to,  \
+                                                to_row, edge, add);                                \
             break;
-        switch (rows) {
-        DC__CASE(1) DC__CASE(2) DC__CASE(3) DC__CASE(4) DC__CASE(5) DC__CASE(6)
+            switch (rows) {
+            DC__CASE(1) DC__CASE(2) DC__CASE(3) DC__CASE(4) DC__CASE(5) DC__CASE(6)
 #if DC__ROWS > 6
-        DC__CASE(7) DC__CASE(8)
+            DC__CASE(7) DC__CASE(8)
 #endif
-        }
+            }
 #undef DC__CASE
-        m -= rows, a.data += rows * a.row, c += rows * c_row;
+            rest -= rows, from += rows * row, to += rows * to_row;
+        }
     }
 }
 
@@ -9946,50 +9966,24 @@ static void DC__FN(copy_panel)(int64_t depth, int64_t columns, dc__matrix b, flo
     }
 }
 
-/* A's rows as they are, or where they are far apart and used often, copied side by side: addresses
- * that differ by a power of two share a few places of the cache. */
-static dc__matrix DC__FN(copy_rows)(int64_t m, int64_t depth, dc__matrix a, float *copy) {
-    bool by_row = a.column == 1;
-    int64_t lines = by_row ? m : depth, length = by_row ? depth : m;
-    int64_t from = by_row ? a.row : a.column, to = by_row ? DC__FN(pitch) : DC__FN(tall);
-    for (int64_t i = 0; i < lines; i++)
-        memcpy(copy + i * to, a.data + i * from, (size_t)length * sizeof *copy);
-    return (dc__matrix){ copy, by_row ? to : 1, by_row ? 1 : to };
-}
-
-/* Blocks of A stay in the second cache, panels of B in the first, blocks of C in registers (Goto &
- * van de Geijn 2008, "Anatomy of high-performance matrix multiplication"). */
-static void DC__FN(gemm)(int64_t m, int64_t n, int64_t k, dc__matrix a, dc__matrix b, dc_real *c,
-                         int64_t c_row, bool accumulate) {
+static void DC__FN(tile)(int64_t m, int64_t n, int64_t k, const dc__patches *a, dc__matrix b,
+                         dc_real *c, const dc__runs *c_row, bool add) {
     enum { WHOLE = DC__FN(panel), WIDE = DC__FN(wide) * DC__WIDTH };
-    if (n == 1 && c_row == 1) {                  /* A column is computed as a row: C^T = B^T A^T. */
-        dc__matrix flipped = { a.data, a.column, a.row };
-        a = (dc__matrix){ b.data, b.column, b.row }, b = flipped, n = m, m = 1;
-    }
     float panel[DC__CHUNK * WHOLE] __attribute__((aligned(64)));
-    float copy[DC__FN(tall) * DC__FN(pitch)] __attribute__((aligned(64)));
-    for (int64_t p = 0; p < k || p == 0; p += DC__CHUNK) {
-        int64_t depth = k - p < DC__CHUNK ? k - p : DC__CHUNK;
-        bool add = accumulate || p > 0;
-        for (int64_t i = 0; i < m; i += DC__FN(tall)) {
-            int64_t rows = m - i < DC__FN(tall) ? m - i : DC__FN(tall), j = 0;
-            dc__matrix x = { a.data + i * a.row + p * a.column, a.row, a.column };
-            if (n >= 512 && rows > DC__ROWS && (a.row == 1 || a.column == 1))
-                x = DC__FN(copy_rows)(rows, depth, x, copy);
-            for (; m == 1 && b.column == 1 && j + WIDE <= n; j += WIDE)
-                DC__FN(block)(1, DC__FN(wide), depth, x, b.data + p * b.row + j, b.row, c + j,
-                              c_row, WIDE, add);
-            for (; j < n; j += WHOLE) {
-                int64_t edge = n - j < WHOLE ? n - j : WHOLE;
-                dc__matrix y = { b.data + p * b.row + j * b.column, b.row, b.column };
-                if (m > DC__ROWS || b.column != 1 || edge % DC__WIDTH) {
-                    DC__FN(copy_panel)(depth, edge, y, panel);
-                    y = (dc__matrix){ panel, WHOLE, 1 };
-                }
-                DC__FN(times_panel)(rows, depth, x, y.data, y.row, c + i * c_row + j, c_row, edge,
-                                    add);
-            }
+    const float *x = a->data + a->row.start[0] + a->row.first * a->row.step;
+    float *to = c + c_row->start[0] + c_row->first * c_row->step;
+    int64_t j = 0;
+    for (; m == 1 && b.column == 1 && j + WIDE <= n; j += WIDE)
+        DC__FN(block)(1, DC__FN(wide), k, x, 0, &a->column, b.data + j, b.row, to + j, 0, WIDE,
+                      add);
+    for (; j < n; j += WHOLE) {
+        int64_t edge = n - j < WHOLE ? n - j : WHOLE;
+        dc__matrix y = { b.data + j * b.column, b.row, b.column };
+        if (m > DC__ROWS || b.column != 1 || edge % DC__WIDTH) {
+            DC__FN(copy_panel)(k, edge, y, panel);
+            y = (dc__matrix){ panel, WHOLE, 1 };
         }
+        DC__FN(times_panel)(m, k, a, y.data, y.row, c + j, c_row, edge, add);
     }
 }
 #undef DC__SUFFIX

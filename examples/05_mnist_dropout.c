@@ -1,9 +1,8 @@
 /* 05_mnist_dropout - the network of every first tutorial, on the full MNIST; `make mnist` runs it.
  *
- * You will see the network, a line (on a terminal: a bar) an epoch, the curves of the loss, three
- * test images with what the network says about them, and the first one that it gets wrong. It
- * writes build/mnist.safetensors and build/mnist_predictions.npy, which 07_load_and_predict reads,
- * and build/mnist_loss.svg.
+ * You will see the network, a line (on a terminal: a bar) an epoch, three test images with what the
+ * network says about them, and the first one that it gets wrong. It writes build/mnist.safetensors
+ * and build/mnist_predictions.npy, which 07_load_and_predict reads, and build/mnist_loss.svg.
  *
  * cc -O2 examples/05_mnist_dropout.c -lm && ./a.out
  * options: --data DIR (examples/data/mnist), --seed N (1), --out DIR (build),
@@ -86,7 +85,6 @@ int main(int argc, char **argv)
     const dc_history *history = dc_fit(model, train, (dc_fit_options){
         .epochs = 5, .batch_size = 64, .validation_split = 0.1f });
     fprintf(stderr, "TIME training=%.2f\n", seconds() - start);
-    dc_print_history(history);
 
     dc_report report = dc_evaluate(model, test);
     dc_tensor *predictions = dc_predict_all(model, test);

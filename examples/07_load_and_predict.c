@@ -41,6 +41,7 @@ int main(int argc, char **argv)
     dc_summary(model);
 
     dc_tensor *predictions = dc_predict_all(model, test);
+    dc_compile(model, DC_CROSS_ENTROPY, dc_adam(1e-3));   /* dc_evaluate asks for the loss. */
     dc_report report = dc_evaluate(model, test);
 
     dc_batch batch = dc_all(dc_take(test, 4000, 4001));   /* One image, without its neighbours. */

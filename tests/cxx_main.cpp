@@ -26,7 +26,7 @@ int main()
 
     dc_model *model = dc_sequential(ctx, DC_LAYERS(
         dc_input(2),
-        DC_BRANCHES(DC_LAYERS(dc_dense(4, DC_RELU)), DC_LAYERS(dc_dense(4, DC_TANH))),
+        dc_dense(8, DC_RELU),
         dc_residual(DC_LAYERS(dc_dense(8, DC_TANH))),
         dc_dense(2, DC_LINEAR)));
     dc_compile(model, DC_CROSS_ENTROPY, dc_adam(1e-2));

@@ -65,6 +65,34 @@ static dc_tensor *every_op_dropout(dc_tensor *x, const double *a)
     return y;
 }
 
+/* a: the fields of dc_window, in order. */
+static dc_window every_op_window(const double *a)
+{
+    return (dc_window){ (int64_t)a[0], (int64_t)a[1], (int64_t)a[2], (int64_t)a[3], (int64_t)a[4], (int64_t)a[5],
+                        (dc_padding)a[6], (int64_t)a[7], (int64_t)a[8], (int64_t)a[9], (int64_t)a[10],
+                        (int64_t)a[11], (int64_t)a[12] };
+}
+enum { EVERY_OP_WINDOW = 13 };
+
+/* A convolution as the layer computes it. a: the window, and the activation. */
+static dc_tensor *every_op_conv_layer(dc_tensor **x, const double *a)
+{
+    dc_layer layer = { .ctx = x[0]->ctx, .tensor = { x[1], x[2] },
+                       .spec = { .window = every_op_window(a), .without_bias = !x[2],
+                                 .activation = (dc_activation)a[EVERY_OP_WINDOW] } };
+    return dc__conv2d_call(&layer, x[0]);
+}
+
+/* Always the same changes. */
+static dc_tensor *every_op_augment(dc_tensor *x)
+{
+    bool before = dc_set_training(x->ctx, true);
+    x->ctx->calls = 7;
+    dc_tensor *y = dc_augment_op(x, (dc_augmentation){ .shift = DC__C(0.2), .rotate = 20 });
+    dc_set_training(x->ctx, before);
+    return y;
+}
+
 /* a: reduction, label smoothing, delta; x[2]: class weights or NULL. */
 static dc_loss_options every_op_options(dc_tensor **x, const double *a)
 {
@@ -73,8 +101,7 @@ static dc_loss_options every_op_options(dc_tensor **x, const double *a)
 }
 
 #define EVERY_LOSS(X) \
-    X(mse) X(mae) X(huber) X(bce_with_logits) X(bce) X(cross_entropy) X(soft_cross_entropy) X(nll) X(kl_div) \
-    X(hinge) X(cosine_loss)
+    X(mse) X(mae) X(huber) X(bce_with_logits) X(bce) X(cross_entropy) X(soft_cross_entropy) X(nll)
 
 /* All that are not rows of a table, in the order of deepc.h. */
 #define EVERY_OTHER_OP(X) \
@@ -106,7 +133,6 @@ static dc_loss_options every_op_options(dc_tensor **x, const double *a)
     X(mean,          dc_mean(x[0])) \
     X(max,           dc_max(x[0])) \
     X(min,           dc_min(x[0])) \
-    X(prod,          dc_prod(x[0])) \
     X(norm,          dc_norm(x[0])) \
     X(var,           dc_var(x[0], (int)a[0])) \
     X(std,           dc_std(x[0], (int)a[0])) \
@@ -114,25 +140,33 @@ static dc_loss_options every_op_options(dc_tensor **x, const double *a)
     X(mean_over,     dc_mean_over(x[0], every_op_axes(a), every_op_after(a, 0) != 0)) \
     X(max_over,      dc_max_over(x[0], every_op_axes(a), every_op_after(a, 0) != 0)) \
     X(min_over,      dc_min_over(x[0], every_op_axes(a), every_op_after(a, 0) != 0)) \
-    X(prod_over,     dc_prod_over(x[0], every_op_axes(a), every_op_after(a, 0) != 0)) \
     X(norm_over,     dc_norm_over(x[0], every_op_axes(a), every_op_after(a, 0) != 0)) \
     X(var_over,      dc_var_over(x[0], every_op_axes(a), every_op_after(a, 0) != 0, (int)every_op_after(a, 1))) \
     X(std_over,      dc_std_over(x[0], every_op_axes(a), every_op_after(a, 0) != 0, (int)every_op_after(a, 1))) \
     X(argmax,        dc_argmax(x[0], (int)a[0])) \
     X(argmin,        dc_argmin(x[0], (int)a[0])) \
-    X(cumsum,        dc_cumsum(x[0], (int)a[0])) \
     X(matmul,        dc_matmul(x[0], x[1])) \
     X(matmul_with,   dc_matmul_with(x[0], a[0] != 0, x[1], a[1] != 0)) \
     X(linear,        dc_linear(x[0], x[1], x[2])) \
-    X(dot,           dc_dot(x[0], x[1])) \
-    X(outer,         dc_outer(x[0], x[1])) \
     X(softmax,       dc_softmax(x[0])) \
     X(log_softmax,   dc_log_softmax(x[0])) \
     X(logsumexp,     dc_logsumexp(x[0])) \
     X(layer_norm_op, dc_layer_norm_op(x[0], x[1], x[2], (dc_real)a[0])) \
     X(batch_norm_op, every_op_batch_norm(x, a)) \
     X(batch_norm_statistics, every_op_batch_norm_statistics(x, a)) \
-    X(dropout_op,    every_op_dropout(x[0], a))
+    X(dropout_op,    every_op_dropout(x[0], a)) \
+    X(group_norm_op, dc_group_norm_op(x[0], (int64_t)a[0], x[1], x[2], (dc_real)a[1])) \
+    X(rms_norm_op,   dc_rms_norm_op(x[0], x[1], (dc_real)a[0])) \
+    X(conv_op,       dc_conv_op(x[0], x[1], x[2], every_op_window(a))) \
+    X(conv_layer,    every_op_conv_layer(x, a)) \
+    X(conv_transpose_op, dc_conv_transpose_op(x[0], x[1], x[2], every_op_window(a))) \
+    X(max_pool_op,   dc_max_pool_op(x[0], every_op_window(a))) \
+    X(avg_pool_op,   dc_avg_pool_op(x[0], every_op_window(a))) \
+    X(adaptive_max_pool_op, dc_adaptive_max_pool_op(x[0], (int64_t)a[0], (int64_t)a[1])) \
+    X(adaptive_avg_pool_op, dc_adaptive_avg_pool_op(x[0], (int64_t)a[0], (int64_t)a[1])) \
+    X(resize,        dc_resize(x[0], (int64_t)a[0], (int64_t)a[1], (dc_resizing)a[2])) \
+    X(pixel_shuffle_op, dc_pixel_shuffle_op(x[0], (int64_t)a[0])) \
+    X(augment_op,    every_op_augment(x[0]))
 
 #define EVERY_OP_FUNCTION(NAME, CALL) \
     static dc_tensor *every_op_call_##NAME(dc_tensor **x, const double *a) { (void)x, (void)a; return CALL; }
@@ -142,8 +176,9 @@ static dc_loss_options every_op_options(dc_tensor **x, const double *a)
     EVERY_OP_FUNCTION(NAME, dc_##NAME(x[0], x[1])) \
     static dc_tensor *every_op_call_##NAME##_with(dc_tensor **x, const double *a) \
     { \
-        dc_loss_options options = every_op_options(x, a); \
-        return dc_##NAME##_with(x[0], x[1], &options); \
+        dc_loss loss = dc_loss_named(#NAME); \
+        loss.options = every_op_options(x, a); \
+        return dc_loss_value(loss, x[0], x[1]); \
     }
 DC_UNARY_OPS(EVERY_OP_UNARY)
 DC_BINARY_OPS(EVERY_OP_BINARY)

@@ -30,6 +30,8 @@ links() # COMPILER FLAG...: does it compile, link and run?
 
 finds() { printf '#include <%s>\n' "$1" | ${CC:-cc} -E -x c - >/dev/null 2>&1; }
 
+finds_stb() { finds stb/stb_image.h || finds stb_image.h; }
+
 missing() # Debian's names of what the tests would like to have and do not find
 {
     has gcc || echo gcc
@@ -41,7 +43,7 @@ missing() # Debian's names of what the tests would like to have and do not find
     has pkg-config || echo pkg-config
     has cmake || echo cmake
     has xmllint || echo libxml2-utils
-    finds stb/stb_image.h || finds stb_image.h || echo libstb-dev
+    finds_stb || echo libstb-dev
     has qemu-aarch64 || echo qemu-user
     has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     has pandoc || echo pandoc
@@ -477,7 +479,8 @@ data_folder() # FOLDER: where examples/ lies as a program expects it, readable w
 {
     mkdir -p "$1/examples/data"
     ln -sfn "$ROOT/examples/data"/* "$1/examples/data/"
-    if ! finds stb/stb_image.h && ! finds stb_image.h; then
+    ln -sfn "$ROOT/examples/digits" "$1/examples/digits"
+    if ! finds_stb; then
         make -s build/data && ln -sfn "$ROOT/build/data" "$1/examples/data/mnist"
     fi
 }
@@ -538,9 +541,11 @@ job_examples()
     try "the implementation for the examples builds" compiled_copy
     for source in examples/*.c; do
         name=$(basename "$source" .c)
+        if grep -q 'needs stb_image.h' "$source" && ! finds_stb; then skip "$name: no stb_image.h"; continue; fi
         try "$name builds" with_copy "$source" "$folder/$name" || continue
         run_example "$name" && try "$name prints what it promises" as_expected "$source" "$folder/$name.output"
     done
+    digit_refuses
     try "make mnist works without stb_image.h and prints the same results" mnist_without_stb
     has python3 && python3 tests/code_blocks "$folder" README.md && for source in "$folder"/README.md.output.*; do
         try "the README quotes ${source##*.}" quotes "$source" "$folder/${source##*.}.output"
@@ -553,14 +558,31 @@ quotes() # TEXT OUTPUT: every line of TEXT is a line of OUTPUT, times aside
     ! grep -v -x -F -f "$2.timeless" "$1"
 }
 
+# With the options in its head's line `tested with: OPTIONS`, where the usual run takes minutes.
 run_example() # NAME
 {
-    try "$1 runs" in_folder "$DEEPC_TEST_FOLDER" "./$1" > "$DEEPC_TEST_FOLDER/$1.output" 2>&1
+    try "$1 runs" in_folder "$DEEPC_TEST_FOLDER" "./$1" $(sed -n 's,.*tested with: ,,p' "examples/$1.c") \
+        > "$DEEPC_TEST_FOLDER/$1.output" 2>&1
     local status=$?
     grep -E '^(ok|FAILED):' "$DEEPC_TEST_FOLDER/$1.output"
     if [ $status = 0 ]; then grep '^RESULT' "$DEEPC_TEST_FOLDER/$1.output"
     else tail -n 5 "$DEEPC_TEST_FOLDER/$1.output"; fi
     return $status
+}
+
+digit_refuses() # what is no picture of a digit, each time in one sentence
+{
+    local folder=$DEEPC_TEST_FOLDER digit="in_folder $DEEPC_TEST_FOLDER ./17_digit"
+    [ -x "$folder/17_digit" ] || return
+    echo 'no picture' > "$folder/text.png"
+    head -c 3000 examples/digits/mnist_7.jpg > "$folder/half.jpg"
+    printf '\211PNG\r\n\032\n\0\0\0\015IHDR\0\0\165\060\0\0\165\060\010\0\0\0\0\0\0\0\0' > "$folder/huge.png"
+    printf 'P5 8 8 255\n%064d' 0 > "$folder/empty.pgm"
+    refuses "17_digit: no file" "nowhere.png: No such file" $digit nowhere.png
+    refuses "17_digit: a text" "text.png: no image that can be read" $digit text.png
+    refuses "17_digit: a half" "half.jpg: a damaged image" $digit half.jpg
+    refuses "17_digit: 30000 x 30000" "huge.png: 30000 x 30000 pixels, and from 1 to 67108864 are read" $digit huge.png
+    refuses "17_digit: an empty picture" "empty.pgm: the picture is empty" $digit empty.pgm
 }
 
 mnist_without_stb()

@@ -11,6 +11,7 @@ static void  counted_free(void *memory);
 #define DEEPC_IMPLEMENTATION
 #include "deepc.h"
 #include "check.h"
+#include <sys/stat.h>
 
 static long allocations, fail_at, living;      /* fail_at 0: none fails. */
 
@@ -61,10 +62,58 @@ static bool short_training(dc_context *ctx, uint64_t *fingerprint)
     return dc_load_npy(ctx, path) != NULL;
 }
 
+/* Convolutions, pooling and augmentation, one step of each. */
+static bool short_vision(dc_context *ctx, uint64_t *fingerprint)
+{
+    dc_model *model = dc_sequential(ctx, DC_LAYERS(
+        dc_input(12, 12, 3), dc_augment((dc_augmentation){ .shift = (dc_real)0.1, .noise = (dc_real)0.1 }),
+        dc_with_window(dc_conv2d(8, 3, DC_RELU), (dc_window){ .padding = DC_SAME }), dc_batch_norm(),
+        dc_spatial_dropout((dc_real)0.1),
+        dc_depthwise_conv2d(3, DC_LINEAR), dc_max_pool(2),
+        dc_with_window(dc_conv_transpose2d(4, 3, DC_TANH), (dc_window){ .stride = 2 }),
+        dc_group_norm(2), dc_upsample(2, DC_BILINEAR), dc_avg_pool(2), dc_global_avg_pool(), dc_dense(2, DC_LINEAR)));
+    dc_compile(model, DC_CROSS_ENTROPY, dc_sgd(0.1));
+    dc_tensor *x = dc_normal(ctx, DC_SHAPE(4, 12, 12, 3), 0, 1);
+    dc_dataset *data = dc_from_arrays(ctx, 4, DC_SHAPE(12, 12, 3), x->data, DC_SCALAR, (dc_real[]){ 0, 1, 0, 1 }, 2);
+    dc_fit(model, data, (dc_fit_options){ .epochs = 1, .batch_size = 4, .quiet = true });
+    *fingerprint = dc_fingerprint(model);
+    return true;
+}
+
+/* An image and a folder of them, from what write_images has written. */
+static bool short_reading(dc_context *ctx, uint64_t *fingerprint)
+{
+    *fingerprint = 0;
+#ifdef STBI_INCLUDE_STB_IMAGE_H
+    dc_tensor *image = dc_load_image(ctx, temporary_path("alloc_images/b/1.pgm"), 3);
+    dc_dataset *folder = image ? dc_load_image_folder(ctx, temporary_path("alloc_images"), 2, 3, 1) : NULL;
+    if (!folder) return false;
+    *fingerprint = dc_fingerprint_of(DC_TENSORS(image, dc_all(folder).x));
+#endif
+    return true;
+}
+
+static void write_file(const char *name, const char *head, size_t zeros)
+{
+    FILE *f = fopen(temporary_path(name), "wb");
+    if (!f || fwrite(head, 1, strlen(head), f) != strlen(head)) abort();
+    while (zeros-- > 0) fputc(0, f);
+    fclose(f);
+}
+
+static void write_images(void)
+{
+    static const char *const folder[] = { "alloc_images", "alloc_images/a", "alloc_images/b" };
+    for (int i = 0; i < 3; i++) CHECK(mkdir(temporary_path(folder[i]), 0777) == 0 || errno == EEXIST);
+    write_file("alloc_images/a/1.pgm", "P5 4 4 255 ", 16), write_file("alloc_images/a/2.pgm", "P5 2 1 255 ab", 0);
+    write_file("alloc_images/b/1.pgm", "P5 2 3 255 abcdef", 0);
+}
+
 typedef enum end { NO_CONTEXT, STOPPED, REFUSED, FINISHED } end;
+typedef bool (*short_run)(dc_context *ctx, uint64_t *fingerprint);
 
 /* One run in which allocation n fails; then everything is released. */
-static end run_until(long n, uint64_t *fingerprint)
+static end run_until(short_run run, long n, uint64_t *fingerprint)
 {
     allocations = 0, fail_at = n, said[0] = 0;
     dc_context *volatile ctx = dc_new(3);
@@ -74,7 +123,7 @@ static end run_until(long n, uint64_t *fingerprint)
     dc_mark m = dc_begin(ctx);
     dc_end(ctx, m);
     if (!setjmp(ran_out)) {
-        how = short_training(ctx, fingerprint) ? FINISHED : REFUSED;
+        how = run(ctx, fingerprint) ? FINISHED : REFUSED;
         if (how == REFUSED) snprintf(said, sizeof said, "%s", dc_error(ctx));
     }
     dc_free(ctx);
@@ -84,18 +133,18 @@ static end run_until(long n, uint64_t *fingerprint)
 TEST(a_short_training_frees_everything)
 {
     uint64_t fingerprint;
-    if (!CHECK(run_until(0, &fingerprint) == FINISHED)) printf("it says: %s\n", said);
+    if (!CHECK(run_until(short_training, 0, &fingerprint) == FINISHED)) printf("it says: %s\n", said);
     CHECK(allocations > 5);
     CHECK(living == 0);
 }
 
-TEST(every_failing_allocation_is_survived)
+static void survives_every_failing_allocation(short_run run)
 {
-    uint64_t expected, fingerprint = 0;
-    run_until(0, &expected);
+    uint64_t expected = 0, fingerprint = 0;
+    if (!CHECK(run_until(run, 0, &expected) == FINISHED)) printf("it says: %s\n", said);
     long total = allocations;
     for (long n = 1; n <= total; n++) {
-        end how = run_until(n, &fingerprint);
+        end how = run_until(run, n, &fingerprint);
         bool good = living == 0;
         if (how == STOPPED || how == REFUSED) good = good && strstr(said, "out of memory");
         if (how == FINISHED) good = good && fingerprint == expected;      /* It could do without. */
@@ -103,6 +152,14 @@ TEST(every_failing_allocation_is_survived)
             printf("allocation %ld of %ld, way out %d, %ld left, message: %s\n", n, total, how, living, said);
         living = 0;
     }
+}
+
+TEST(every_failing_allocation_is_survived) { survives_every_failing_allocation(short_training); }
+TEST(every_failing_allocation_of_a_step_with_windows_is_survived) { survives_every_failing_allocation(short_vision); }
+TEST(every_failing_allocation_of_reading_images_is_survived)
+{
+    write_images();
+    survives_every_failing_allocation(short_reading);
 }
 
 static long allocations_after[20];             /* Each epoch. */

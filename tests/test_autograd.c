@@ -66,8 +66,6 @@ TEST(tape_shared_operands)
     TAPE_GRADIENT(dc_concat(DC_TENSORS(w, w, w, w), 0), 4, 4);
     TAPE_GRADIENT(dc_where(dc_less(w, dc_scalar(ctx, 4)), w, w), 1, 1);
     TAPE_GRADIENT(dc_matmul(dc_unsqueeze(w, 0), dc_unsqueeze(w, 1)), 6, 10);
-    TAPE_GRADIENT(dc_dot(w, w), 6, 10);
-    TAPE_GRADIENT(dc_outer(w, w), 16, 16);
     dc_tensor *a = dc_square(w), *b = dc_mul(a, w);                /* A diamond: w^2 w^3. */
     TAPE_GRADIENT(dc_mul(a, b), 5 * 81, 5 * 625);
     dc_tensor *view = dc_reshape(w, DC_SHAPE(2, 1));
@@ -240,7 +238,6 @@ TEST(tape_gone_tensors_are_caught_and_named)
     EXPECT_FAIL(ctx, dc_matmul(x, w), place);
     EXPECT_FAIL(ctx, dc_concat(DC_TENSORS(w, x), 0), place);
     EXPECT_FAIL(ctx, dc_mse(w, x), place);
-    EXPECT_FAIL(ctx, dc_explain(loss, DC_TEXT, NULL), place);
     EXPECT_FAIL(ctx, dc_require_grad(x), place);
     EXPECT_FAIL(ctx, dc_gather(w, x), place);
     EXPECT_FAIL(ctx, dc_clip(x, 0, 1), place);
@@ -484,76 +481,6 @@ TEST(tape_gradcheck_finds_a_wrong_gradient)
     dc_free(ctx);
 }
 
-/* --- dc_explain --- */
-
-static dc_tensor *tape_example(dc_context *ctx)
-{
-    dc_tensor *w = dc_named(tape_param(ctx, 3, 4), "w"), *x = dc_from(ctx, DC_SHAPE(2), (dc_real[]){ 2, 1 });
-    return dc_named(dc_square(dc_sum(dc_mul(w, x))), "loss");
-}
-
-TEST(tape_explain_as_text)
-{
-    dc_context *ctx = dc_new(1);
-    dc_tensor *loss = tape_example(ctx), *w = ctx->param[0];
-    dc_backward(loss);
-    capture_start();
-    bool ok = dc_explain(loss, DC_TEXT, NULL);
-    const char *text = capture_end();
-    CHECK(ok);
-    static const char *const parts[] = {
-        "parameter 'w' [2]", "constant [2]", "mul [2]", "sum []", "square 'loss' []",
-        "value      100", "value      10", "value      mean 3.5, norm 5",       /* (2 3 + 4)^2; w */
-        "gradient   1", "gradient   20", "gradient   mean 30, norm 44.72",      /* 20 (2, 1) */
-        "local      20", "local      mean 1.5, norm 2.236; constant", "rule       dx = dy (2 * x)",
-    };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) CHECK_TEXT(text, parts[i]);
-    TAPE_IS(dc_grad(w), 40, 20);                    /* Explaining changes nothing. */
-    dc_backward(loss);
-    TAPE_IS(dc_grad(w), 80, 40);
-    dc_free(ctx);
-}
-
-TEST(tape_explain_as_a_graph)
-{
-    dc_context *ctx = dc_new(1);
-    dc_tensor *loss = tape_example(ctx);
-    dc_backward(loss);
-    char path[512], command[1200];
-    snprintf(path, sizeof path, "%s", temporary_path("tape.gv"));
-    CHECK(dc_explain(loss, DC_DOT, path));
-    FILE *file = fopen(path, "rb");
-    char text[4096] = "";
-    if (CHECK(file != NULL)) text[fread(text, 1, sizeof text - 1, file)] = 0, fclose(file);
-    CHECK(!strncmp(text, "digraph", 7));
-    CHECK_TEXT(text, "\\nw\\n[2]");
-    CHECK_TEXT(text, "gradient 20");
-    CHECK_TEXT(text, "->");
-    if (system("command -v dot > /dev/null") == 0) {
-        snprintf(command, sizeof command, "dot -Tsvg '%s' -o '%s.svg'", path, path);
-        CHECK(system(command) == 0);
-    }
-    CHECK(!dc_explain(loss, DC_DOT, "/no/such/folder/tape.gv"));
-    CHECK_TEXT(dc_error(ctx), "/no/such/folder/tape.gv");
-    dc_free(ctx);
-}
-
-TEST(tape_explain_shows_every_node_once)
-{
-    dc_context *ctx = dc_new(1);
-    dc_tensor *w = dc_named(tape_param(ctx, 3, 4), "w"), *s = dc_square(w);
-    dc_relu(w);                                     /* Not under the loss: not shown. */
-    dc_tensor *loss = dc_sum(dc_mul(s, dc_add(s, w)));
-    capture_start();
-    dc_explain(loss, DC_TEXT, NULL);                /* Also before dc_backward. */
-    const char *text = capture_end(), *first = strstr(text, "square");
-    CHECK(first && !strstr(first + 1, "square"));
-    CHECK(!strstr(text, "relu") && strstr(text, "'w'") && !strstr(strstr(text, "'w'") + 1, "'w'"));
-    dc_backward(loss);
-    TAPE_IS(dc_grad(w), 4 * 27 + 27, 4 * 64 + 48);  /* w^4 + w^3 */
-    dc_free(ctx);
-}
-
 /* The gradient of an outer step's tensor lives as long as the tensor, wherever backward ran. */
 TEST(tape_gradients_of_outer_tensors_stay)
 {
@@ -612,18 +539,6 @@ TEST(memory_blocks_stop_doubling)
     dc_zeros(ctx, DC_SHAPE(40 << 20));
     dc_scalar(ctx, 1);
     CHECK(ctx->permanent.current->size <= DC__LARGE_BLOCK);
-    dc_free(ctx);
-}
-
-TEST(tape_explain_shares_a_derivative)
-{
-    dc_context *ctx = dc_new(1);
-    dc_tensor *w = dc_param_from(ctx, DC_SCALAR, (dc_real[]){ 3 }), *y = dc_mul(w, w);
-    char local[64];
-    dc_backward(y);
-    dc__local_derivatives(y, local, sizeof local);
-    CHECK_TEXT(local, "3; 3");
-    CHECK_NEAR(dc_item(dc_grad(w)), 6, 0);
     dc_free(ctx);
 }
 

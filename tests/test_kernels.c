@@ -7,9 +7,10 @@
 
 enum { KERNELS_ARRAYS = 8, KERNELS_MARGIN = 32, KERNELS_ROOM = 1 << 17, KERNELS_TRIALS = 60 };
 
-/* What sizes a row takes: n; [outer, n, inner]; [outer, n]; matrices; a walk; an index. */
+/* What sizes a row takes: n; [outer, n, inner]; [outer, n]; matrices; a walk; an index; windows over images. */
 typedef enum kernels_kind { KERNELS_LINE, KERNELS_MIDDLE, KERNELS_SQUARE, KERNELS_ROWS, KERNELS_GEMM,
-                            KERNELS_FINISH, KERNELS_WALK, KERNELS_TAKE, KERNELS_GATHER } kernels_kind;
+                            KERNELS_FINISH, KERNELS_WALK, KERNELS_TAKE, KERNELS_GATHER,
+                            KERNELS_TILE, KERNELS_DEPTHWISE, KERNELS_POOL } kernels_kind;
 
 typedef struct kernels_sizes {
     int64_t  n, outer, inner, m, k, used;      /* used: how much of each array may be touched. */
@@ -21,6 +22,10 @@ typedef struct kernels_sizes {
     dc__middle middle;
     dc__step step;
     dc_activation f;
+    int64_t  taps, start, stop, x_step, y_step;
+    dc__patches patches;
+    dc__runs c_runs;
+    dc__windows windows;
 } kernels_sizes;
 
 typedef void (*kernels_call)(const dc__kernels *k, float *const *p, const kernels_sizes *s);
@@ -30,6 +35,17 @@ typedef struct kernels_row {
     kernels_call call;
 } kernels_row;
 
+/* Where runs and windows begin and end: pointers of kernels_sizes lead here. */
+enum { KERNELS_PLACES = 300 };
+static int64_t kernels_place[4][KERNELS_PLACES];
+
+static void kernels_tile(const dc__kernels *k, float *const *p, const kernels_sizes *s)
+{
+    dc__patches a = s->patches;
+    a.data = p[0];
+    k->tile(s->m, s->n, s->k, &a, (dc__matrix){ p[1], s->b_row, s->b_column }, p[2], &s->c_runs, s->flag);
+}
+
 /* --- the rows --- */
 
 #define KERNELS_LOOPS(X) \
@@ -37,7 +53,7 @@ typedef struct kernels_row {
     X(accumulate,    LINE,   k->accumulate(s->n, p[0], p[1])) \
     X(axpy,          LINE,   k->axpy(s->n, s->a, p[0], p[1])) \
     X(choose,        LINE,   k->choose(s->n, p[0], p[1], p[2], p[3])) \
-    X(gemm,          GEMM,   k->gemm(s->m, s->n, s->k, (dc__matrix){ p[0], s->a_row, s->a_column }, \
+    X(gemm,          GEMM,   dc__gemm(k, s->m, s->n, s->k, (dc__matrix){ p[0], s->a_row, s->a_column }, \
                                      (dc__matrix){ p[1], s->b_row, s->b_column }, p[2], s->c_row, s->flag)) \
     X(move,          WALK,   k->move(&s->walk, p[0], p[1], s->flag)) \
     X(sum_forward,   MIDDLE, k->sum.forward(&s->middle, p[0], p[1])) \
@@ -46,10 +62,6 @@ typedef struct kernels_row {
     X(max_backward,  MIDDLE, (k->max.forward(&s->middle, p[0], p[1]), \
                               k->max.backward(&s->middle, p[0], p[1], p[2], p[3]))) \
     X(argmax,        MIDDLE, k->argmax(&s->middle, p[0], p[1])) \
-    X(prod_forward,  MIDDLE, k->prod.forward(&s->middle, p[0], p[1])) \
-    X(prod_backward, SQUARE, k->prod.backward(&s->middle, p[0], p[3], p[1], p[2])) \
-    X(cumsum_forward,  MIDDLE, k->cumsum.forward(&s->middle, p[0], p[1])) \
-    X(cumsum_backward, MIDDLE, k->cumsum.backward(&s->middle, p[2], p[3], p[0], p[1])) \
     X(take,          TAKE,   k->take(&s->middle, s->m, p[0], p[1], p[2])) \
     X(put,           TAKE,   k->put(&s->middle, s->m, p[2], p[1], p[0])) \
     X(gather,        GATHER, k->gather(s->m, s->inner, p[0], p[1], p[2])) \
@@ -59,17 +71,23 @@ typedef struct kernels_row {
     X(log_softmax,   ROWS,   k->log_softmax(s->outer, s->n, p[0], p[1])) \
     X(log_softmax_backward, ROWS, k->log_softmax_backward(s->outer, s->n, p[0], p[1], p[2])) \
     X(logsumexp,     ROWS,   k->logsumexp(s->outer, s->n, p[0], p[1])) \
-    X(layer_norm,    ROWS,   k->layer_norm(s->outer, s->n, p[0], p[1], p[2], 1e-5f)) \
-    X(layer_norm_backward, ROWS, k->layer_norm_backward(s->outer, s->n, p[0], p[1], p[2], p[3])) \
-    X(batch_norm_backward, ROWS, k->batch_norm_backward(s->outer, s->n, p[0], p[1], p[2], p[3], p[4], p[5])) \
+    X(normalize,     MIDDLE, k->normalize(&s->middle, p[0], p[1], p[2], p[3], p[4], 1e-5f)) \
+    X(normalize_backward, MIDDLE, k->normalize_backward(&s->middle, p[0], p[1], p[2], p[3], p[4], p[5])) \
     X(dropout,       LINE,   k->dropout(64 * s->k, s->n, &s->random, s->b, p[0], p[1], p[2])) \
     X(dropout_backward, LINE, k->dropout_backward(s->n, p[0], p[1], p[2])) \
     X(finish,        FINISH, k->finish(s->outer, s->n, s->c_row, s->flag ? p[0] : NULL, s->f, p[1])) \
     X(finish_backward, FINISH, k->finish_backward(s->outer, s->n, s->c_row, s->f, p[0], p[1], p[2], \
-                                                  s->flag ? p[3] : NULL))
+                                                  s->flag ? p[3] : NULL)) \
+    X(depthwise,     DEPTHWISE, k->depthwise(s->m, s->n, s->taps, kernels_place[0], p[0], s->x_step, p[1], p[2], \
+                                             s->y_step, s->flag)) \
+    X(depthwise_dw,  DEPTHWISE, k->depthwise_dw(s->m, s->n, p[0], s->x_step, p[1], p[2])) \
+    X(pool,          POOL,   k->pool(&s->windows, s->start, s->stop, p[0], p[1], s->flag ? p[2] : NULL)) \
+    X(pool_backward, POOL,   (k->pool(&s->windows, s->start, s->stop, p[0], p[1], s->flag ? p[2] : NULL), \
+                              k->pool_backward(&s->windows, s->start, s->stop, s->flag ? p[2] : NULL, p[3], p[4]))) \
+    X(tile,          TILE,   kernels_tile(k, p, s))
 
 /* A step has two states or none. */
-#define KERNELS_STEPS(X) X(sgd) X(rmsprop) X(adadelta) X(adam) X(nadam) X(lion)
+#define KERNELS_STEPS(X) X(sgd) X(rmsprop) X(adam)
 
 #define KERNELS_FUNCTION(NAME, ...) \
     static void kernels_call_##NAME(const dc__kernels *k, float *const *p, const kernels_sizes *s) { __VA_ARGS__; }
@@ -123,7 +141,8 @@ enum { KERNELS_TRUE_COUNT = (int)(sizeof kernels_true_rows / sizeof *kernels_tru
 
 TEST(kernels_all_rows_are_tested)
 {
-    CHECK(sizeof(dc__kernels) / sizeof(void (*)(void)) - 1 == KERNELS_ROWS_COUNT);     /* One is the name. */
+    /* Of the table one is the name; of the rows one, gemm, is made of others. */
+    CHECK(sizeof(dc__kernels) / sizeof(void (*)(void)) - 1 == KERNELS_ROWS_COUNT - 1);
 }
 
 /* --- random sizes and numbers --- */
@@ -202,6 +221,51 @@ static void kernels_draw_gemm(kernels_sizes *s)
     s->used = KERNELS_ROOM - KERNELS_MARGIN - 4;
 }
 
+/* Runs of A anywhere, also over each other; those of C side by side. */
+static void kernels_draw_tile(kernels_sizes *s)
+{
+    static const int64_t depth[] = { 1, 2, 7, 27, 64, 255, 256 };
+    int64_t run = 1 + kernels_below(30), first = kernels_below(run), deep = 1 + kernels_below(40);
+    s->m = 1 + kernels_below(40), s->n = 1 + kernels_below(70), s->k = depth[kernels_below(7)];
+    for (int i = 0; i < KERNELS_PLACES; i++)
+        kernels_place[0][i] = kernels_below(2000), kernels_place[1][i] = kernels_below(2000);
+    s->patches.row = (dc__runs){ kernels_below(50), run, first, kernels_place[0] };
+    s->patches.column = (dc__runs){ 1 + kernels_below(3), deep, kernels_below(deep), kernels_place[1] };
+    int64_t slack = kernels_below(3), step = s->n + slack;
+    for (int i = 0; i < KERNELS_PLACES; i++) kernels_place[2][i] = i * run * step + slack;
+    s->c_runs = (dc__runs){ step, run, first, kernels_place[2] };
+    bool turned = kernels_below(2);
+    s->b_row = turned ? 1 : s->n + slack, s->b_column = turned ? s->k + slack : 1;
+    s->used = 20000;
+}
+
+static void kernels_draw_depthwise(kernels_sizes *s)
+{
+    s->m = 1 + kernels_below(30), s->n = 1 + kernels_below(kernels_below(2) ? 20 : 100);
+    s->taps = 1 + kernels_below(26);
+    for (int i = 0; i < s->taps; i++) kernels_place[0][i] = kernels_below(3000);
+    s->x_step = s->n * (1 + kernels_below(2)), s->y_step = s->n + kernels_below(9);
+    s->used = 10000;
+}
+
+/* Windows of all sizes, at least one pixel of the image in each. */
+static void kernels_draw_pool(kernels_sizes *s)
+{
+    dc__windows *w = &s->windows;
+    w->channels = 1 + kernels_below(kernels_below(2) ? 5 : 40);
+    for (int a = 0; a < 2; a++) {
+        int64_t *from = kernels_place[2 * a], *to = kernels_place[2 * a + 1];
+        w->in[a] = 1 + kernels_below(12), w->out[a] = 1 + kernels_below(8), w->step[a] = 1 + kernels_below(3);
+        for (int64_t i = 0; i < w->out[a]; i++) {
+            from[i] = kernels_below(w->in[a]);
+            to[i] = from[i] + 1 + kernels_below(w->in[a] - from[i]);
+        }
+        w->from[a] = from, w->to[a] = to;
+    }
+    s->start = kernels_below(2 * w->out[0]), s->stop = s->start + 1 + kernels_below(w->out[0]);
+    s->used = 3 * 12 * 12 * 40;
+}
+
 static kernels_sizes kernels_draw(kernels_kind kind, int pattern)
 {
     kernels_sizes s = { .n = kernels_length(), .outer = 1, .inner = 1, .m = 1, .flag = kernels_below(2) };
@@ -209,7 +273,7 @@ static kernels_sizes kernels_draw(kernels_kind kind, int pattern)
     for (int i = 0; i < 2; i++) s.random.key[i] = kernels_bits();
     s.random.owner = kernels_bits();
     s.step = (dc__step){ .scale = kernels_below(2) ? 1 : 0.3f, .limit = kernels_below(2) ? INFINITY : 0.5f,
-        .l2 = kernels_below(2) ? 0 : 0.01f, .keep = kernels_below(2) ? 1 : 0.99f, .rate = 0.1f, .rate_of_g = 0.05f,
+        .l2 = kernels_below(2) ? 0 : 0.01f, .keep = kernels_below(2) ? 1 : 0.99f, .rate = 0.1f,
         .beta1 = 0.9f, .rest1 = 0.1f, .beta2 = 0.99f, .rest2 = 0.01f, .unbias = 1.5f, .epsilon = 1e-8f,
         .nesterov = kernels_below(2) };
     switch (kind) {
@@ -236,6 +300,9 @@ static kernels_sizes kernels_draw(kernels_kind kind, int pattern)
     case KERNELS_GATHER: s.n = 1 + kernels_below(30), s.m = kernels_below(60), s.inner = 1 + kernels_below(70); break;
     case KERNELS_WALK: kernels_draw_walk(&s); return s;
     case KERNELS_GEMM: kernels_draw_gemm(&s); return s;
+    case KERNELS_TILE: kernels_draw_tile(&s); return s;
+    case KERNELS_DEPTHWISE: kernels_draw_depthwise(&s); return s;
+    case KERNELS_POOL: kernels_draw_pool(&s); return s;
     }
     s.used = s.outer * (s.n > s.m ? s.n : s.m) * s.inner;
     return s;
@@ -388,9 +455,9 @@ TEST(kernels_a_row_of_a_product_stands_alone)
     for (int i = 0; i < K * N; i++) b[i] = kernels_number(0);
     for (int t = 0; t < 3; t++) {
         if (!tables[t]) continue;
-        tables[t]->gemm(M, N, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, N, 1 }, all, N, false);
+        dc__gemm(tables[t], M, N, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, N, 1 }, all, N, false);
         for (int row = 0; row < M; row++) {
-            tables[t]->gemm(1, N, K, (dc__matrix){ a + row * K, K, 1 }, (dc__matrix){ b, N, 1 }, one, N, false);
+            dc__gemm(tables[t], 1, N, K, (dc__matrix){ a + row * K, K, 1 }, (dc__matrix){ b, N, 1 }, one, N, false);
             CHECK(memcmp(one, all + row * N, N * sizeof(float)) == 0);
         }
     }
@@ -412,10 +479,10 @@ TEST(kernels_products_follow_the_contract)
     }
     for (int t = 0; t < 3; t++) {
         if (!tables[t]) continue;
-        tables[t]->gemm(1, 1, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, false);
+        dc__gemm(tables[t], 1, 1, K, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, false);
         CHECK_BITS(out, total);
         out = 2;
-        tables[t]->gemm(1, 1, 10, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, true);
+        dc__gemm(tables[t], 1, 1, 10, (dc__matrix){ a, K, 1 }, (dc__matrix){ b, 1, 1 }, &out, 1, true);
         float chain = 0;
         for (int i = 0; i < 10; i++) chain = fmaf(a[i], b[i], chain);
         CHECK_BITS(out, 2 + chain);

@@ -61,15 +61,10 @@ static const struct { const char *op; double x[3], y[3], a, b; } ops_unary[] = {
     { "sigmoid",     { 0, 1.0986123, -1.0986123 }, { 0.5, 0.75, 0.25 },           0, 0 },
     { "erf",         { 0, 1, -1 },            { 0, 0.8427008, -0.8427008 },       0, 0 },
     { "relu",        { 0, 2, -2 },            { 0, 2, 0 },                        0, 0 },
-    { "selu",        { 0, 1, -1 },            { 0, 1.0507010, -1.1113307 },       0, 0 },
     { "gelu",        { 0, 1, -1 },            { 0, 0.8413447, -0.1586553 },       0, 0 },
     { "gelu_tanh",   { 0, 1, -1 },            { 0, 0.8411920, -0.1588080 },       0, 0 },
     { "silu",        { 0, 1, -1 },            { 0, 0.7310586, -0.2689414 },       0, 0 },
-    { "mish",        { 0, 1, -1 },            { 0, 0.8650984, -0.3034014 },       0, 0 },
     { "softplus",    { 0, 1, 100 },           { 0.6931472, 1.3132617, 100 },      0, 0 },
-    { "softsign",    { 0, 1, -3 },            { 0, 0.5, -0.75 },                  0, 0 },
-    { "hardsigmoid", { 0, 3, -4 },            { 0.5, 1, 0 },                      0, 0 },
-    { "hardswish",   { 1, 3, -3 },            { 0.6666667, 3, 0 },                0, 0 },
     { "leaky_relu",  { 0, 2, -2 },            { 0, 2, -0.5 },                     0.25, 0 },
     { "elu",         { 0, 2, -1 },            { 0, 2, -1.2642411 },               2, 0 },
     { "clip",        { 0, 2, -2 },            { 0, 1.5, -1 },                     -1, 1.5 },
@@ -412,7 +407,6 @@ TEST(ops_reductions)
     OPS_IS(dc_mean(x), DC_SCALAR, 3.5);
     OPS_IS(dc_max(x), DC_SCALAR, 6);
     OPS_IS(dc_min(x), DC_SCALAR, 1);
-    OPS_IS(dc_prod(x), DC_SCALAR, 720);
     OPS_IS(dc_norm(OPS_FROM(3, -4)), DC_SCALAR, 5);
     OPS_IS(dc_var(x, 0), DC_SCALAR, 2.9166667);
     OPS_IS(dc_var(x, 1), DC_SCALAR, 3.5);
@@ -427,7 +421,6 @@ TEST(ops_reductions)
     OPS_IS(dc_mean_over(x, DC_AXES(0), true), DC_SHAPE(1, 3), 2.5, 4, 4);
     OPS_IS(dc_max_over(x, DC_AXES(1), false), DC_SHAPE(2), 3, 6);
     OPS_IS(dc_min_over(x, DC_AXES(0), false), DC_SHAPE(3), 1, 2, 3);
-    OPS_IS(dc_prod_over(x, DC_AXES(1), false), DC_SHAPE(2), 6, 120);
     OPS_IS(dc_norm_over(OPS_MATRIX(2, 3, 4, 6, 8), DC_AXES(1), true), DC_SHAPE(2, 1), 5, 10);
     OPS_IS(dc_var_over(x, DC_AXES(1), false, 1), DC_SHAPE(2), 1, 1);
     OPS_IS(dc_std_over(OPS_MATRIX(2, 1, 3, 5, 5), DC_AXES(1), true, 0), DC_SHAPE(2, 1), 1, 0);
@@ -436,8 +429,6 @@ TEST(ops_reductions)
     OPS_IS(dc_argmin(x, -1), DC_SHAPE(2), 0, 0);
     OPS_IS(dc_argmax(OPS_FROM(1, 5, 5, 2), 0), DC_SCALAR, 1);      /* The first of equals. */
     OPS_IS(dc_argmin(OPS_FROM(3, 2, 2), 0), DC_SCALAR, 1);
-    OPS_IS(dc_cumsum(x, 1), DC_SHAPE(2, 3), 1, 3, 6, 4, 10, 15);
-    OPS_IS(dc_cumsum(x, 0), DC_SHAPE(2, 3), 1, 2, 3, 5, 8, 8);
     OPS_IS(dc_sum(dc_scalar(ctx, 4)), DC_SCALAR, 4);
     dc_tensor *y = dc_reshape(dc_arange(ctx, 0, 12, 1), DC_SHAPE(2, 2, 3));
     OPS_IS(dc_sum_over(y, DC_AXES(0, 2), false), DC_SHAPE(2), 24, 42);
@@ -450,15 +441,12 @@ TEST(ops_reductions_of_nothing)
     dc_context *ctx = dc_new(1);
     dc_tensor *none = dc_zeros(ctx, DC_SHAPE(0, 3)), *thin = dc_zeros(ctx, DC_SHAPE(2, 0));
     OPS_IS(dc_sum(none), DC_SCALAR, 0);
-    OPS_IS(dc_prod(none), DC_SCALAR, 1);
     OPS_IS(dc_norm(none), DC_SCALAR, 0);
     OPS_IS(dc_sum_over(none, DC_AXES(0), false), DC_SHAPE(3), 0, 0, 0);
     OPS_IS_EMPTY(dc_sum_over(none, DC_AXES(1), false), DC_SHAPE(0));
     OPS_IS_EMPTY(dc_mean_over(none, DC_AXES(1), false), DC_SHAPE(0));
     OPS_IS_EMPTY(dc_max_over(none, DC_AXES(1), true), DC_SHAPE(0, 1));
     OPS_IS_EMPTY(dc_argmax(none, 1), DC_SHAPE(0));
-    OPS_IS(dc_prod_over(thin, DC_AXES(1), true), DC_SHAPE(2, 1), 1, 1);
-    OPS_IS_EMPTY(dc_cumsum(none, 0), DC_SHAPE(0, 3));
     OPS_IS_EMPTY(dc_relu(none), DC_SHAPE(0, 3));
     OPS_IS_EMPTY(dc_softmax(none), DC_SHAPE(0, 3));
     OPS_IS_EMPTY(dc_logsumexp(none), DC_SHAPE(0));
@@ -486,13 +474,11 @@ TEST(ops_reduction_errors)
     EXPECT_FAIL(ctx, dc_mean_over(x, DC_AXES(-3), false), "dc_mean: axis -3");
     EXPECT_FAIL(ctx, dc_max_over(x, DC_AXES(0, 0), false), "dc_max: axis 0 is named twice");
     EXPECT_FAIL(ctx, dc_min_over(x, DC_AXES(1, -1), false), "dc_min: axis 1 is named twice");
-    EXPECT_FAIL(ctx, dc_prod_over(x, DC_AXES(2), false), "dc_prod: axis 2");
     EXPECT_FAIL(ctx, dc_norm_over(x, DC_AXES(2), false), "dc_norm: axis 2");
     EXPECT_FAIL(ctx, dc_var_over(x, DC_AXES(2), false, 0), "dc_var: axis 2");
     EXPECT_FAIL(ctx, dc_std_over(x, DC_AXES(2), false, 0), "axis 2");
     EXPECT_FAIL(ctx, dc_argmax(x, 2), "dc_argmax: axis 2");
     EXPECT_FAIL(ctx, dc_argmin(x, -3), "axis -3");
-    EXPECT_FAIL(ctx, dc_cumsum(x, 2), "dc_cumsum: axis 2");
     EXPECT_FAIL(ctx, dc_sum_over(x, DC_AXES(0, 1, 0, 1, 0, 1, 0), false), "dc_sum: 7 axes named, at most 6 exist");
     dc_free(ctx);
 }
@@ -517,12 +503,9 @@ TEST(ops_products)
     OPS_IS(dc_linear(a, b, v), DC_SHAPE(2, 2), 20, 32, 44, 60);
     OPS_IS(dc_linear(a, b, NULL), DC_SHAPE(2, 2), 19, 22, 43, 50);
     OPS_IS(dc_linear(v, b, v), DC_SHAPE(2), 76, 96);
-    OPS_IS(dc_dot(v, OPS_FROM(3, 4)), DC_SCALAR, 43);
-    OPS_IS(dc_outer(v, OPS_FROM(3, 4, 5)), DC_SHAPE(2, 3), 3, 4, 5, 30, 40, 50);
     OPS_IS(dc_matmul(dc_zeros(ctx, DC_SHAPE(2, 0)), dc_zeros(ctx, DC_SHAPE(0, 2))), DC_SHAPE(2, 2), 0, 0, 0, 0);
     OPS_IS_EMPTY(dc_matmul(dc_zeros(ctx, DC_SHAPE(0, 2)), a), DC_SHAPE(0, 2));
     OPS_IS_EMPTY(dc_matmul(dc_zeros(ctx, DC_SHAPE(0, 2, 2)), a), DC_SHAPE(0, 2, 2));
-    OPS_IS(dc_dot(dc_zeros(ctx, DC_SHAPE(0)), dc_zeros(ctx, DC_SHAPE(0))), DC_SCALAR, 0);
     dc_tensor *tall = dc_ones(ctx, DC_SHAPE(3, 1000));          /* Several chunks of k. */
     OPS_IS(dc_matmul(tall, dc_full(ctx, DC_SHAPE(1000, 1), 2)), DC_SHAPE(3, 1), 2000, 2000, 2000);
     dc_free(ctx);
@@ -546,9 +529,6 @@ TEST(ops_product_errors)
     EXPECT_FAIL(ctx, dc_linear(a, b, NULL), "dc_linear: cannot multiply [32, 784] by [785, 10]");
     EXPECT_FAIL(ctx, dc_linear(a, dc_ones(ctx, DC_SHAPE(784, 10)), v),
                 "dc_linear: the bias should be [10], not [3], for a result [32, 10]");
-    EXPECT_FAIL(ctx, dc_dot(v, OPS_FROM(1, 2)), "dc_dot: two vectors of one length are wanted, not [3] and [2]");
-    EXPECT_FAIL(ctx, dc_dot(a, a), "dc_dot: two vectors of one length are wanted, not [32, 784] and [32, 784]");
-    EXPECT_FAIL(ctx, dc_outer(v, a), "dc_outer: two vectors are wanted, not [3] and [32, 784]");
     dc_free(ctx);
 }
 
@@ -650,7 +630,7 @@ TEST(ops_nan_passes_through)
     OPS_IS(dc_equal(x, x), DC_SHAPE(20), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     CHECK(dc_not_equal(x, x)->data[0] == 1 && dc_less(x, one)->data[0] == 0);
     CHECK(dc_greater_equal(x, one)->data[0] == 0);
-    CHECK(isnan(dc_item(dc_sum(some))) && isnan(dc_item(dc_mean(some))) && isnan(dc_item(dc_prod(some))));
+    CHECK(isnan(dc_item(dc_sum(some))) && isnan(dc_item(dc_mean(some))));
     CHECK(isnan(dc_item(dc_var(some, 0))) && isnan(dc_item(dc_norm(some))));
     dc_free(ctx);
 }
@@ -668,7 +648,6 @@ TEST(ops_infinities)
     OPS_IS(dc_softplus(x), DC_SHAPE(2), inf, 0);
     OPS_IS(dc_clip(x, -1, 1), DC_SHAPE(2), 1, -1);
     OPS_IS(dc_sign(x), DC_SHAPE(2), 1, -1);
-    OPS_IS(dc_hardsigmoid(x), DC_SHAPE(2), 1, 0);
     OPS_IS(dc_log(OPS_FROM(0, inf, -1)), DC_SHAPE(3), -inf, inf, nan);
     OPS_IS(dc_log1p(OPS_FROM(-1, inf, -2)), DC_SHAPE(3), -inf, inf, nan);
     OPS_IS(dc_sqrt(OPS_FROM(inf, -1)), DC_SHAPE(2), inf, nan);
@@ -699,13 +678,16 @@ TEST(ops_slopes_at_awkward_places)
     dc_tensor *p = dc_require_grad(OPS_FROM(0, 1, 0, 1));           /* Clamped as PyTorch does. */
     dc_backward(dc_scale(dc_bce(p, OPS_FROM(0, 1, 1, 0)), 4));
     OPS_IS(dc_grad(p), DC_SHAPE(4), 0, 0, -1e12, 1e12);
-    dc_tensor *y = dc_require_grad(dc_zeros(ctx, DC_SHAPE(1, 2)));
-    dc_backward(dc_cosine_loss(y, OPS_MATRIX(1, 1, 0)));
-    CHECK(isfinite(dc_at(dc_grad(y), DC_SHAPE(0, 0))));
     dc_free(ctx);
 }
 
 /* --- losses --- */
+
+static dc_tensor *ops_loss(dc_loss loss, dc_loss_options options, dc_tensor *y, dc_tensor *t)
+{
+    loss.options = options;
+    return dc_loss_value(loss, y, t);
+}
 
 TEST(ops_loss_values)
 {
@@ -721,26 +703,23 @@ TEST(ops_loss_values)
     OPS_IS(dc_cross_entropy(logits, labels), DC_SCALAR, 0.4904146);   /* (ln 4/3 + ln 2) / 2 */
     OPS_IS(dc_soft_cross_entropy(logits, dc_one_hot(labels, 2)), DC_SCALAR, 0.4904146);
     OPS_IS(dc_nll(dc_log_softmax(logits), labels), DC_SCALAR, 0.4904146);
-    OPS_IS(dc_kl_div(dc_log(OPS_MATRIX(1, 0.5, 0.5)), OPS_MATRIX(1, 1, 0)), DC_SCALAR, 0.6931472);
-    OPS_IS(dc_hinge(OPS_FROM(0.5, 2, -1), OPS_FROM(1, 1, 1)), DC_SCALAR, 0.8333333);
-    OPS_IS(dc_cosine_loss(OPS_MATRIX(2, 1, 0, 3, 4), OPS_MATRIX(2, 0, 2, 6, 8)), DC_SCALAR, 0.5);
     dc_loss_options sum = { .reduction = DC_SUM }, each = { .reduction = DC_NONE };
-    OPS_IS(dc_mse_with(y, t, &sum), DC_SCALAR, 13);
-    OPS_IS(dc_mse_with(y, t, &each), DC_SHAPE(3), 0, 4, 9);
-    OPS_IS(dc_mae_with(y, t, &each), DC_SHAPE(3), 0, 2, 3);
-    OPS_IS(dc_huber_with(y, t, &(dc_loss_options){ .reduction = DC_NONE, .delta = 2 }), DC_SHAPE(3), 0, 2, 4);
-    OPS_IS(dc_bce_with_logits_with(OPS_FROM(0), OPS_FROM(1), &each), DC_SHAPE(1), 0.6931472);
-    OPS_IS(dc_bce_with(OPS_FROM(0.5), OPS_FROM(0), &sum), DC_SCALAR, 0.6931472);
-    OPS_IS(dc_cross_entropy_with(logits, labels, &each), DC_SHAPE(2), 0.2876821, 0.6931472);
-    OPS_IS(dc_soft_cross_entropy_with(logits, dc_one_hot(labels, 2), &each), DC_SHAPE(2), 0.2876821, 0.6931472);
-    OPS_IS(dc_nll_with(OPS_MATRIX(2, -1, -2, -3, -4), OPS_FROM(1, 0), &each), DC_SHAPE(2), 2, 3);
-    OPS_IS(dc_kl_div_with(OPS_MATRIX(2, -1, -2, -3, -4), OPS_MATRIX(2, 1, 0, 0, 1), &each), DC_SHAPE(2), 1, 4);
-    OPS_IS(dc_hinge_with(OPS_FROM(0.5, 2, -1), OPS_FROM(1, 1, 1), &each), DC_SHAPE(3), 0.5, 0, 2);
-    OPS_IS(dc_cosine_loss_with(OPS_MATRIX(2, 1, 0, 3, 4), OPS_MATRIX(2, 0, 2, 6, 8), &each), DC_SHAPE(2), 1, 0);
+    dc_loss_options wide = { .reduction = DC_NONE, .delta = 2 };
+    OPS_IS(ops_loss(DC_MSE, sum, y, t), DC_SCALAR, 13);
+    OPS_IS(ops_loss(DC_MSE, each, y, t), DC_SHAPE(3), 0, 4, 9);
+    OPS_IS(ops_loss(DC_MAE, each, y, t), DC_SHAPE(3), 0, 2, 3);
+    OPS_IS(ops_loss(DC_HUBER, wide, y, t), DC_SHAPE(3), 0, 2, 4);
+    OPS_IS(ops_loss(DC_BCE_WITH_LOGITS, each, OPS_FROM(0), OPS_FROM(1)), DC_SHAPE(1), 0.6931472);
+    OPS_IS(ops_loss(DC_BCE, sum, OPS_FROM(0.5), OPS_FROM(0)), DC_SCALAR, 0.6931472);
+    OPS_IS(ops_loss(DC_CROSS_ENTROPY, each, logits, labels), DC_SHAPE(2), 0.2876821, 0.6931472);
+    OPS_IS(ops_loss(DC_SOFT_CROSS_ENTROPY, each, logits, dc_one_hot(labels, 2)), DC_SHAPE(2), 0.2876821, 0.6931472);
+    OPS_IS(ops_loss(DC_NLL, each, OPS_MATRIX(2, -1, -2, -3, -4), OPS_FROM(1, 0)), DC_SHAPE(2), 2, 3);
     dc_loss_options weighted = { .class_weights = OPS_FROM(3, 1) };      /* (1 * 2 + 3 * 3) / (1 + 3) */
-    OPS_IS(dc_nll_with(OPS_MATRIX(2, -1, -2, -3, -4), OPS_FROM(1, 0), &weighted), DC_SCALAR, 2.75);
+    OPS_IS(ops_loss(DC_NLL, weighted, OPS_MATRIX(2, -1, -2, -3, -4), OPS_FROM(1, 0)), DC_SCALAR, 2.75);
     dc_loss_options smooth = { .reduction = DC_NONE, .label_smoothing = DC__C(0.5) };
-    OPS_IS(dc_cross_entropy_with(OPS_MATRIX(1, 1.0986123, 0), OPS_FROM(0), &smooth), DC_SHAPE(1),
+    OPS_IS(ops_loss(DC_CROSS_ENTROPY, smooth, OPS_MATRIX(1, 1.0986123, 0), OPS_FROM(0)), DC_SHAPE(1),
+           0.75 * 0.2876821 + 0.25 * 1.3862944);
+    OPS_IS(ops_loss(DC_NLL, smooth, dc_log_softmax(OPS_MATRIX(1, 1.0986123, 0)), OPS_FROM(0)), DC_SHAPE(1),
            0.75 * 0.2876821 + 0.25 * 1.3862944);
     OPS_IS(dc_mse(OPS_MATRIX(3, 1, 2, 6), t), DC_SCALAR, 4.3333333);      /* [3, 1] and [3] may meet. */
     OPS_IS(dc_cross_entropy(logits, OPS_MATRIX(2, 1, 0)), DC_SCALAR, 0.4904146);
@@ -751,9 +730,8 @@ TEST(ops_losses_of_huge_logits_are_finite)
 {
     dc_context *ctx = dc_new(1);
     const double huge[] = { 10000, -10000, 10000, -10000, 0, 0 }, bits[] = { 1, 0, 0, 1, 1, 0 };
-    static const char *const names[] = { "mse", "mae", "huber", "bce_with_logits", "hinge", "cosine_loss",
-                                         "soft_cross_entropy" };
-    for (int i = 0; i < 7; i++) {
+    static const char *const names[] = { "mse", "mae", "huber", "bce_with_logits", "soft_cross_entropy" };
+    for (int i = 0; i < 5; i++) {
         dc_tensor *y = dc_require_grad(dc_reshape(ops_from(ctx, huge, 6), DC_SHAPE(3, 2)));
         dc_tensor *x[3] = { y, dc_reshape(ops_from(ctx, bits, 6), DC_SHAPE(3, 2)), NULL };
         dc_tensor *loss = every_op_named(names[i])->call(x, NULL);
@@ -764,8 +742,8 @@ TEST(ops_losses_of_huge_logits_are_finite)
     }
     dc_tensor *y = dc_require_grad(dc_reshape(ops_from(ctx, huge, 6), DC_SHAPE(2, 3)));
     dc_loss_options smooth = { .label_smoothing = DC__C(0.1) };
-    dc_tensor *loss = dc_add(dc_cross_entropy(y, OPS_FROM(1, 0)), dc_cross_entropy_with(y, OPS_FROM(2, 2), &smooth));
-    dc_backward(dc_add(loss, dc_kl_div(dc_log_softmax(y), OPS_MATRIX(2, 1, 0, 0, 0, 0.5, 0.5))));
+    dc_tensor *loss = ops_loss(DC_CROSS_ENTROPY, smooth, y, OPS_FROM(2, 2));
+    dc_backward(dc_add(dc_cross_entropy(y, OPS_FROM(1, 0)), loss));
     for (int k = 0; k < 6; k++) CHECK(isfinite(y->grad[k]));
     OPS_IS(dc_cross_entropy(OPS_MATRIX(1, 10000, -10000), OPS_FROM(1)), DC_SCALAR, 20000);
     OPS_IS(dc_bce_with_logits(OPS_FROM(10000, -10000), OPS_FROM(0, 0)), DC_SCALAR, 5000);
@@ -778,10 +756,9 @@ TEST(ops_loss_errors)
     dc_context *ctx = dc_new(1);
     dc_tensor *y = dc_ones(ctx, DC_SHAPE(4, 3)), *t = dc_ones(ctx, DC_SHAPE(4, 1)), *labels =
         dc_ones(ctx, DC_SHAPE(4));
-    static const char *const same[] = { "mse", "mae", "huber", "bce_with_logits", "bce", "hinge",
-                                        "soft_cross_entropy",
-                                        "kl_div", "cosine_loss" };
-    for (int i = 0; i < 9; i++) {
+    static const char *const same[] = { "mse", "mae", "huber", "bce_with_logits", "bce",
+                                        "soft_cross_entropy" };
+    for (int i = 0; i < 6; i++) {
         char message[160];
         dc_tensor *x[3] = { y, t, NULL };
         snprintf(message, sizeof message,
@@ -803,23 +780,25 @@ TEST(ops_loss_errors)
     EXPECT_FAIL(ctx, dc_nll(dc_zeros(ctx, DC_SHAPE(4, 0)), labels),
                 "dc_nll: a prediction of shape [4, 0] has no axis of classes");
     dc_loss_options weights = { .class_weights = OPS_FROM(1, 2) }, smooth = { .label_smoothing = 1 };
-    EXPECT_FAIL(ctx, dc_cross_entropy_with(y, labels, &weights), "dc_cross_entropy: 2 class weights for 3 classes");
-    EXPECT_FAIL(ctx, dc_cross_entropy_with(y, labels, &smooth),
+    EXPECT_FAIL(ctx, ops_loss(DC_CROSS_ENTROPY, weights, y, labels), "dc_cross_entropy: 2 class weights for 3 classes");
+    EXPECT_FAIL(ctx, ops_loss(DC_CROSS_ENTROPY, smooth, y, labels),
                 "dc_cross_entropy: label_smoothing 1; it must be in [0, 1)");
-    EXPECT_FAIL(ctx, dc_soft_cross_entropy_with(y, y, &weights),
+    EXPECT_FAIL(ctx, ops_loss(DC_SOFT_CROSS_ENTROPY, weights, y, y),
                 "dc_soft_cross_entropy: 2 class weights for 3 classes");
-    EXPECT_FAIL(ctx, dc_nll_with(y, labels, &weights), "dc_nll: 2 class weights for 3 classes");
+    EXPECT_FAIL(ctx, ops_loss(DC_NLL, weights, y, labels), "dc_nll: 2 class weights for 3 classes");
     EXPECT_FAIL(ctx, dc_mse(dc_zeros(ctx, DC_SHAPE(0)), dc_zeros(ctx, DC_SHAPE(0))), "of no elements at all");
+    EXPECT_FAIL(ctx, dc_loss_value(dc_loss_named("hinge"), y, y), "dc_loss_value: there is no loss 'hinge'");
+    EXPECT_FAIL(ctx, dc_loss_value((dc_loss){ 0 }, y, y), "dc_loss_value: there is no loss '(null)'");
     dc_free(ctx);
 }
 
 TEST(ops_losses_by_name)
 {
     static const char *const names[] = { "mse", "mae", "huber", "bce_with_logits", "bce", "cross_entropy",
-                                         "soft_cross_entropy", "nll", "kl_div", "hinge", "cosine" };
+                                         "soft_cross_entropy", "nll" };
     dc_loss records[] = { DC_MSE, DC_MAE, DC_HUBER, DC_BCE_WITH_LOGITS, DC_BCE, DC_CROSS_ENTROPY,
-                          DC_SOFT_CROSS_ENTROPY, DC_NLL, DC_KL_DIV, DC_HINGE, DC_COSINE_LOSS };
-    for (int i = 0; i < 11; i++) CHECK(records[i].compute && !strcmp(records[i].name, names[i]));
+                          DC_SOFT_CROSS_ENTROPY, DC_NLL };
+    for (int i = 0; i < 8; i++) CHECK(records[i].compute && !strcmp(records[i].name, names[i]));
     CHECK(!dc_loss_named("nonsense").compute);
     CHECK(DC_CROSS_ENTROPY.is_classifier && !DC_MSE.is_classifier);
 }

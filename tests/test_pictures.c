@@ -139,7 +139,7 @@ TEST(a_plot_that_makes_no_sense_is_refused)
                                                          .series_count = 1 }), "its y is NULL");
     CHECK(!dc_write_svg(ctx, temporary_path("no/such/folder.svg"), &(dc_plot){ .title = "x" }));
     CHECK_TEXT(dc_error(ctx), "no/such/folder.svg");
-    CHECK(!ctx->buffers && !ctx->files);
+    CHECK(!ctx->buffers);
     dc_free(ctx);
 }
 
@@ -148,7 +148,8 @@ TEST(a_history_is_plotted)
     dc_context *ctx = dc_new(1);
     double loss[] = { 8, 4, 1, (double)NAN, 0.5, 0.01 }, with[] = { 9, 5, 2, 3, 1, 2 }, none[6];
     for (int i = 0; i < 6; i++) none[i] = (double)NAN;
-    dc_history h = { .epochs = 6, .loss = loss, .validation_loss = with, .best_epoch = 4 };
+    dc_history h = { .epochs = 6, .loss = loss, .validation_loss = with, .accuracy = none,
+                     .validation_accuracy = none, .best_epoch = 4 };
     const char *path = temporary_path("history.svg");
     CHECK(dc_plot_history(ctx, path, &h));
     const char *svg = picture_read(ctx, path);
@@ -156,100 +157,69 @@ TEST(a_history_is_plotted)
     CHECK_TEXT(svg, ">best epoch<");
     CHECK_TEXT(svg, ">10<tspan");                                      /* 9 to 0.01: logarithmic. */
     CHECK(picture_count(svg, "h0") == 3);
-    capture_start();
-    dc_print_history(&h);
-    const char *text = capture_end();
-    CHECK_TEXT(text, "        9 ┤");
-    CHECK_TEXT(text, "     0.01 ┤");
-    CHECK_TEXT(text, "validation loss");
-    CHECK(picture_count(text, "\n") == 15);
 
     h.epochs = 1, h.validation_loss = none, h.best_epoch = 0;
     CHECK(dc_plot_history(ctx, path, &h));
     svg = picture_read(ctx, path);
     CHECK(picture_count(svg, "<circle") == 2 && picture_count(svg, "h0") == 1 && !strstr(svg, "validation"));
-    capture_start();
-    dc_print_history(&h);
-    text = capture_end();
-    CHECK_TEXT(text, "⠤⠤ loss");
-    CHECK(!strstr(text, "validation"));
     h.loss = none;
     CHECK(dc_plot_history(ctx, path, &h));
     picture_read(ctx, path);
     h.epochs = 0;
     CHECK(dc_plot_history(ctx, path, &h));
-    capture_start();
-    dc_print_history(&h);
-    CHECK_TEXT(capture_end(), "┤");
     dc_free(ctx);
 }
 
-/* --- decision boundaries --- */
+/* --- fields --- */
 
-/* A model whose first output is a + x0, its second -(a + x0), its third 0. */
-static dc_model *picture_model(dc_context *ctx, int outputs, dc_loss loss, dc_real a)
+/* The first point of a border, in pixels of the area. */
+static double picture_border(const char *svg)
 {
-    dc_model *model = dc_sequential(ctx, DC_LAYERS(dc_input(2), dc_dense(outputs, DC_LINEAR)));
-    dc_compile(model, loss, dc_sgd(0.1));
-    dc_tensor *w = dc_find(model, "dense_1.weight"), *b = dc_find(model, "dense_1.bias");
-    for (int i = 0; i < outputs; i++) {
-        w->data[i] = (dc_real)(i == 0 ? 1 : i == 1 ? -1 : 0), w->data[outputs + i] = 0;
-        b->data[i] = i == 0 ? a : i == 1 ? -a : 0;
-    }
-    return model;
+    const char *line = strstr(svg, "d=\"M0 0M");
+    double x = -1;
+    if (!CHECK(line != NULL)) return -1;
+    line += strlen("d=\"M0 0M");
+    CHECK(dc__parse_number(line, line + strcspn(line, " "), &x));
+    return x;
 }
 
-TEST(boundaries_of_two_classes_are_drawn)
+/* Of two classes a field holds probabilities; the border is where they are equal. */
+TEST(a_field_of_two_classes_has_a_border)
 {
+    enum { SIDE = 64 };
+    static dc_real field[SIDE * SIDE];
     dc_context *ctx = dc_new(1);
-    const char *path = temporary_path("boundary.svg");
-    const dc_loss loss[] = { DC_BCE_WITH_LOGITS, DC_HINGE, DC_MSE, DC_CROSS_ENTROPY };
-    for (int i = 0; i < 4; i++) {      /* Right of 1/2 is class 1: for MSE x0 itself must be 1/2. */
-        dc_model *model = picture_model(ctx, i == 3 ? 2 : 1, loss[i], (dc_real)(i == 2 ? 0 : -0.5));
-        CHECK(dc_plot_boundary(model, dc_make_xor(ctx), path));
+    const char *path = temporary_path("field.svg");
+    dc_real x[4] = { 0, 1, 0, 1 }, y[4] = { 0, 0, 1, 1 };
+    dc_series points = { .name = "class 0", .x = x, .y = y, .count = 4, .points = true };
+    dc_plot plot = { .x_label = "x1", .y_label = "x2", .series = &points, .series_count = 1, .field = field,
+                     .width = 520,
+                     .height = 520, .field_columns = SIDE, .field_rows = SIDE };
+    for (int quarter = 1; quarter < 4; quarter++) {
+        for (int i = 0; i < SIDE * SIDE; i++)
+            field[i] = (dc_real)(1 / (1 + exp(-8 * ((i % SIDE + 0.5) / SIDE - quarter / 4.0))));
+        CHECK(dc_write_svg(ctx, path, &plot));
         const char *svg = picture_read(ctx, path);
         CHECK_TEXT(svg, ">class 0<");
-        CHECK_TEXT(svg, ">x1<");
-        CHECK(picture_count(svg, "<circle") == 2 + 4);
-        const char *line = strstr(svg, "d=\"M0 0M");
-        double x = 0;
-        if (!CHECK(line != NULL)) continue;
-        line += strlen("d=\"M0 0M");
-        CHECK(dc__parse_number(line, line + strcspn(line, " "), &x));
-        CHECK_NEAR(x, (520 - 72 - 20) / 2, 3);                                         /* The middle of the area. */
+        CHECK(picture_count(svg, "<circle") == 1 + 4);
+        CHECK_NEAR(picture_border(svg), (520 - 72 - 20) * quarter / 4.0, 3);
     }
-    CHECK(!dc_plot_boundary(picture_model(ctx, 1, DC_MSE, 0), dc_make_xor(ctx),
-                            temporary_path("no/such/folder.svg")));
-    CHECK_TEXT(dc_error(ctx), "no/such/folder.svg");
-    EXPECT_FAIL(ctx, dc_plot_boundary(picture_model(ctx, 1, DC_MSE, 0), dc_make_line(ctx, 9, 1, 0, 0),
-                                      path), "dc_plot_boundary: samples of [1]");
     dc_free(ctx);
 }
 
-static bool picture_fetch(int64_t row, dc_real *x, dc_real *y, void *user)
+/* Of more classes it holds who wins, and half a class more where the lead is small. */
+TEST(a_field_of_more_classes_has_borders)
 {
-    x[0] = (dc_real)row, x[1] = (dc_real)(row % 7), y[0] = (dc_real)(row % 3);
-    return row < *(int64_t *)user;
-}
-
-TEST(boundaries_of_more_classes_are_drawn)
-{
+    enum { SIDE = 60 };
+    static dc_real field[SIDE * SIDE];
     dc_context *ctx = dc_new(1);
-    const char *path = temporary_path("boundary.svg");
-    dc_dataset *blobs = dc_make_blobs(ctx, 30, 3, (dc_real)0.1);
-    CHECK(dc_plot_boundary(picture_model(ctx, 3, DC_CROSS_ENTROPY, 0), blobs, path));
+    const char *path = temporary_path("field.svg");
+    for (int i = 0; i < SIDE * SIDE; i++) field[i] = (dc_real)(i % SIDE * 3 / SIDE);
+    CHECK(dc_write_svg(ctx, path, &(dc_plot){ .y_label = "x2", .field = field, .field_columns = SIDE,
+                                              .field_rows = SIDE,
+                                              .x_max = 1, .y_max = 1, .width = 520, .height = 520 }));
     const char *svg = picture_read(ctx, path);
-    CHECK(picture_count(svg, "<circle") == 3 + 30);
-    CHECK_TEXT(svg, ">class 2<");
-    CHECK_TEXT(svg, "d=\"M0 0M");
-
-    int64_t good = 5000;
-    dc_dataset *stream = dc_stream(ctx, 5000, DC_SHAPE(2), DC_SCALAR, 3, picture_fetch, &good);
-    CHECK(dc_plot_boundary(picture_model(ctx, 3, DC_CROSS_ENTROPY, 0), stream, path));
-    CHECK(picture_count(picture_read(ctx, path), "<circle") == 3 + 2000);
-    good = 100;
-    CHECK(!dc_plot_boundary(picture_model(ctx, 3, DC_CROSS_ENTROPY, 0), stream, path));
-    CHECK_TEXT(dc_error(ctx), "failed at row 100");
+    CHECK_NEAR(picture_border(svg), (520 - 72 - 20) / 3.0, 3);
     dc_free(ctx);
 }
 
@@ -271,7 +241,7 @@ TEST(an_image_is_printed_in_shades)
     dc_free(ctx);
 }
 
-#if defined(DC__HAS_STB_IMAGE_WRITE) && defined(DC__HAS_STB_IMAGE)
+#if defined(INCLUDE_STB_IMAGE_WRITE_H) && defined(STBI_INCLUDE_STB_IMAGE_H)
 static unsigned char *picture_png(dc_context *ctx, const char *path, int *wide, int *high, int *channels)
 {
     size_t size = 0;

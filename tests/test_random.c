@@ -241,34 +241,10 @@ TEST(random_initialisers)
     for (int i = 0; i < 3; i++) CHECK(ones->data[i] == 1);
     CHECK(isfinite(dc_item(dc_sum(dc_param(ctx, DC_HE, 7)))));
     CHECK(isfinite(dc_item(dc_sum(dc_param_shaped(ctx, DC_GLOROT, DC_SCALAR)))));
-    CHECK(dc_param(ctx, DC_GLOROT, 0, 5)->size == 0 && dc_param(ctx, DC_ORTHOGONAL, 5, 0)->size == 0);
+    CHECK(dc_param(ctx, DC_GLOROT, 0, 5)->size == 0 && dc_param(ctx, DC_HE, 5, 0)->size == 0);
     dc_tensor *from = dc_param_from(ctx, DC_SHAPE(2), (dc_real[]){ 1, 2 });
     CHECK(from->data[1] == 2 && from->needs_grad);
     dc_free(ctx);
-}
-
-static void random_check_orthogonal(dc_shape shape, int64_t rows, int64_t columns, int line)
-{
-    dc_context *ctx = dc_new(9);
-    dc_tensor *q = dc_reshape(dc_param_shaped(ctx, DC_ORTHOGONAL, shape), DC_SHAPE(rows, columns));
-    bool tall = rows > columns;
-    dc_tensor *gram = dc_matmul_with(q, tall, q, !tall);
-    double worst = 0;
-    int64_t n = tall ? columns : rows;
-    for (int64_t i = 0; i < n * n; i++)
-        worst = fmax(worst, fabs((double)gram->data[i] - (i % (n + 1) == 0)));
-    check__that(worst < (sizeof(dc_real) == 8 ? 1e-13 : 1e-6), __FILE__, line, "off by %g", worst);
-    dc_free(ctx);
-}
-
-TEST(random_orthogonal)
-{
-    random_check_orthogonal(DC_SHAPE(20, 20), 20, 20, __LINE__);
-    random_check_orthogonal(DC_SHAPE(10, 30), 10, 30, __LINE__);
-    random_check_orthogonal(DC_SHAPE(30, 10), 30, 10, __LINE__);
-    random_check_orthogonal(DC_SHAPE(2, 3, 4, 5), 24, 5, __LINE__);
-    random_check_orthogonal(DC_SHAPE(6), 1, 6, __LINE__);
-    random_check_orthogonal(DC_SHAPE(1, 1), 1, 1, __LINE__);
 }
 
 /* --- dropout --- */

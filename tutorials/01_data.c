@@ -21,8 +21,7 @@ enum { SIDE = 28, IMAGES = 60000, PIXELS = IMAGES * SIDE * SIDE, FLATS = 6 };
 
 static const char *option(int argc, char **argv, const char *name, const char *usual)
 {
-    for (int i = 1; i + 1 < argc; i++)
-        if (!strcmp(argv[i], name)) return argv[i + 1];
+    for (int i = 1; i + 1 < argc; i++) if (!strcmp(argv[i], name)) return argv[i + 1];
     return usual;
 }
 
@@ -150,8 +149,7 @@ int main(int argc, char **argv)
 
     printf("By hand\nimage 0, label %.0f; pixel (14, 14) is number %d, and its value is %.4f\n",
            all.y->data[0], (int)offset(0, 14, 14), x[offset(0, 14, 14)]);
-    draw_digit(x, 0);
-    write_pixels(x);
+    draw_digit(x, 0), write_pixels(x);
     uint32_t sum = check_sum(file, sizeof file);
     printf("check sum of %d bytes: %08x\n", (int)sizeof file, sum);
     int64_t count[256] = { 0 };
@@ -171,9 +169,13 @@ int main(int argc, char **argv)
     /* [deepc] */
     double deepc_mean = dc_item(dc_mean(all.x)), deepc_sd = dc_item(dc_std(all.x, 0));
     printf("mean %.4f, standard deviation %.4f\n", deepc_mean, deepc_sd);
-    dc_dataset *rows = dc_from_arrays(ctx, FLATS, DC_SHAPE(2), &flats[0][0], DC_SCALAR, NULL, 0);
-    dc_print(dc_all(dc_scaled(rows, dc_standardizer(rows))).x);
-    dc_print(dc_all(dc_scaled(rows, dc_normalizer(rows))).x);
+    dc_tensor *rows  = dc_from(ctx, DC_SHAPE(FLATS, 2), &flats[0][0]);
+    dc_tensor *mu    = dc_mean_over(rows, DC_AXES(0), true);   /* [1, 2]: one for each feature */
+    dc_tensor *sigma = dc_std_over(rows, DC_AXES(0), true, 0);
+    dc_tensor *min   = dc_min_over(rows, DC_AXES(0), true);
+    dc_tensor *max   = dc_max_over(rows, DC_AXES(0), true);
+    dc_print(dc_div(dc_sub(rows, mu), sigma));                 /* (x - mu) / sigma */
+    dc_print(dc_div(dc_sub(rows, min), dc_sub(max, min)));     /* (x - min) / (max - min) */
     /* [/deepc] */
 
     printf("\nThree parts            0     1     2     3     4     5     6     7     8     9\n");
@@ -184,15 +186,13 @@ int main(int argc, char **argv)
     show("validation", validation);
     show("test", test);
     /* [/split] */
-
     snprintf(path, sizeof path, "%s/01_digits.png", out);
     if (!contact_sheet(train, all.y->data, path)) fprintf(stderr, "%s\n", dc_error(ctx));
     snprintf(path, sizeof path, "%s/01_grey.svg", out);
     if (!draw_counts(ctx, count, path)) fprintf(stderr, "%s\n", dc_error(ctx));
     printf("\nRESULT crc_matches=%d\n", sum == 0xe9f4d8b3);   /* gzip -lv shows this number */
-    printf("RESULT mean=%.4f\nRESULT sd=%.4f\n", mean, sd);
-    printf("RESULT training=%d\n", (int)dc_count(training));
-    printf("RESULT validation=%d\n", (int)dc_count(validation));
+    printf("RESULT mean=%.4f\nRESULT sd=%.4f\nRESULT training=%d\nRESULT validation=%d\n", mean, sd,
+           (int)dc_count(training), (int)dc_count(validation));
     printf("RESULT by_hand_difference=%.7f\n", fmax(fabs(mean - deepc_mean), fabs(sd - deepc_sd)));
     dc_free(ctx);
 }

@@ -17,32 +17,27 @@
 #define DEEPC_IMPLEMENTATION
 #include "../deepc.h"
 
-enum { COUNT = 400, STEPS = 1000 };
+enum { COUNT = 400, STEPS = 1000, SIDE = 100 };
 static const double rate = 0.1;
-
 /* [neuron] */
 typedef struct neuron { double w[2], b; } neuron;           /* a weight for each input, one bias */
 
 static double logit(neuron n, const dc_real *x) { return n.w[0] * x[0] + n.w[1] * x[1] + n.b; }
 static double sigmoid(double z) { return 1 / (1 + exp(-z)); }
 /* [/neuron] */
-
 /* [loss] */
 /* -(y log p + (1 - y) log(1 - p)) with p = sigmoid(z), written without p */
 static double loss_of(double z, double y) { return fmax(z, 0) - z * y + log1p(exp(-fabs(z))); }
 /* [/loss] */
-
 /* [one_point] */
 static void one_point(neuron n, const dc_real *x, double y)
 {
     double z = logit(n, x);
     printf("x = (%.4f, %.4f), class %.0f\n", (double)x[0], (double)x[1], y);
-    printf("z = %.4f * %.4f + %.4f * %.4f + %.4f = %.4f\n", n.w[0], (double)x[0], n.w[1],
-           (double)x[1], n.b, z);
+    printf("z = %.4f * %.4f + %.4f * %.4f + %.4f = %.4f\n", n.w[0], x[0], n.w[1], x[1], n.b, z);
     printf("p = sigmoid(z) = %.4f\nloss = %.4f\n\n", sigmoid(z), loss_of(z, y));
 }
 /* [/one_point] */
-
 /* [descent] */
 static neuron descend(neuron n, const dc_real *x, const dc_real *y)
 {
@@ -53,21 +48,17 @@ static neuron descend(neuron n, const dc_real *x, const dc_real *y)
             double z = logit(n, x + 2 * i);                 /* forward */
             double error = sigmoid(z) - y[i];               /* dloss/dz = p - y */
             loss   += loss_of(z, y[i]) / COUNT;
-            g.w[0] += error * x[2 * i] / COUNT;
-            g.w[1] += error * x[2 * i + 1] / COUNT;
+            g.w[0] += error * x[2 * i] / COUNT, g.w[1] += error * x[2 * i + 1] / COUNT;
             g.b    += error / COUNT;
         }
         if (step % 200 == 0)
             printf("step %4d   w (%7.4f, %7.4f)   b %7.4f   loss %.4f\n", step, n.w[0],
                    n.w[1], n.b, loss);
-        n.w[0] -= rate * g.w[0];
-        n.w[1] -= rate * g.w[1];
-        n.b    -= rate * g.b;
+        n.w[0] -= rate * g.w[0], n.w[1] -= rate * g.w[1], n.b -= rate * g.b;
     }
     return n;
 }
 /* [/descent] */
-
 /* [accuracy] */
 static double accuracy(neuron n, dc_batch points)
 {
@@ -77,7 +68,6 @@ static double accuracy(neuron n, dc_batch points)
     return (double)right / (double)points.size;
 }
 /* [/accuracy] */
-
 /* [infinite] */
 static float naive(float z, float y)                        /* as the formula stands in books */
 {
@@ -93,11 +83,9 @@ static void compare_losses(void)
     printf("  z   1 - sigmoid(z)   naive loss   stable loss      (the class is 0)\n");
     for (int i = 0; i < 6; i++) {
         float z = chosen[i], p = 1 / (1 + expf(-z));
-        printf("%3.0f   %14.4g   %10.4f   %11.4f\n", (double)z, (double)(1 - p),
-               (double)naive(z, 0), (double)stable(z, 0));
+        printf("%3.0f   %14.4g   %10.4f   %11.4f\n", z, 1 - p, naive(z, 0), stable(z, 0));
     }
 }
-
 /* [deepc] */
 static dc_model *train(dc_dataset *data, dc_tensor *w, dc_tensor *b)
 {
@@ -109,7 +97,6 @@ static dc_model *train(dc_dataset *data, dc_tensor *w, dc_tensor *b)
     return model;
 }
 /* [/deepc] */
-
 /* [gradients] */
 static void report(const char *form, dc_tensor *loss, dc_tensor *z)
 {
@@ -131,11 +118,9 @@ static void three_forms(dc_context *ctx)
 
 static const char *option(int argc, char **argv, const char *name, const char *usual)
 {
-    for (int i = 1; i + 1 < argc; i++)
-        if (!strcmp(argv[i], name)) return argv[i + 1];
+    for (int i = 1; i + 1 < argc; i++) if (!strcmp(argv[i], name)) return argv[i + 1];
     return usual;
 }
-
 /* [data] */
 /* Two clouds; multiplying by `turn` rotates them, so that both features matter. */
 static dc_dataset *two_clouds(dc_context *ctx, int64_t count)
@@ -146,20 +131,34 @@ static dc_dataset *two_clouds(dc_context *ctx, int64_t count)
                           flat.y->data, 2);
 }
 /* [/data] */
-
-static void draw(dc_context *ctx, const char *folder, dc_model *line, dc_dataset *clouds,
-                 dc_model *stuck, dc_dataset *xor)
+static void save(dc_context *ctx, const char *folder, const char *name, dc_plot plot)
 {
-    static const char *const name[] = { "sigmoid", "boundary", "xor" };
-    char path[3][1024];
-    for (int i = 0; i < 3; i++) snprintf(path[i], sizeof path[i], "%s/03_%s.svg", folder, name[i]);
-    dc_tensor *z = dc_linspace(ctx, -8, 8, 161), *p = dc_sigmoid(z);
-    dc_plot plot = { .x_label = "z", .y_label = "p", .height = 300, .series_count = 1,
-        .series = (dc_series[]){ { .x = z->data, .y = p->data, .count = z->size } } };
-    if (!dc_write_svg(ctx, path[0], &plot) || !dc_plot_boundary(line, clouds, path[1]) ||
-        !dc_plot_boundary(stuck, xor, path[2])) fprintf(stderr, "%s\n", dc_error(ctx));
+    char path[1024];
+    snprintf(path, sizeof path, "%s/03_%s.svg", folder, name);
+    if (!dc_write_svg(ctx, path, &plot)) fprintf(stderr, "%s\n", dc_error(ctx));
 }
-
+/* [boundary] */
+/* The points, and behind them the probability of class 1 at 100 x 100 places in [low, high]. */
+static void draw(const char *folder, const char *name, dc_model *model, dc_batch points,
+                 dc_real low, dc_real high)
+{
+    dc_shape square = DC_SHAPE(SIDE, SIDE);                 /* a row for each x2, highest first */
+    dc_tensor *x1 = dc_expand(dc_linspace(points.x->ctx, low, high, SIDE), square);
+    dc_tensor *x2 = dc_transpose(dc_expand(dc_linspace(points.x->ctx, high, low, SIDE), square));
+    dc_tensor *grid = dc_reshape(dc_stack(DC_TENSORS(x1, x2), 2), DC_SHAPE(SIDE * SIDE, 2));
+    dc_tensor *p = dc_sigmoid(dc_predict(model, grid));     /* [10000, 1] */
+    dc_real at[2][2][COUNT];                                /* the points by class: x1, x2 */
+    dc_series class[2] = { { "class 0", at[0][0], at[0][1], .points = true },
+                           { "class 1", at[1][0], at[1][1], .points = true } };
+    for (int i = 0; i < points.size; i++) {
+        int c = (int)points.y->data[i], n = (int)class[c].count++;
+        at[c][0][n] = points.x->data[2 * i], at[c][1][n] = points.x->data[2 * i + 1];
+    }
+    save(p->ctx, folder, name, (dc_plot){ .x_label = "x1", .y_label = "x2", .width = 520,
+        .height = 520, .series = class, .series_count = 2, .field = p->data, .field_rows = SIDE,
+        .field_columns = SIDE, .x_min = low, .x_max = high, .y_min = low, .y_max = high });
+}
+/* [/boundary] */
 int main(int argc, char **argv)
 {
     dc_context *ctx    = dc_new(strtoull(option(argc, argv, "--seed", "1"), NULL, 10));
@@ -169,7 +168,6 @@ int main(int argc, char **argv)
     /* [start] */
     dc_tensor *w = dc_normal(ctx, DC_SHAPE(2, 1), 0, 1), *b = dc_normal(ctx, DC_SHAPE(1), 0, 1);
     /* [/start] */
-
     printf("By hand\n");
     neuron start = { { w->data[0], w->data[1] }, b->data[0] };
     one_point(start, points.x->data, points.y->data[0]);
@@ -179,22 +177,26 @@ int main(int argc, char **argv)
     compare_losses();
     printf("\nWith deepc\n");
     dc_model *line = train(clouds, w, b), *stuck = train(xor, w, b);
-    const dc_real *v = dc_find(line, "dense_1.weight")->data;
-    double c = (double)dc_item(dc_find(line, "dense_1.bias"));
-    printf("step %d   w (%7.4f, %7.4f)   b %7.4f\n", STEPS, (double)v[0], (double)v[1], c);
+    const dc_real *v = dc_params(line).tensor[0]->data, c = dc_item(dc_params(line).tensor[1]);
+    printf("step %d   w (%7.4f, %7.4f)   b %7.4f\n", STEPS, (double)v[0], (double)v[1], (double)c);
     printf("\nXOR: the probability of class 1 at (0, 0), (0, 1), (1, 0), (1, 1)\n");
     dc_print(dc_sigmoid(dc_predict_all(stuck, xor)));
     printf("\nThree forms of one loss, at z = 20 for class 0\n");
     three_forms(ctx);
-    draw(ctx, option(argc, argv, "--out", "build"), line, dc_take(clouds, 0, 160), stuck, xor);
-
+    const char *out = option(argc, argv, "--out", "build");
+    draw(out, "boundary", line, dc_all(dc_take(clouds, 0, 160)), -4, 4);
+    draw(out, "xor", stuck, dc_all(xor), -0.2f, 1.2f);
+    dc_tensor *z = dc_linspace(ctx, -8, 8, 161);
+    save(ctx, out, "sigmoid", (dc_plot){ .x_label = "z", .y_label = "p", .height = 300,
+        .series = &(dc_series){ .x = z->data, .y = dc_sigmoid(z)->data, .count = z->size },
+        .series_count = 1 });
     printf("\nRESULT by_hand_accuracy=%.4f\n", accuracy(hand, dc_all(fresh)));
     printf("RESULT deepc_accuracy=%.4f\n", dc_evaluate(line, fresh).accuracy);
-    printf("RESULT weight_difference=%.6f\n", fmax(fabs(hand.b - c),
+    printf("RESULT weight_difference=%.6f\n", fmax(fabs(hand.b - (double)c),
            fmax(fabs(hand.w[0] - v[0]), fabs(hand.w[1] - v[1]))));
-    printf("RESULT xor_accuracy=%.4f\n", dc_evaluate(stuck, xor).accuracy);
-    printf("RESULT xor_loss=%.4f\n", dc_evaluate(stuck, xor).loss);
-    printf("RESULT naive_is_infinite_at_17=%d\n", isinf(naive(17, 0)) != 0);
-    printf("RESULT stable_loss_at_17=%.4f\n", (double)stable(17, 0));
+    dc_report of_xor = dc_evaluate(stuck, xor);
+    printf("RESULT xor_accuracy=%.4f\nRESULT xor_loss=%.4f\n", of_xor.accuracy, of_xor.loss);
+    printf("RESULT naive_is_infinite_at_17=%d\nRESULT stable_loss_at_17=%.4f\n",
+           isinf(naive(17, 0)) != 0, (double)stable(17, 0));
     dc_free(ctx);
 }

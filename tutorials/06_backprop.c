@@ -17,11 +17,9 @@
 /* [sizes] */
 enum { N = 100, LAYERS = 3, WIDEST = 8, MOST = 8 * 8 + 8, CURVE = 17 };
 /* [/sizes] */
-
 static const char *option(int argc, char **argv, const char *name, const char *usual)
 {
-    for (int i = 1; i + 1 < argc; i++)
-        if (!strcmp(argv[i], name)) return argv[i + 1];
+    for (int i = 1; i + 1 < argc; i++) if (!strcmp(argv[i], name)) return argv[i + 1];
     return usual;
 }
 
@@ -39,7 +37,20 @@ static void one_path(double w, double b, double v, double x, double y)
     printf("           dw %8.4f  db %8.4f      dv %8.4f\n", dw, db, dv);
 }
 /* [/one_path] */
-
+/* [print_tape] */
+/* Each tensor knows the one that was made before it: the tape is a linked list. */
+static void print_tape(const dc_tensor *last)
+{
+    printf("name   op      of             value  gradient   rule\n");
+    for (const dc_tensor *t = last; t; t = t->made_before) {
+        printf("%-7s%-8s", t->name, t->inputs ? t->op->name : "");
+        for (int i = 0; i < 2; i++) printf("%-6s", i < t->inputs ? t->in[i]->name : "");
+        printf("%8.4f", (double)t->data[0]);
+        if (t->needs_grad) printf("  %8.4f", (double)t->grad[0]);
+        printf("   %s\n", t->inputs ? t->op->derivative : "");
+    }
+}
+/* [/print_tape] */
 static void one_path_with_deepc(dc_context *ctx)
 {
 /* [tape] */
@@ -47,10 +58,11 @@ static void one_path_with_deepc(dc_context *ctx)
     dc_tensor *b = dc_named(dc_param_from(ctx, DC_SCALAR, (dc_real[]){ -0.4f }), "b");
     dc_tensor *v = dc_named(dc_param_from(ctx, DC_SCALAR, (dc_real[]){ -1.5f }), "v");
     dc_tensor *x = dc_named(dc_scalar(ctx, 2), "x"), *y = dc_named(dc_scalar(ctx, 1), "y");
-    dc_tensor *z = dc_add(dc_mul(w, x), b), *y_hat = dc_mul(v, dc_tanh(z));
-    dc_tensor *L = dc_square(dc_sub(y_hat, y));
+    dc_tensor *wx = dc_named(dc_mul(w, x), "wx"), *z = dc_named(dc_add(wx, b), "z");
+    dc_tensor *h = dc_named(dc_tanh(z), "h"), *y_hat = dc_named(dc_mul(v, h), "y_hat");
+    dc_tensor *e = dc_named(dc_sub(y_hat, y), "e"), *L = dc_named(dc_square(e), "L");
     dc_backward(L);
-    dc_explain(L, DC_TEXT, NULL);                           /* NULL: to stdout */
+    print_tape(L);
 /* [/tape] */
     printf("\nWith deepc, who does what\n");
 /* [who] */
@@ -62,20 +74,16 @@ static void one_path_with_deepc(dc_context *ctx)
     printf("after dc_step       w %7.4f   dw %s\n", dc_item(w), dc_grad(w) ? "kept" : "none");
 /* [/who] */
 }
-
 /* [layer] */
 typedef struct layer {
     int    in, out;
-    double p [MOST];                      /* parameters: w [in, out] row by row, then b [out] */
-    double dp[MOST];                      /* dL/dp, in the same order */
-    double a [N][WIDEST];                 /* outputs of the layer, a row for each sample */
-    double da[N][WIDEST];                 /* dL/da */
+    double p[MOST], dp[MOST];             /* w [in, out] row by row, then b [out]; dL/dp */
+    double a[N][WIDEST], da[N][WIDEST];   /* outputs, a row for each sample; dL/da */
 } layer;
 static layer net[LAYERS + 1] = {          /* net[0].a are the inputs: that "layer" has no p */
     { .out = 2 }, { .in = 2, .out = 8 }, { .in = 8, .out = 8 }, { .in = 8, .out = 2 } };
 static const dc_real *label;              /* 0 or 1 for each sample */
 /* [/layer] */
-
 /* [forward] */
 /* z_j = b_j + sum_i in_i w_ij and a = tanh z; but the last a are the logits z. Returns the loss */
 static double forward(void)
@@ -98,14 +106,12 @@ static double forward(void)
     return loss;
 }
 /* [/forward] */
-
 /* [backward] */
 static void backward(void)
 {
     for (int k = LAYERS; k >= 1; k--) {                     /* the last layer first */
         layer *l = &net[k], *before = &net[k - 1];
-        memset(l->dp, 0, sizeof l->dp);
-        memset(before->da, 0, sizeof before->da);
+        memset(l->dp, 0, sizeof l->dp), memset(before->da, 0, sizeof before->da);
         for (int n = 0; n < N; n++)
             for (int j = 0; j < l->out; j++) {
                 double a = l->a[n][j], dz = l->da[n][j];
@@ -119,7 +125,6 @@ static void backward(void)
     }
 }
 /* [/backward] */
-
 /* [differences] */
 static double relative(double a, double b) { return fmin(2, fabs(a - b) / fmax(fabs(a), fabs(b))); }
 /* The worst relative error of a layer's gradients against (L(p + eps) - L(p - eps)) / 2 eps */
@@ -135,7 +140,6 @@ static double check(layer *l, double eps)
     return worst;
 }
 /* [/differences] */
-
 /* [row] */
 /* w [in, out] and b [out] as one row of numbers, in the order of layer.p */
 static dc_tensor *row(dc_tensor *w, dc_tensor *b)
@@ -151,7 +155,6 @@ int main(int argc, char **argv)
     one_path(0.5, -0.4, -1.5, 2, 1);
     printf("\nWith deepc, one path\n");
     one_path_with_deepc(ctx);
-
 /* [start] */
     dc_batch all = dc_all(dc_make_moons(ctx, N, 0.1f));
     dc_model *model = dc_sequential(ctx, DC_LAYERS(
@@ -184,9 +187,8 @@ int main(int argc, char **argv)
         error[s] = (dc_real)check(&net[2], pow(10, -1 - s / 2.0));
     char path[1024];
     snprintf(path, sizeof path, "%s/06_step.svg", option(argc, argv, "--out", "build"));
-    dc_series curve = { .x = log_eps, .y = error, .count = CURVE };
     dc_plot plot = { "How exact is a finite difference?", "log10 of eps", "relative error",
-                     .series = &curve, .series_count = 1, .log_y = true };
+        &(dc_series){ .x = log_eps, .y = error, .count = CURVE }, 1, .log_y = true };
     if (!dc_write_svg(ctx, path, &plot)) fprintf(stderr, "%s\n", dc_error(ctx));
     printf("\nBy hand, training\n");
 /* [train] */

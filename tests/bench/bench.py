@@ -360,14 +360,22 @@ def tiny():
                     0.2 if r.name == 'plain C' else 100, chart=True)
 
 
-def training(name, ours, theirs, flops, rounds, targets):
-    """Seconds of a task, by every way in `ours` {way: command} and by `theirs` {peer: (command, module it needs)}.
-    targets: peer -> ratio; 'FMA peak' and 'deepc, 1 thread' are peers as well. The facts that racers tell are
-    accuracy, setting and, ours, fingerprint, which must be the same for every way and number of threads."""
+def training(name, ours, theirs, flops, rounds, targets, images=None, tolerance=0.015):
+    """Seconds of a task, or images a second, if it takes so many of them, by every way in `ours` {way: command} and
+    by the fastest of `theirs` {peer: [command, ...]}, which need PyTorch. targets: peer -> ratio; 'FMA peak' and
+    'deepc, 1 thread' are peers as well. The facts that racers tell are accuracy, setting and, ours, fingerprint, which
+    must be the same for every way and number of threads."""
     heading(name)
+    unit = 'images/s' if images else 's'
+
+    def value(samples):
+        return [images / s for s in samples] if images else samples
+
     ours = [Racer('deepc ' + way, t, command) for t in THREADS for way, command in ours.items()]
-    theirs = [Racer(peer, t, *how) for t in THREADS for peer, how in theirs.items()]
-    race(ours + theirs, rounds)
+    everyone = [Racer(peer, t, command, 'torch') for t in THREADS for peer, how in theirs.items() for command in how]
+    race(ours + everyone, rounds)
+    theirs = [min((r for r in everyone if (r.name, r.threads) == (peer, t)),
+                  key=lambda r: math.inf if r.problem else median(r.samples)) for t in THREADS for peer in theirs]
     prints = {r.facts['fingerprint'] for r in ours}
     check(len(prints) == 1, '%s: the fingerprints differ: %s' % (name, ' '.join(sorted(prints))))
     best = {t: min((r for r in ours if r.threads == t), key=lambda r: median(r.samples)) for t in THREADS}
@@ -381,13 +389,16 @@ def training(name, ours, theirs, flops, rounds, targets):
                 note = '%s, %s; accuracy %s, %s; at FMA peak %.1f' % (
                     deepc.facts['setting'], r.facts['setting'], deepc.facts['accuracy'], r.facts['accuracy'],
                     median(r.samples) / limit)
-                check(abs(float(r.facts['accuracy']) - float(deepc.facts['accuracy'])) < 0.015, name + ': ' + note)
-            add(name, t, deepc.samples, r.name, r.problem or r.samples, 's', targets.get(r.name), note, chart=True)
+                check(abs(float(r.facts['accuracy']) - float(deepc.facts['accuracy'])) < tolerance, name + ': ' + note)
+            add(name, t, value(deepc.samples), r.name, r.problem or value(r.samples), unit, targets.get(r.name), note,
+                chart=True)
             add(name + ', memory', t, [deepc.facts['memory']], r.name, r.problem or [r.facts['memory']], 'MB',
                 show=False)
-        add(name, t, deepc.samples, 'FMA peak', [limit], 's', targets.get('FMA peak'), '%.1f GFLOP' % (flops * 1e-9))
+        add(name, t, value(deepc.samples), 'FMA peak', value([limit]), unit, targets.get('FMA peak'),
+            '%.1f GFLOP' % (flops * 1e-9))
         if t > 1:
-            add(name, t, deepc.samples, 'deepc, 1 thread', best[1].samples, 's', targets.get('deepc, 1 thread'))
+            add(name, t, value(deepc.samples), 'deepc, 1 thread', value(best[1].samples), unit,
+                targets.get('deepc, 1 thread'))
     return best
 
 
@@ -398,13 +409,90 @@ def mlp():
             {'PyTorch': 1.5, 'PyTorch compiled': 1.5, 'deepc, 1 thread': 1.7})):
         numbers = [str(n) for n in (batch, *sizes[1:-1])]
         ours = {way: [program('mlp'), MNIST, way, *numbers] for way in ('fit', 'hand')[:full(2, 1)]}
-        theirs = {peer: (script('mlp_torch.py', MNIST, way, *numbers), 'torch')
+        theirs = {peer: [script('mlp_torch.py', MNIST, way, *numbers)]
                   for peer, way in (('PyTorch', 'eager'), ('PyTorch compiled', 'compiled'))}
         flops = 60000 * (sum(6 * i * o for i, o in zip(sizes, sizes[1:])) - 2 * sizes[0] * sizes[1])
         best = training(name, ours, theirs, flops, rounds, targets)
         if batch == 64:
             for t in THREADS:
                 add(name + ', memory', t, [best[t].facts['memory']], 'at most', [100.0], 'MB', 1)
+
+
+def convnet():
+    """Training steps of Keras's convolutional network for MNIST."""
+    name, batch, steps = 'Keras convnet, batch 64', 64, full(100, 40)
+    numbers = [str(batch), str(steps)]
+    ours = {'hand': [program('convnet'), MNIST, *numbers]}
+    theirs = {peer: [script('convnet_torch.py', MNIST, way, layout, *numbers) for layout in layouts]
+              for peer, way, layouts in (('PyTorch', 'eager', LAYOUTS),          # To compile takes longer than to race.
+                                         ('PyTorch compiled', 'compiled', LAYOUTS[full(0, 1):]))}
+    first, second, dense = 2 * 26 * 26 * 32 * 9, 2 * 11 * 11 * 64 * 9 * 32, 2 * 1600 * 10
+    flops = batch * steps * (2 * first + 3 * second + 3 * dense)        # The image needs no gradient.
+    best = training(name, ours, theirs, flops, full(7, 3), {'PyTorch': 1.5, 'PyTorch compiled': 1.5,
+                    'deepc, 1 thread': 1.7}, batch * steps, full(0.015, 0.03))
+    for t in THREADS:
+        add(name + ', memory', t, [best[t].facts['memory']], 'at most', [250.0], 'MB', 1)
+
+
+LAYOUTS = 'contiguous_format', 'channels_last'
+# Images, side, channels, side of a filter, filters, zeros around, groups.
+CONVOLUTIONS = {'MNIST 1': (64, 28, 1, 3, 32, 0, 1), 'MNIST 2': (64, 13, 32, 3, 64, 0, 1),
+                'ResNet': (16, 56, 64, 3, 64, 1, 1), '1 x 1': (16, 28, 128, 1, 128, 0, 1),
+                'depthwise': (16, 28, 128, 3, 128, 1, 128)}
+
+
+def convolution():
+    """Convolutions, and the gradients of their filters and of their images, each alone."""
+    tasks = [(name, what) for name in CONVOLUTIONS for what in ('forward', 'filters', 'image')
+             if (name, what) != ('MNIST 1', 'image')]                   # Nobody needs it.
+    arguments = [' '.join(map(str, (what, *CONVOLUTIONS[name]))) for name, what in tasks]
+    for t in THREADS:
+        heading('convolution')
+        racers = [Racer('deepc', t, [program('convolution'), *arguments])]
+        racers += [Racer('PyTorch', t, script('convolution_torch.py', layout, *arguments), 'torch')
+                   for layout in LAYOUTS]
+        for racer in racers:
+            racer.wait()
+        ours, best = {}, {}
+        for i, (name, what) in enumerate(tasks):
+            images, side, channels, size, filters, zeros, groups = CONVOLUTIONS[name]
+            flops = 2 * images * (side + 2 * zeros - size + 1) ** 2 * filters * size ** 2 * channels // groups
+            for racer in racers:                      # For preparing, and for comparing the results.
+                racer.samples, racer.first = [], None if racer.problem else racer.go(i)
+            for number in range(full(11, 3)):
+                turn = number % len(racers)
+                for racer in racers[turn:] + racers[:turn]:
+                    time.sleep(0.05)
+                    answer = None if racer.problem else racer.go(i)
+                    if answer:
+                        racer.samples.append(flops / answer[0] * 1e-9)
+            deepc, *peers = racers
+            if deepc.problem:
+                sys.exit('deepc: ' + deepc.problem)
+            for r in peers:
+                check(r.problem or abs(deepc.first[1] - r.first[1]) < 1e-4 * abs(deepc.first[1]),
+                      'convolution %s, %s: %g, but %g by PyTorch' % (name, what, deepc.first[1],
+                                                                     r.first[1] if r.first else math.nan))
+            fastest = max(range(len(peers)), key=lambda n: 0 if peers[n].problem else median(peers[n].samples))
+            r, label = peers[fastest], 'convolution %s, %s' % (name, what)
+            ours[name, what] = median(deepc.samples)
+            best[name, what] = math.nan if r.problem else median(r.samples)
+            add(label, t, deepc.samples, 'PyTorch', r.problem or r.samples, 'GFLOP/s',
+                note=LAYOUTS[fastest].replace('contiguous_format', 'default'))
+            add(label, t, deepc.samples, 'FMA peak', [PEAK[t]], 'GFLOP/s', show=False)
+        for racer in racers:
+            if not racer.problem:
+                racer.finish()
+        heading('in short')
+        mnist, resnet = [task for task in tasks if 'MNIST' in task[0]], ('ResNet', 'forward')
+        worst = min(ours, key=lambda task: ours[task] / best[task])
+        for name, mine, theirs, target, note in (
+                ('convolution, MNIST shapes, mean', mean([ours[k] for k in mnist]),
+                 mean([best[k] for k in mnist]), 1, 'geometric, of %d' % len(mnist)),
+                ('convolution, ResNet, forward', ours[resnet], best[resnet], 0.9, ''),
+                ('convolution, worst', ours[worst], best[worst], None, ', '.join(worst))):
+            add(name, t, [mine], 'PyTorch', 'not installed' if math.isnan(theirs) else [theirs], 'GFLOP/s', target,
+                note, chart=True)
 
 
 def keras():
@@ -434,7 +522,7 @@ def keras():
         [float(package[1])] if package else 'not installed', 'MB')
 
 
-WORKLOADS = (library, gemm, tiny, mlp, keras)
+WORKLOADS = (library, gemm, tiny, mlp, convnet, convolution, keras)
 
 
 def busy():

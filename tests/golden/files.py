@@ -26,8 +26,7 @@ here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "files")
 def write():
     os.makedirs(here, exist_ok=True)
     whole = numpy.arange(24).reshape(2, 3, 4)
-    for kind in ["<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "|i1", "<i2", ">i2", "<i4", ">i4", "<i8", ">i8",
-                 "|u1", "<u2", ">u2", "<u4", ">u4", "<u8", ">u8", "|b1"]:
+    for kind in [">f4", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "|b1"]:
         x = (whole % 2 if kind == "|b1" else whole - (0 if "u" in kind else 5)).astype(kind)
         numpy.save(os.path.join(here, name_of(kind) + ".npy"), x)
     x = (whole - 5).astype("<f4")

@@ -19,27 +19,40 @@ static const char *option(int argc, char **argv, const char *name, const char *u
 }
 
 /* The largest value of each pixel over all images; where it is 0 there was never any ink. As a
- * feature of its own such a pixel has the spread 0, by which nobody can divide: the standardizer
+ * feature of its own such a pixel has the spread 0, by which nobody can divide: dc_standardize
  * divides by 1 there. For images [28, 28, 1] it has one feature only, the grey value. */
-static int exercise_1(dc_context *ctx, dc_dataset *train)
+static int exercise_1(dc_dataset *train)
 {
     dc_batch all = dc_all(train);
     dc_tensor *most = dc_max_over(all.x, DC_AXES(0), false);                   /* [28, 28, 1] */
-    int never = 0, by_one = 0;
+    int never = 0, without_spread = 0;
     printf("Exercise 1: pixels without ink in any training image are #\n");
     for (int64_t i = 0; i < most->size; i++) {
         never += most->data[i] == 0;
         printf("%s%s", most->data[i] == 0 ? "#" : ".", i % 28 == 27 ? "\n" : "");
     }
-    dc_dataset *rows = dc_from_arrays(ctx, dc_count(train), DC_SHAPE(784), all.x->data, DC_SCALAR,
-                                      all.y->data, 10);
-    dc_scaler whole = dc_standardizer(train), pixels = dc_standardizer(rows);
-    for (int64_t i = 0; i < pixels.features; i++) by_one += pixels.scale[i] == 1;
-    printf("%d of %d; as features of their own, %d are divided by 1\n", never, (int)most->size,
-           by_one);
-    printf("one feature for all: (x - %.4f) / %.4f\n", (double)whole.shift[0],
-           (double)whole.scale[0]);
+    double sum = 0, squares = 0, n = (double)all.size;         /* of all pixels together */
+    for (int64_t i = 0; i < most->size; i++) {
+        double of_pixel = 0, squares_of_pixel = 0;
+        for (const dc_real *x = all.x->data + i; x < all.x->data + all.x->size; x += most->size)
+            of_pixel += (double)*x, squares_of_pixel += (double)*x * (double)*x;
+        without_spread += squares_of_pixel / n - pow(of_pixel / n, 2) <= 0;
+        sum += of_pixel, squares += squares_of_pixel;
+    }
+    double mean = sum / n / 784, spread = sqrt(squares / n / 784 - mean * mean);
+    printf("%d of %d; as features of their own, %d have the spread 0\n", never, (int)most->size,
+           without_spread);
+    printf("one feature for all: (x - %.4f) / %.4f\n", mean, spread);
     return never;
+}
+
+static dc_dataset *load_flats(dc_context *ctx, const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    if (!f) return NULL;
+    fputs(text, f);
+    fclose(f);
+    return dc_load_csv(ctx, path, NULL);                   /* the target is the last column */
 }
 
 /* One column of words with three values becomes three columns of 0 and 1. */
@@ -47,14 +60,14 @@ static int exercise_2(dc_context *ctx, const char *folder)
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/flats.csv", folder);
-    FILE *f = fopen(path, "w");
-    if (!f) return 0;
-    fprintf(f, "area,district,rent\n70,centre,900\n45,station,500\n72,centre,950\n90,park,990\n");
-    fclose(f);
-    dc_dataset *flats = dc_load_csv(ctx, path, NULL);      /* the target is the last column */
+    if (load_flats(ctx, path, "area,district,rent\n70,centre,900\n45,station,500\n72,centre,950\n"))
+        return 0;
+    const char *message = strrchr(dc_error(ctx), '/');     /* Without the folder. */
+    printf("\nExercise 2: %s\n", message ? message + 1 : dc_error(ctx));
+    dc_dataset *flats = load_flats(ctx, path, "area,centre,station,park,rent\n70,1,0,0,900\n"
+                                   "45,0,1,0,500\n72,1,0,0,950\n90,0,0,1,990\n");
     if (!flats) return fprintf(stderr, "%s\n", dc_error(ctx)), 0;
     int features = (int)dc_x_shape(flats).dim[0];
-    printf("\nExercise 2:");
     for (int i = 0; i < features; i++) printf(" %s", dc_feature_name(flats, i));
     printf("\n");
     dc_print(dc_all(flats).x);
@@ -130,7 +143,7 @@ int main(int argc, char **argv)
     dc_context *ctx    = dc_new(strtoull(option(argc, argv, "--seed", "1"), NULL, 10));
     dc_dataset *train  = dc_load_mnist(ctx, folder, DC_TRAIN);
     if (!train) return fprintf(stderr, "%s\n", dc_error(ctx)), 1;
-    int never = exercise_1(ctx, train), features = exercise_2(ctx, out), last, random;
+    int never = exercise_1(train), features = exercise_2(ctx, out), last, random;
     int refused = exercise_3(ctx, folder, out);
     exercise_4(train, &last, &random);
 

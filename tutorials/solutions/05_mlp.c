@@ -68,14 +68,19 @@ static double learn_with_tanh(dc_context *ctx, dc_dataset *train, dc_dataset *fr
     return dc_evaluate(model, fresh).accuracy;
 }
 
+static dc_dataset *five_times(dc_dataset *data)
+{
+    dc_batch all = dc_all(data);
+    return dc_from_arrays(all.x->ctx, all.size, DC_SHAPE(2), dc_scale(all.x, 5)->data, DC_SCALAR,
+                          all.y->data, 2);
+}
+
 static void exercise_3(dc_context *ctx)
 {
     dc_dataset *train = dc_make_spirals(ctx, 600, 2, 0.05f);
     dc_dataset *fresh = dc_make_spirals(ctx, 600, 2, 0.05f);
-    static const dc_real shift[] = { 0, 0 }, scale[] = { 0.2f, 0.2f };   /* (x - 0) / 0.2 */
-    dc_scaler five = { 2, shift, scale };
     double as_they_are = learn_with_tanh(ctx, train, fresh);
-    double times_five  = learn_with_tanh(ctx, dc_scaled(train, five), dc_scaled(fresh, five));
+    double times_five  = learn_with_tanh(ctx, five_times(train), five_times(fresh));
     printf("\nExercise 3: two spirals with tanh\n");
     printf("inputs as they are   %.4f\ninputs times five    %.4f\n", as_they_are, times_five);
     printf("RESULT exercise3_as_they_are=%.4f\n", as_they_are);
